@@ -1,0 +1,59 @@
+# One way to declare a library, a program and a test, so that flags and layout are the same everywhere.
+find_package(PkgConfig REQUIRED)
+find_package(Threads REQUIRED)
+find_package(fmt REQUIRED)
+find_package(nlohmann_json REQUIRED)
+find_program(CCACHE ccache)
+if(CCACHE)
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE})
+  set(CMAKE_C_COMPILER_LAUNCHER ${CCACHE})
+endif()
+
+add_library(penstock_flags INTERFACE)
+target_compile_options(penstock_flags INTERFACE
+  -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wnon-virtual-dtor -Woverloaded-virtual -Werror)
+target_include_directories(penstock_flags INTERFACE ${CMAKE_SOURCE_DIR}/src)
+target_link_libraries(penstock_flags INTERFACE Threads::Threads)
+if(PENSTOCK_SANITIZE)
+  target_compile_options(penstock_flags INTERFACE -fsanitize=${PENSTOCK_SANITIZE} -fno-omit-frame-pointer -g)
+  target_link_options(penstock_flags INTERFACE -fsanitize=${PENSTOCK_SANITIZE})
+endif()
+
+# penstock_library(base SOURCES error.cpp … DEPS fmt::fmt …) makes the target penstock_base.
+function(penstock_library module)
+  cmake_parse_arguments(ARG "" "" "SOURCES;DEPS" ${ARGN})
+  if(ARG_SOURCES)
+    add_library(penstock_${module} STATIC ${ARG_SOURCES})
+    target_link_libraries(penstock_${module} PUBLIC penstock_flags ${ARG_DEPS})
+  else()
+    add_library(penstock_${module} INTERFACE)
+    target_link_libraries(penstock_${module} INTERFACE penstock_flags ${ARG_DEPS})
+  endif()
+endfunction()
+
+# penstock_program(penstock-agent SOURCES … DEPS …) makes build/bin/penstock-agent.
+function(penstock_program name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;DEPS" ${ARGN})
+  add_executable(${name} ${ARG_SOURCES})
+  target_link_libraries(${name} PRIVATE penstock_flags ${ARG_DEPS})
+endfunction()
+
+if(PENSTOCK_TESTS)
+  enable_testing()
+  find_package(GTest REQUIRED)
+  include(GoogleTest)
+endif()
+
+# penstock_test(base SOURCES error_test.cpp … DEPS …) makes build/tests/base_test, one ctest entry per test.
+# LABELS: `engine` for tests that need a Docker engine, `slow` for tests that take more than some seconds.
+function(penstock_test module)
+  if(NOT PENSTOCK_TESTS)
+    return()
+  endif()
+  cmake_parse_arguments(ARG "" "" "SOURCES;DEPS;LABELS;ENVIRONMENT" ${ARGN})
+  add_executable(${module}_test ${ARG_SOURCES})
+  set_target_properties(${module}_test PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
+  target_link_libraries(${module}_test PRIVATE penstock_flags ${ARG_DEPS} GTest::gmock GTest::gtest GTest::gtest_main)
+  gtest_discover_tests(${module}_test TEST_PREFIX ${module}. DISCOVERY_TIMEOUT 60
+    PROPERTIES TIMEOUT 300 LABELS "${ARG_LABELS}" ENVIRONMENT "${ARG_ENVIRONMENT}")
+endfunction()
