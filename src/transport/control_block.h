@@ -1,0 +1,99 @@
+// The account of one edge, in a memfd that the runtime made and both ends map.
+//
+// Every field has one writer: the runtime writes the contract before anyone else sees the block, the producer its own
+// cache lines, the consumer its own. The other side may be hostile: readers clamp and check what they use, nothing in here
+// is an address or a size that is followed.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+
+#include "base/error.h"
+#include "base/mapping.h"
+#include "base/unique_fd.h"
+
+namespace penstock::transport {
+
+enum class Policy : std::uint32_t { kBlock = 0, kDropOldest = 1, kLatest = 2, kFail = 3 };
+enum class Delivery : std::uint32_t { kAtLeastOnce = 0, kAtMostOnce = 1 };
+
+/// What the manifest promises about one edge.
+struct EdgeContract {
+  Policy policy = Policy::kBlock;
+  Delivery delivery = Delivery::kAtLeastOnce;
+  std::uint32_t depth = 8;     // block: unacknowledged messages; drop_oldest: queue length; latest: always 1
+  std::uint32_t max_held = 4;  // messages a handler may keep beyond its own call
+};
+
+/// Log-linear histogram of nanoseconds: 8 buckets per power of two, so a bucket's width is at most 12.5 % of its value.
+/// One writer; readers get a snapshot that may be a few counts behind.
+struct Histogram {
+  static constexpr std::size_t kBuckets = 320;
+  std::array<std::atomic<std::uint64_t>, kBuckets> counts;
+
+  void Record(std::uint64_t nanoseconds) noexcept;
+  auto Count() const noexcept -> std::uint64_t;
+  /// Upper edge of the bucket that holds the quantile (0…1); 0 when empty.
+  auto Quantile(double quantile) const noexcept -> std::uint64_t;
+};
+
+enum class EndState : std::uint32_t { kDetached = 0, kAttached = 1, kFinished = 2, kGone = 3 };
+
+struct ControlLayout {
+  static constexpr std::uint64_t kMagic = 0x31'45'47'44'45'53'4e'50;  // "PNSEDGE1"
+
+  // Runtime, before start.
+  alignas(64) std::uint64_t magic;
+  Policy policy;
+  Delivery delivery;
+  std::uint32_t depth;
+  std::uint32_t max_held;
+
+  // Producer.
+  alignas(64) std::atomic<std::uint64_t> reserved;  // sequence numbers given out: the next one to give
+  std::atomic<std::uint64_t> published;             // all below are in the consumer's reach
+  std::atomic<std::uint64_t> last_origin_sequence;
+  std::atomic<std::uint32_t> last_origin_index;
+  std::atomic<std::uint32_t> epoch;
+  std::atomic<std::uint64_t> blocked_ns;  // time the producer waited for credit on this edge
+  std::atomic<std::uint64_t> closed;      // end of stream: 1 + the number of messages ever published; 0: open
+
+  // Consumer.
+  alignas(64) std::atomic<std::uint64_t> taken;  // next sequence number to take
+  std::atomic<std::uint64_t> acked;              // all below are handled (or lost): the producer's credit
+  std::atomic<std::uint64_t> delivered;          // messages handed to the node, first time
+  std::atomic<std::uint64_t> lost;               // counted by gaps in the sequence
+  std::atomic<std::uint64_t> redelivered;
+  std::atomic<std::uint64_t> handling_since_ns;  // CLOCK_MONOTONIC while a handler runs, else 0
+  std::atomic<std::uint64_t> handling_sequence;
+
+  // Who is there. producer_state is written by producer, consumer_state by consumer; the runtime sets kGone after a death.
+  alignas(64) std::atomic<EndState> producer_state;
+  std::atomic<EndState> consumer_state;
+
+  alignas(64) Histogram queue_wait;    // publish → take
+  alignas(64) Histogram handler;       // take → acknowledge
+  alignas(64) Histogram overhead_cpu;  // CPU time per message that is not the node's own; filled when measuring
+};
+
+class ControlBlock final {
+ public:
+  /// The runtime's side: a new block, all counters zero.
+  static auto Create(const EdgeContract& contract) -> base::Expected<ControlBlock>;
+  /// A worker's side. kPeerCorrupt unless the size is sealed and sufficient and the contract is sane.
+  static auto Map(base::UniqueFd fd) -> base::Expected<ControlBlock>;
+
+  auto fd() const noexcept -> const base::UniqueFd& { return fd_; }
+  /// The contract as it was when the block was mapped: later changes by a peer have no effect.
+  auto contract() const noexcept -> const EdgeContract& { return contract_; }
+  auto operator->() const noexcept -> ControlLayout* { return static_cast<ControlLayout*>(mapping_.data()); }
+
+ private:
+  ControlBlock(base::UniqueFd fd, base::Mapping mapping, const EdgeContract& contract);
+  base::UniqueFd fd_;
+  base::Mapping mapping_;
+  EdgeContract contract_;
+};
+
+}  // namespace penstock::transport

@@ -1,0 +1,85 @@
+// Receiving end of one edge. Take and Acknowledge belong to the node's thread; a Message may be released on any thread.
+//
+// Messages are views into the producer's realm: valid until released, never copied. After a restart the port replays what was
+// delivered but not acknowledged.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "base/error.h"
+#include "message/header.h"
+#include "transport/control_block.h"
+#include "transport/doorbell.h"
+
+namespace penstock::transport {
+
+/// A received message. Its slot returns to the producer when it is destroyed, which may be long after Acknowledge.
+class Message final {
+ public:
+  Message(Message&& other) noexcept;
+  auto operator=(Message&& other) noexcept -> Message&;
+  Message(const Message&) = delete;
+  auto operator=(const Message&) -> Message& = delete;
+  ~Message();
+
+  /// A private, validated copy.
+  auto header() const noexcept -> const message::Header&;
+  auto payload() const noexcept -> std::span<const std::byte>;
+  auto metadata() const noexcept -> std::string_view;  // JSON, may be empty
+  /// Delivered before to an earlier incarnation of this consumer.
+  auto redelivered() const noexcept -> bool;
+
+ private:
+  friend class InputPort;
+  struct State;
+  explicit Message(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+struct InputPortOptions {
+  std::string id;       // "vad.out->asr.in"
+  std::string service;  // of the producer's output
+  int realm_number;
+  std::uint32_t history;   // as the producer's
+  std::uint32_t buffer;    // as the producer's
+  std::uint32_t max_held;  // as the producer's
+  std::uint64_t max_message_bytes;
+  ControlBlock control;
+  Doorbell producer;  // rung when credit returns
+};
+
+class InputPort final {
+ public:
+  static auto Open(InputPortOptions options) -> base::Expected<std::unique_ptr<InputPort>>;
+  InputPort(const InputPort&) = delete;
+  auto operator=(const InputPort&) -> InputPort& = delete;
+  ~InputPort();
+
+  /// The next message, or nullopt when there is none now. Never waits. Counts gaps as lost on edges that may drop.
+  /// Errors: kPeerCorrupt when header or account fail their checks; kExhausted when the node holds more than max_held
+  /// messages (the sentence names the edge and the limit).
+  auto TryTake() -> base::Expected<std::optional<Message>>;
+  /// A cheap look at the account: TryTake would probably find something. False negatives only until the next ring.
+  auto ready() const noexcept -> bool;
+  /// The producer closed the stream and everything was taken.
+  auto ended() const noexcept -> bool;
+
+  /// The message with this sequence (and all before) is handled: it will not be replayed, and the producer gets credit.
+  void Acknowledge(std::uint64_t sequence) noexcept;
+
+  auto id() const noexcept -> const std::string&;
+  auto control() const noexcept -> ControlBlock&;
+
+ private:
+  struct State;
+  explicit InputPort(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace penstock::transport
