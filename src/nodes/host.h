@@ -1,0 +1,91 @@
+// A worker's own end of a session: the control channel on a thread of its own ("penstock-wire"), and the node's ports.
+//
+// Used alike by the native worker and by the Python extension. The node's thread calls everything here; the wire thread opens and
+// connects ports while the node is still being imported and set up, refreshes outputs when peers attach, and interrupts
+// waits when the runtime says stop or is gone.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/deadline.h"
+#include "base/error.h"
+#include "transport/input_port.h"
+#include "transport/output_port.h"
+#include "worker/protocol.h"
+
+namespace penstock::nodes {
+
+/// What a node's thread waits for.
+struct Event {
+  enum class Kind {
+    kMessage,
+    kPortEnded,  // every edge into the port has ended
+    kAllEnded,   // every port has: time for `finish`
+    kStop,       // a source was asked to stop
+  };
+  Kind kind = Kind::kAllEnded;
+  std::size_t input = 0;  // index into Host::input_ports for kMessage and kPortEnded
+  std::optional<transport::Message> message;
+};
+
+class Host final {
+ public:
+  struct Options {
+    base::UniqueFd control;  // the worker protocol's socket (descriptor 3)
+    worker::Hello hello;
+    /// Called on the wire thread when the runtime has gone: the worker must end at once (default: _exit(70)).
+    std::function<void()> on_runtime_gone;
+  };
+
+  /// Says hello, waits for `configure`, starts the wire thread, which opens the ports in step with the runtime.
+  static auto Attach(Options options, base::Deadline deadline) -> base::Expected<std::unique_ptr<Host>>;
+  Host(const Host&) = delete;
+  auto operator=(const Host&) -> Host& = delete;
+  ~Host();
+
+  auto configure() const noexcept -> const worker::Configure&;
+  /// Names of the ports; an input port may have several edges.
+  auto input_ports() const noexcept -> const std::vector<std::string>&;
+  auto output_ports() const noexcept -> const std::vector<std::string>&;
+
+  /// The node is set up. Then waits for `start`.
+  auto ReadyAndAwaitStart(const worker::Ready& ready) -> base::Status;
+
+  /// The next event of any input, fair among edges. Takes (at_most_once: acknowledges) the message and makes it the current
+  /// one: what is published from now on inherits its origin, trace and (unless given) media time.
+  /// Errors: kCancelled when the runtime is gone, kDeadline, kPeerCorrupt, kExhausted (too many held).
+  auto Next(base::Deadline deadline) -> base::Expected<Event>;
+  /// The current message's handler is done and its outputs are published: acknowledges it. `overhead_cpu_ns` is recorded
+  /// when configure().measure_cpu.
+  void Acknowledge(std::uint64_t overhead_cpu_ns = 0);
+  /// Sources: true once `stop` came.
+  auto stop_requested() const noexcept -> bool;
+  /// Sources: sleeps until `time` unless stopped first; false when stopped.
+  auto SleepUntil(base::Deadline::Clock::time_point time) -> bool;
+
+  auto Borrow(std::size_t output, std::uint64_t payload_bytes, std::uint32_t metadata_bytes) -> base::Expected<transport::Loan>;
+  /// Completes the header (sequence, epoch, origin, trace, publish time; media time of the current message unless
+  /// kFlagHasMediaTime is set) and publishes, waiting for credit. Errors as OutputPort::Publish.
+  auto Publish(std::size_t output, transport::Loan loan) -> base::Status;
+
+  /// Ends the output streams and waits until consumers have everything. Call after `finish`, before teardown.
+  auto Drain() -> base::Status;
+  /// Last words. After either the worker exits (0 or 1).
+  void ReportFinished();
+  void ReportFailure(const worker::Failed& failed);
+
+ private:
+  struct State;
+  explicit Host(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace penstock::nodes

@@ -1,0 +1,191 @@
+// The packets between runtime and worker and between runtime and agent, as types. docs/worker-protocol.md is the
+// specification; this is its only implementation, used by both ends and (through nodes/host.h) by the Python extension.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/error.h"
+#include "base/packet_socket.h"
+
+namespace penstock::worker {
+
+inline constexpr int kProtocolVersion = 1;
+
+// Numbers of the descriptors that every worker is started with.
+inline constexpr int kStdout = 1;
+inline constexpr int kStderr = 2;
+inline constexpr int kControl = 3;
+inline constexpr int kRecords = 4;
+
+// --- runtime → worker ---------------------------------------------------------------------------------------------------
+
+struct RealmHandle {
+  int number = 0;
+  int fd = -1;  // when sending: a descriptor to attach; when received: owned by the packet's descriptors
+};
+
+struct EdgeHandle {
+  std::string edge;
+  int control = -1;
+  int bell = -1;
+};
+
+struct OutputSpec {
+  std::string port;
+  std::string service;
+  int realm = 0;
+  std::uint64_t max_message_bytes = 0;
+  std::uint32_t history = 0;
+  std::uint32_t buffer = 0;
+  std::uint32_t max_held = 0;
+  std::uint32_t epoch = 0;
+  std::vector<EdgeHandle> edges;
+};
+
+struct InputSpec {
+  std::string port;
+  EdgeHandle edge;
+  std::string service;
+  int realm = 0;
+  std::uint64_t max_message_bytes = 0;
+  std::uint32_t history = 0;
+  std::uint32_t buffer = 0;
+  std::uint32_t max_held = 0;
+};
+
+struct Configure {
+  std::string session;
+  std::string node;
+  std::string node_type;
+  std::string params_json = "{}";  // kept as text: the runtime does not look into it
+  std::vector<std::string> modules;
+  std::string code;
+  std::uint32_t attempt = 0;
+  bool measure_cpu = false;
+  int bell = -1;
+  std::vector<RealmHandle> realms;
+  std::vector<OutputSpec> outputs;
+  std::vector<InputSpec> inputs;
+};
+
+struct OpenInputs {};
+struct Connect {};
+struct Start {};
+struct Stop {};
+struct Peer {
+  std::string edge;
+  enum class State { kAttached, kGone } state = State::kAttached;
+};
+using ToWorker = std::variant<Configure, OpenInputs, Connect, Start, Stop, Peer>;
+
+// --- worker → runtime ---------------------------------------------------------------------------------------------------
+
+struct Hello {
+  int pid = 0;
+  std::string language;
+  std::string version;
+  std::string sdk;
+  std::string executable;
+};
+struct OutputsOpen {};
+struct InputsOpen {};
+struct Connected {};
+struct Ready {
+  std::map<std::string, std::string> inputs;
+  std::map<std::string, std::string> outputs;
+};
+struct Finished {};
+struct Failed {
+  std::string phase;
+  std::string error;
+  std::string message;
+  std::string traceback;
+  std::optional<std::string> edge;
+  std::optional<std::uint64_t> sequence;
+};
+using FromWorker = std::variant<Hello, OutputsOpen, InputsOpen, Connected, Ready, Finished, Failed>;
+
+// --- runtime → agent ----------------------------------------------------------------------------------------------------
+
+struct Lease {
+  std::string session;
+};
+struct Spawn {
+  std::uint64_t id = 0;
+  std::vector<std::string> argv;
+  std::map<std::string, std::string> env;
+  std::string cwd = "/";
+  std::vector<int> targets;  // numbers in the worker, one for each attached descriptor
+  std::vector<int> fds;      // attached, same order; empty when received (they are the packet's)
+};
+struct Kill {
+  std::uint64_t id = 0;
+  int signal = 9;
+};
+using ToAgent = std::variant<Lease, Spawn, Kill>;
+
+// --- agent → runtime ----------------------------------------------------------------------------------------------------
+
+struct Granted {
+  std::string agent;
+  int pid = 0;
+  unsigned uid = 0;
+  std::string architecture;
+  std::string glibc;
+};
+struct Spawned {
+  std::uint64_t id = 0;
+  int pid = 0;  // the pidfd is the packet's only descriptor
+};
+struct SpawnFailed {
+  std::uint64_t id = 0;
+  std::string error;
+  int saved_errno = 0;
+};
+struct Exited {
+  std::uint64_t id = 0;
+  std::optional<int> code;
+  std::optional<int> signal;
+  bool core = false;
+  std::int64_t user_ms = 0;
+  std::int64_t system_ms = 0;
+  std::int64_t max_rss_kb = 0;
+};
+using FromAgent = std::variant<Granted, Spawned, SpawnFailed, Exited>;
+
+// --- agent's bootstrap --------------------------------------------------------------------------------------------------
+
+struct Listen {
+  std::int64_t keep_warm_ms = 0;  // the listening descriptor is the packet's only one
+};
+
+// ------------------------------------------------------------------------------------------------------------------------
+
+/// Packs and sends. Descriptors named in the message are attached (duplicated by the kernel); the caller keeps its own.
+auto Send(const base::PacketSocket& socket, const ToWorker& message) -> base::Status;
+auto Send(const base::PacketSocket& socket, const FromWorker& message) -> base::Status;
+auto Send(const base::PacketSocket& socket, const ToAgent& message) -> base::Status;
+auto Send(const base::PacketSocket& socket, const FromAgent& message, int fd = -1) -> base::Status;
+auto Send(const base::PacketSocket& socket, const Listen& message, int fd) -> base::Status;
+
+/// A received message and its descriptors. In `message`, descriptor fields hold indices into `fds`, checked to be in range
+/// and used once.
+template <class Message>
+struct Received {
+  Message message;
+  std::vector<base::UniqueFd> fds;
+};
+
+/// Errors: kPeerGone, kDeadline, kPeerCorrupt (not JSON, wrong version, unknown type, missing or mistyped field, which one).
+auto ParseToWorker(base::Packet packet) -> base::Expected<Received<ToWorker>>;
+auto ParseFromWorker(base::Packet packet) -> base::Expected<Received<FromWorker>>;
+auto ParseToAgent(base::Packet packet) -> base::Expected<Received<ToAgent>>;
+auto ParseFromAgent(base::Packet packet) -> base::Expected<Received<FromAgent>>;
+auto ParseListen(base::Packet packet) -> base::Expected<Received<Listen>>;
+
+}  // namespace penstock::worker
