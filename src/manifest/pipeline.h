@@ -1,0 +1,127 @@
+// What a manifest says, as types: the pipeline before anything is decided about where and how it runs.
+//
+// Made by manifest::Load, which has checked everything that can be checked without knowing the host: names, references,
+// ranges, cycles. Absent fields stay absent here; plan::MakePlan fills in defaults. Immutable values, any thread.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/error.h"
+
+namespace penstock::manifest {
+
+using Duration = std::chrono::nanoseconds;
+/// Never null in a loaded pipeline. Shared because it is immutable, and so that this header needs no JSON library.
+using Json = std::shared_ptr<const nlohmann::json>;
+
+enum class Policy { kBlock, kDropOldest, kLatest };
+enum class Network { kNone, kBridge, kHost };
+/// Which interpreter an older manifest wished for. Shown by `plan`, without effect.
+enum class RuntimeHint { kAuto, kCPython, kRustPython, kCPythonWasm };
+
+auto ToString(Policy policy) -> std::string_view;
+auto ToString(Network network) -> std::string_view;
+auto ToString(RuntimeHint hint) -> std::string_view;
+
+/// One line of `python_packages`.
+struct PythonPackage {
+  std::string requirement;  // as pip reads it: "numpy==1.26.4", "torch>=2,<3; python_version < '3.12'"
+  bool no_deps = false;     // installed without what it depends on
+
+  auto operator==(const PythonPackage&) const -> bool = default;
+};
+
+struct ResourceLimits {
+  std::optional<std::uint64_t> memory_mb;  // MiB, swap included; at least 128
+  std::optional<double> cpu_cores;         // at least 0.1
+  std::optional<std::uint32_t> pids;       // processes and threads
+  base::SourcePosition memory_at;          // for errors that only the plan can find
+  base::SourcePosition cpu_at;
+};
+
+struct DockerSection {
+  std::string python_version;             // "3.9" … "3.13"
+  std::optional<std::string> base_image;  // absent: Penstock's own image of that version
+  std::vector<std::string> system_dependencies;
+  std::vector<PythonPackage> python_packages;
+  ResourceLimits resource_limits;
+  std::map<std::string, std::string> env;
+  std::optional<Network> network;
+  std::optional<std::uint32_t> tmpfs_mb;  // MiB of /tmp
+};
+
+struct Node {
+  std::string id;  // letters, digits, '-' and '_'; unique
+  std::string node_type;
+  Json params;  // an object, {} when absent
+  std::optional<bool> is_streaming;
+  Json capabilities;  // as written, null when absent
+  std::optional<RuntimeHint> runtime_hint;
+  std::optional<DockerSection> docker;
+  std::optional<std::string> python;           // interpreter of a process node: a path or "3.11"
+  std::vector<PythonPackage> python_packages;  // of a process node
+  std::optional<Duration> start_timeout;
+  base::SourcePosition at;
+  base::SourcePosition node_type_at;
+};
+
+/// One edge: from an output of a node to an input of another.
+struct Connection {
+  std::string from;  // node ids
+  std::string to;
+  std::optional<std::string> from_output;  // absent: the node's only output, by convention "out"
+  std::optional<std::string> to_input;     // absent: the node's only input, by convention "in"
+  std::optional<Policy> policy;
+  std::optional<std::uint32_t> depth;  // messages
+  std::optional<std::uint64_t> max_message_bytes;
+  std::optional<std::uint64_t> expected_bytes;
+  std::optional<std::uint32_t> max_held;  // messages
+  base::SourcePosition at;
+  base::SourcePosition max_message_at;
+};
+
+struct Session {
+  std::optional<Duration> start_timeout;
+  std::optional<std::uint64_t> shm_quota_mb;  // MiB of shared memory for all edges together
+  base::SourcePosition shm_quota_at;
+};
+
+struct Metadata {
+  std::string name;
+  std::optional<std::string> description;
+  std::optional<std::string> created_at;
+};
+
+struct Pipeline {
+  std::string file;                 // as it was named by the caller
+  std::filesystem::path directory;  // absolute; what node classes and relative paths are relative to
+  Metadata metadata;
+  std::vector<Node> nodes;  // in the order of the file, as are all lists
+  std::vector<Connection> connections;
+  std::vector<std::string> modules;  // Python modules that register node names
+  Session session;
+};
+
+/// What kind of thing a `node_type` names.
+enum class NodeTypeKind {
+  kNative,       // media.source
+  kPythonClass,  // nodes.asr:Recognizer
+  kRegistered,   // Recognizer: a name that one of `modules` registers
+};
+
+/// nullopt: it is none of the three.
+auto ClassifyNodeType(std::string_view node_type) -> std::optional<NodeTypeKind>;
+
+/// The manifest that would load as this pipeline: only what was given, durations in seconds.
+auto ToJson(const Pipeline& pipeline) -> nlohmann::json;
+
+}  // namespace penstock::manifest

@@ -1,0 +1,174 @@
+// What a session will do, as data: where each node runs and why, what it may use, and the contract of every edge.
+//
+// Pure: the same pipeline and host facts give the same plan. The plan knows nothing of descriptors, processes or session ids;
+// a session executes it, `penstock plan` prints it. Everything in here is resolved: no field means "the default".
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/error.h"
+#include "manifest/pipeline.h"
+
+namespace penstock::plan {
+
+inline constexpr std::uint64_t kMebibyte = 1024 * 1024;
+inline constexpr std::uint64_t kDefaultMaxMessageBytes = 64 * kMebibyte;
+inline constexpr std::uint32_t kDefaultDepth = 8;
+inline constexpr std::uint32_t kDefaultMaxHeld = 4;
+inline constexpr std::uint32_t kMaxLoans = 2;
+inline constexpr std::uint64_t kDefaultMemoryMb = 512;
+inline constexpr double kDefaultCpuCores = 1.0;
+inline constexpr std::uint32_t kDefaultPids = 256;
+inline constexpr std::uint32_t kDefaultTmpfsMb = 64;
+inline constexpr std::uint64_t kDefaultShmQuotaMb = 1024;
+/// Of a realm's quota, what the shared memory's own files take (queues, segments' headers, names).
+inline constexpr std::uint64_t kRealmOverheadBytes = 2 * kMebibyte;
+inline constexpr std::chrono::seconds kDefaultNodeStartTimeout{30};
+inline constexpr std::chrono::seconds kDefaultSessionStartTimeout{120};
+
+enum class Placement { kContainer, kProcess, kNative };
+auto ToString(Placement placement) -> std::string_view;
+
+/// What of the host decides. Gathered by the caller, so that planning is pure.
+struct HostFacts {
+  double cpus = 0;
+  std::uint64_t memory_bytes = 0;
+  /// The native nodes that exist. Empty: not known, any dotted name passes.
+  std::vector<std::string> native_nodes;
+};
+
+enum class PlacementOverride {
+  kAsDeclared,
+  kProcess,  // `--placement process`: container nodes run on the host, with the same packages
+};
+
+/// The Python that a node needs, wherever it comes from: an image or a virtual environment on the host.
+struct Environment {
+  std::string python_version;              // "3.11"; empty: any that the host offers (process only)
+  std::optional<std::string> interpreter;  // as the node's `python` asks (process only)
+  std::optional<std::string> base_image;   // container only
+  std::vector<std::string> system_packages;
+  std::vector<manifest::PythonPackage> python_packages;
+
+  /// Whether something must be built or installed before the node can run.
+  auto NeedsBuild() const -> bool { return !system_packages.empty() || !python_packages.empty(); }
+};
+
+/// Hard limits of a container.
+struct Limits {
+  std::uint64_t memory_mb = kDefaultMemoryMb;  // MiB, swap included
+  double cpu_cores = kDefaultCpuCores;
+  std::uint32_t pids = kDefaultPids;
+};
+
+/// What a container may do beyond computing. The defaults are the locked-down ones.
+struct Rights {
+  manifest::Network network = manifest::Network::kNone;
+  std::uint32_t uid = 1000;
+  std::uint32_t gid = 1000;
+  bool read_only_root = true;
+  bool drop_all_capabilities = true;
+  bool no_new_privileges = true;
+  std::uint32_t tmpfs_mb = kDefaultTmpfsMb;  // MiB of /tmp
+};
+
+struct ContainerSpec {
+  Limits limits;
+  Rights rights;
+};
+
+struct NodePort {
+  std::string node;
+  std::string port;
+  /// The manifest names the port. Otherwise the name is the convention's, "out" or "in", and a node class with exactly one
+  /// such port of another name means that one.
+  bool named = false;
+
+  auto operator==(const NodePort&) const -> bool = default;
+};
+
+/// One edge's contract.
+struct Edge {
+  std::string id;  // "vad.out->asr.in"
+  NodePort from;
+  NodePort to;
+  std::size_t output = 0;  // index in Plan::outputs
+  manifest::Policy policy = manifest::Policy::kBlock;
+  std::uint32_t depth = kDefaultDepth;       // messages; latest: always 1
+  std::uint32_t max_held = kDefaultMaxHeld;  // messages a handler may keep beyond its own call
+};
+
+/// One output port: one shared memory service in one realm, read by all edges that start here.
+struct Output {
+  NodePort port;
+  bool only_output = true;         // of its node: then the service name does not carry the port
+  std::vector<std::size_t> edges;  // indices in Plan::edges
+  std::uint32_t history = 0;       // messages: the largest depth of its block edges
+  std::uint32_t buffer = 0;        // messages: the largest depth of any edge
+  std::uint32_t max_held = 0;      // messages a consumer may have in hands: the largest max_held + 1
+  std::uint32_t max_loans = kMaxLoans;
+  std::uint32_t slots = 0;  // chunks of max_message_bytes in the segment, sparse
+  std::uint64_t max_message_bytes = kDefaultMaxMessageBytes;
+  std::uint64_t expected_bytes = 0;  // of one message; 0: not declared
+  std::uint64_t realm_bytes = 0;     // quota of its realm, its share of the session's
+};
+
+/// `{session}_{node}_output`, with `.port` appended when the node has several outputs (FR-010).
+auto ServiceName(const Output& output, std::string_view session_id) -> std::string;
+
+/// One descriptor, or group of them, that a worker is handed.
+struct Grant {
+  enum class Kind { kRealm, kControlBlock, kDoorbell, kControlChannel, kLogPipe };
+  Kind kind;
+  std::string subject;  // service pattern, edge id, or node id
+  std::string why;      // "writes its output", "rings its consumer", …
+};
+auto ToString(Grant::Kind kind) -> std::string_view;
+
+struct Node {
+  std::string id;
+  std::string node_type;
+  manifest::NodeTypeKind kind = manifest::NodeTypeKind::kNative;
+  manifest::Json params;
+  Placement placement = Placement::kNative;
+  std::string reason;                      // why it is placed there, a clause for people
+  std::optional<Environment> environment;  // absent for native nodes
+  std::optional<ContainerSpec> container;  // present for container nodes
+  std::map<std::string, std::string> env;
+  std::vector<std::size_t> inputs;   // indices in Plan::edges
+  std::vector<std::size_t> outputs;  // indices in Plan::outputs
+  manifest::Duration start_timeout{kDefaultNodeStartTimeout};
+  std::vector<Grant> grants;
+  std::vector<std::string> notes;  // what the manifest says and the plan only shows, or what an override leaves out
+
+  auto is_source() const -> bool { return inputs.empty(); }
+};
+
+struct Plan {
+  std::string name;
+  std::string file;
+  std::filesystem::path directory;  // node code: first on PYTHONPATH, /app in containers
+  std::vector<std::string> modules;
+  std::vector<Node> nodes;  // in the order of the manifest
+  std::vector<Output> outputs;
+  std::vector<Edge> edges;
+  std::vector<std::size_t> start_order;  // indices of nodes, consumers before their producers, sources last
+  manifest::Duration start_timeout{kDefaultSessionStartTimeout};
+  std::uint64_t shm_quota_bytes = 0;
+  std::vector<std::string> warnings;
+};
+
+/// Errors are the manifest's, with positions: limits beyond the host, node types that do not exist, a quota too small for
+/// what the edges promise.
+auto MakePlan(const manifest::Pipeline& pipeline, const HostFacts& host, PlacementOverride placement)
+    -> tl::expected<Plan, std::vector<base::Error>>;
+
+}  // namespace penstock::plan
