@@ -1,7 +1,11 @@
 // What a native node implements. Nodes live in plugins (shared libraries) that the native worker loads; the C entry point at the
 // end is the only symbol a plugin exports.
+//
+// Everything that a node calls here is virtual or inline: a plugin needs no symbol of the worker. It links penstock_base and
+// penstock_message (statically, hidden) for errors and headers, and never the transport.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -12,28 +16,60 @@
 #include "base/deadline.h"
 #include "base/error.h"
 #include "message/header.h"
-#include "transport/input_port.h"
-#include "transport/output_port.h"
 
 namespace penstock::nodes {
 
-class Host;
-
-/// What a node may do while it handles something. Valid during the call it is given to.
-class Context final {
+/// A writable chunk of shared memory that becomes a message when published, or returns to the pool when destroyed.
+class Draft {
  public:
-  explicit Context(Host& host) : host_(host) {}
+  Draft() = default;
+  Draft(const Draft&) = delete;
+  auto operator=(const Draft&) -> Draft& = delete;
+  virtual ~Draft() = default;
 
-  /// Shared memory for the next message of `output` ("out"), to be written in place.
-  auto Borrow(std::string_view output, std::uint64_t payload_bytes, std::uint32_t metadata_bytes = 0) -> base::Expected<transport::Loan>;
-  auto Publish(std::string_view output, transport::Loan loan) -> base::Status;
+  /// Kind, shape and media time are the node's to fill (set kFlagHasMediaTime with the latter); payload_bytes and
+  /// metadata_bytes are as asked for in Borrow; everything else is completed by Publish.
+  virtual auto header() noexcept -> message::Header& = 0;
+  /// 64-byte aligned: the payload, and the metadata (when asked for) from message::MetadataOffset(payload_bytes).
+  virtual auto bytes() noexcept -> std::span<std::byte> = 0;
+};
+
+/// A received message: a view into the producer's shared memory, whose slot returns to it on destruction.
+class Received {
+ public:
+  Received() = default;
+  Received(const Received&) = delete;
+  auto operator=(const Received&) -> Received& = delete;
+  virtual ~Received() = default;
+
+  /// A private, validated copy.
+  virtual auto header() const noexcept -> const message::Header& = 0;
+  virtual auto payload() const noexcept -> std::span<const std::byte> = 0;
+  virtual auto metadata() const noexcept -> std::string_view = 0;  // JSON, may be empty
+  /// Delivered before to an earlier incarnation of this node.
+  virtual auto redelivered() const noexcept -> bool = 0;
+};
+
+/// What a node may do while it handles something. Valid during the call it is given to, on that call's thread.
+class Context {
+ public:
+  Context() = default;
+  Context(const Context&) = delete;
+  auto operator=(const Context&) -> Context& = delete;
+  virtual ~Context() = default;
+
+  /// Shared memory for the next message of `output` ("out"), to be written in place. An output without consumers gives
+  /// a Draft too, and what is published there goes nowhere.
+  /// Errors: kNotFound for a port the node did not declare; kInvalidArgument beyond the port's max_message_bytes.
+  virtual auto Borrow(std::string_view output, std::uint64_t payload_bytes, std::uint32_t metadata_bytes)
+      -> base::Expected<std::unique_ptr<Draft>> = 0;
+  auto Borrow(std::string_view output, std::uint64_t payload_bytes) { return Borrow(output, payload_bytes, 0); }
+  /// Completes the header and publishes, waiting for credit. Errors: kCancelled when the session is over.
+  virtual auto Publish(std::string_view output, std::unique_ptr<Draft> draft) -> base::Status = 0;
   /// True once a source should end its stream.
-  auto stop_requested() const noexcept -> bool;
+  virtual auto stop_requested() const noexcept -> bool = 0;
   /// Sleeps until `time`; false when asked to stop first.
-  auto SleepUntil(base::Deadline::Clock::time_point time) -> bool;
-
- private:
-  Host& host_;
+  virtual auto SleepUntil(base::Deadline::Clock::time_point time) -> bool = 0;
 };
 
 class Node {
@@ -43,21 +79,37 @@ class Node {
   auto operator=(const Node&) -> Node& = delete;
   virtual ~Node() = default;
 
-  /// Once, before the first message. `params` as in the manifest.
+  /// Once, before the first message. `params` as in the manifest; unknown ones are refused (nodes/params.h).
   virtual auto Setup(const nlohmann::json& params) -> base::Status = 0;
   /// Sources only (nodes without connected inputs): produce until exhausted or stopped.
-  virtual auto Run(Context& context) -> base::Status;
+  virtual auto Run(Context& /*context*/) -> base::Status {
+    return base::Fail(base::ErrorCode::kUnsupported, "this node is not a source: connect something to its input");
+  }
   /// One message of the port `input`. It may be kept beyond the call, up to the edge's max_held.
-  virtual auto Process(Context& context, std::string_view input, transport::Message message) -> base::Status;
+  virtual auto Process(Context& /*context*/, std::string_view input, std::unique_ptr<Received> /*message*/) -> base::Status {
+    return base::Fail(base::ErrorCode::kUnsupported, "this node has no input '{}': it is a source", input);
+  }
   /// All inputs have ended; outputs may still be published.
-  virtual auto Finish(Context& context) -> base::Status;
+  virtual auto Finish(Context& /*context*/) -> base::Status { return {}; }
+  /// Last, also after a failure: closes what is open. What it holds of messages is released before.
+  virtual auto Teardown() -> base::Status { return {}; }
 };
 
-/// A plugin's table of nodes.
+/// One port of a node, for `ready` and for checking the wiring: the type as in the SDK ("audio", "text", "any", …).
+struct PluginPort {
+  const char* name;
+  const char* type;
+};
+
+/// One entry of a plugin's table.
 struct PluginNode {
   const char* name;  // "media.source"
   const char* summary;
-  Node* (*create)();
+  Node* (*create)();  // the worker owns what it returns
+  const PluginPort* inputs;
+  std::size_t input_count;
+  const PluginPort* outputs;
+  std::size_t output_count;
 };
 
 struct Plugin {
@@ -67,7 +119,7 @@ struct Plugin {
   std::size_t node_count = 0;
 };
 
-/// `extern "C" auto penstock_plugin() -> const penstock::nodes::Plugin*`.
+/// `extern "C" __attribute__((visibility("default"))) auto penstock_plugin() -> const penstock::nodes::Plugin*`.
 using PluginEntry = auto (*)() -> const Plugin*;
 inline constexpr const char* kPluginEntry = "penstock_plugin";
 
