@@ -1,0 +1,56 @@
+#include "nodes/media/media_source.h"
+
+#include <cstdio>
+
+#include "nodes/media/source_params.h"
+
+namespace penstock::nodes::media {
+
+namespace {
+constexpr const char* kOutput = "out";
+constexpr message::DataType kFloat32{.code = 2, .bits = 32, .lanes = 1};
+}  // namespace
+
+auto MediaSource::Setup(const nlohmann::json& params) -> base::Status {
+  PENSTOCK_ASSIGN(auto parsed, SourceParams::Parse(params, {}));
+  PENSTOCK_ASSIGN(reader_, AudioReader::Open(std::move(parsed.reader)));
+  realtime_ = parsed.realtime;
+  return {};
+}
+
+auto MediaSource::Run(Context& context) -> base::Status {
+  const auto started = base::Deadline::Clock::now();
+  while (!context.stop_requested()) {
+    PENSTOCK_ASSIGN(const auto frame, reader_->Next());
+    if (!frame) break;
+    if (realtime_ && !context.SleepUntil(started + frame->end_time)) break;
+    PENSTOCK_TRY(Send(context, *frame));
+  }
+  if (const auto damaged = reader_->damaged_packets(); damaged > 0) {
+    fmt::print(stderr, "media.source: {} damaged packets were skipped; the audio after them comes earlier\n", damaged);
+  }
+  return {};
+}
+
+auto MediaSource::Send(Context& context, const AudioReader::Frame& frame) -> base::Status {
+  PENSTOCK_ASSIGN(auto draft, context.Borrow(kOutput, frame.sample_count * sizeof(float)));
+  auto& header = draft->header();
+  header.kind = message::Kind::kAudio;
+  header.flags |= message::kFlagHasMediaTime;
+  header.media_time_ns = frame.time.count();
+  header.dtype = kFloat32;
+  header.rate = static_cast<std::uint32_t>(reader_->rate());
+  header.dimensions = 2;
+  header.shape[0] = static_cast<std::int64_t>(frame.frames);
+  header.shape[1] = reader_->channels();
+  // The payload is aligned to 64 bytes and floats have no other representation to disturb.
+  reader_->Read(std::span(reinterpret_cast<float*>(draft->bytes().data()), frame.sample_count));
+  return context.Publish(kOutput, std::move(draft));
+}
+
+auto MediaSource::Teardown() -> base::Status {
+  reader_.reset();
+  return {};
+}
+
+}  // namespace penstock::nodes::media

@@ -1,0 +1,30 @@
+// The native node `media.source`: recorded audio in, messages of kind audio out. Parameters: source_params.h.
+#pragma once
+
+#include <optional>
+
+#include "nodes/media/audio_reader.h"
+#include "nodes/node.h"
+
+namespace penstock::nodes::media {
+
+/// Sends one message per frame on `out`: float32, shape (frames, channels), with the frame's media time. Decodes
+/// straight into shared memory. With `realtime: true` a frame is sent when its last sample would have been recorded, by
+/// absolute times, so that delays do not add up; after a wait for slow consumers it catches up.
+class MediaSource final : public Node {
+ public:
+  /// Opens the files. Errors: as SourceParams::Parse and AudioReader::Open.
+  auto Setup(const nlohmann::json& params) -> base::Status override;
+  /// Until the last file's end or a stop. Errors: as AudioReader::Next, after everything that could be decoded was
+  /// sent.
+  auto Run(Context& context) -> base::Status override;
+  auto Teardown() -> base::Status override;
+
+ private:
+  auto Send(Context& context, const AudioReader::Frame& frame) -> base::Status;
+
+  std::optional<AudioReader> reader_;
+  bool realtime_ = false;
+};
+
+}  // namespace penstock::nodes::media

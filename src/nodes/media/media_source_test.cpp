@@ -1,0 +1,156 @@
+// The node as the worker meets it: loaded from the plugin's file, through the plugin's one symbol.
+#include "nodes/media/media_source.h"
+
+#include <dlfcn.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <utility>
+
+#include "nodes/media/test_audio.h"
+
+namespace penstock::nodes::media {
+namespace {
+
+using namespace std::chrono_literals;
+using base::Deadline;
+using nlohmann::json;
+using testing::HasSubstr;
+
+class MemoryDraft final : public Draft {
+ public:
+  explicit MemoryDraft(std::uint64_t payload_bytes) : bytes_(payload_bytes) {
+    header_.size = sizeof(message::Header);
+    header_.payload_bytes = payload_bytes;
+  }
+  auto header() noexcept -> message::Header& override { return header_; }
+  auto bytes() noexcept -> std::span<std::byte> override { return bytes_; }
+
+ private:
+  message::Header header_;
+  std::vector<std::byte> bytes_;
+};
+
+/// Keeps what is published. Its clock stands still: it notes the times that the node wants to wait for.
+class RecordingContext final : public Context {
+ public:
+  auto Borrow(std::string_view output, std::uint64_t payload_bytes, std::uint32_t /*metadata_bytes*/)
+      -> base::Expected<std::unique_ptr<Draft>> override {
+    EXPECT_EQ(output, "out");
+    return std::make_unique<MemoryDraft>(payload_bytes);
+  }
+  auto Publish(std::string_view /*output*/, std::unique_ptr<Draft> draft) -> base::Status override {
+    published.push_back(std::move(draft));
+    return {};
+  }
+  auto stop_requested() const noexcept -> bool override { return published.size() >= stop_after; }
+  auto SleepUntil(Deadline::Clock::time_point time) -> bool override {
+    waits.push_back(time);
+    return waits.size() <= refuse_wait_after;
+  }
+
+  std::vector<std::unique_ptr<Draft>> published;
+  std::vector<Deadline::Clock::time_point> waits;
+  std::size_t stop_after = 1000;
+  std::size_t refuse_wait_after = 1000;
+};
+
+class MediaSourceTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    library_ = ::dlopen(PENSTOCK_MEDIA_PLUGIN, RTLD_NOW | RTLD_LOCAL);
+    ASSERT_NE(library_, nullptr) << ::dlerror();
+    const auto entry = reinterpret_cast<PluginEntry>(::dlsym(library_, kPluginEntry));
+    ASSERT_NE(entry, nullptr);
+    const auto* plugin = entry();
+    ASSERT_EQ(plugin->abi_version, Plugin::kAbiVersion);
+    ASSERT_EQ(plugin->node_count, 1);
+    EXPECT_STREQ(plugin->nodes[0].name, "media.source");
+    node_.reset(plugin->nodes[0].create());
+  }
+  void TearDown() override {
+    node_.reset();  // before its code goes
+    if (library_ != nullptr) ::dlclose(library_);
+  }
+
+  auto File(const Pcm& pcm) -> std::string { return WriteWav(directory_ / "a.wav", pcm).string(); }
+
+  TemporaryDirectory directory_;
+  void* library_ = nullptr;
+  std::unique_ptr<Node> node_;
+};
+
+TEST_F(MediaSourceTest, SendsFramesThatPassTheHeadersChecks) {
+  const auto pcm = Ramp(16000, 2, 800);
+  ASSERT_TRUE(node_->Setup(json{{"url", File(pcm)}}));
+  RecordingContext context;
+  ASSERT_TRUE(node_->Run(context));
+  ASSERT_EQ(context.published.size(), 3);  // 20, 20 and 10 ms
+  std::vector<float> samples;
+  for (std::size_t i = 0; i < 3; ++i) {
+    const auto& header = context.published[i]->header();
+    const auto bytes = context.published[i]->bytes();
+    EXPECT_TRUE(message::Validate(header, bytes.size()));
+    EXPECT_EQ(header.kind, message::Kind::kAudio);
+    EXPECT_NE(header.flags & message::kFlagHasMediaTime, 0);
+    EXPECT_EQ(header.media_time_ns, static_cast<std::int64_t>(i) * 20'000'000);
+    EXPECT_EQ(header.rate, 16000);
+    EXPECT_EQ(header.shape[0], i < 2 ? 320 : 160);
+    EXPECT_EQ(header.shape[1], 2);
+    const auto before = samples.size();
+    samples.resize(before + bytes.size() / sizeof(float));
+    std::memcpy(samples.data() + before, bytes.data(), bytes.size());
+  }
+  ASSERT_EQ(samples.size(), pcm.samples.size());
+  for (std::size_t i = 0; i < samples.size(); ++i) ASSERT_EQ(samples[i] * 32768.0F, static_cast<float>(pcm.samples[i]));
+  EXPECT_TRUE(context.waits.empty());
+  EXPECT_TRUE(node_->Teardown());
+}
+
+TEST_F(MediaSourceTest, RealtimeWaitsByAbsoluteTimesUntilEachFrameIsComplete) {
+  ASSERT_TRUE(node_->Setup(json{{"url", File(Ramp(16000, 1, 1600))}, {"realtime", true}}));
+  RecordingContext context;
+  ASSERT_TRUE(node_->Run(context));
+  ASSERT_EQ(context.waits.size(), 5);
+  for (std::size_t i = 1; i < 5; ++i) EXPECT_EQ(context.waits[i] - context.waits[i - 1], 20ms);
+}
+
+TEST_F(MediaSourceTest, StopEndsTheStream) {
+  ASSERT_TRUE(node_->Setup(json{{"url", File(Ramp(16000, 1, 16000))}}));
+  RecordingContext context;
+  context.stop_after = 7;
+  EXPECT_TRUE(node_->Run(context));
+  EXPECT_EQ(context.published.size(), 7);
+}
+
+TEST_F(MediaSourceTest, StopDuringAWaitEndsTheStream) {
+  ASSERT_TRUE(node_->Setup(json{{"url", File(Ramp(16000, 1, 16000))}, {"realtime", true}}));
+  RecordingContext context;
+  context.refuse_wait_after = 3;
+  EXPECT_TRUE(node_->Run(context));
+  EXPECT_EQ(context.published.size(), 3);
+}
+
+TEST_F(MediaSourceTest, BadParametersAndFilesAreReportedBySetup) {
+  const auto unknown = node_->Setup(json{{"uri", "a.wav"}});
+  ASSERT_FALSE(unknown);
+  EXPECT_THAT(unknown.error().message(), HasSubstr("did you mean 'url'"));
+  const auto missing = node_->Setup(json{{"url", (directory_ / "nowhere.wav").string()}});
+  ASSERT_FALSE(missing);
+  EXPECT_THAT(missing.error().message(), HasSubstr("nowhere.wav"));
+}
+
+TEST_F(MediaSourceTest, TruncatedFileFailsAfterItsFramesWereSent) {
+  const auto file = File(Ramp(16000, 1, 16000));
+  std::filesystem::resize_file(file, 44 + 2 * 3200);
+  ASSERT_TRUE(node_->Setup(json{{"url", file}}));
+  RecordingContext context;
+  const auto status = node_->Run(context);
+  ASSERT_FALSE(status);
+  EXPECT_THAT(status.error().message(), HasSubstr("truncated"));
+  EXPECT_EQ(context.published.size(), 10);
+}
+
+}  // namespace
+}  // namespace penstock::nodes::media
