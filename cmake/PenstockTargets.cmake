@@ -54,6 +54,16 @@ function(penstock_test module)
   add_executable(${module}_test ${ARG_SOURCES})
   set_target_properties(${module}_test PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
   target_link_libraries(${module}_test PRIVATE penstock_flags ${ARG_DEPS} GTest::gmock GTest::gtest GTest::gtest_main)
-  gtest_discover_tests(${module}_test TEST_PREFIX ${module}. DISCOVERY_TIMEOUT 60
-    PROPERTIES TIMEOUT 300 LABELS "${ARG_LABELS}" ENVIRONMENT "${ARG_ENVIRONMENT}")
+  gtest_discover_tests(${module}_test TEST_PREFIX ${module}. TEST_LIST ${module}_tests DISCOVERY_TIMEOUT 60
+    PROPERTIES TIMEOUT 300)
+  # gtest_discover_tests loses empty properties and all but the first of a list: these are set by ctest, after its own file.
+  set(script ${CMAKE_CURRENT_BINARY_DIR}/${module}_test_properties.cmake)
+  file(WRITE ${script} "if(${module}_tests)\n")
+  foreach(property LABELS ENVIRONMENT)
+    if(ARG_${property})
+      file(APPEND ${script} "  set_tests_properties(\${${module}_tests} PROPERTIES ${property} [==[${ARG_${property}}]==])\n")
+    endif()
+  endforeach()
+  file(APPEND ${script} "endif()\n")
+  set_property(DIRECTORY APPEND PROPERTY TEST_INCLUDE_FILES ${script})
 endfunction()
