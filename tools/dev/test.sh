@@ -1,0 +1,65 @@
+# shellcheck shell=bash
+# ./dev test: everything that a release must pass. Each runner leaves a JUnit file; tools/test_summary.py adds them up and
+# counts a runner that left none, or an empty one, as a failure.
+
+# Modules that own memory by hand, or read what others wrote: their unit tests run under AddressSanitizer and UBSan too.
+readonly ASAN_MODULES=(base message transport manifest plan docker worker observe)
+
+dev_test() {
+  dev_setup
+  dev_build
+  phase "base images" base_images
+  rm -rf "$REPORTS"
+  mkdir -p "$REPORTS"
+  export PATH=$PWD/build/bin:$PWD/build/tools/bin:$PATH
+  phase "unit tests" runner unit run_ctest build "$PWD/$REPORTS/unit.xml" -LE '^soak$'
+  phase "unit tests, asan" runner asan run_asan
+  local suite
+  for suite in $(pytest_suites); do
+    phase "pytest $suite" runner "pytest-${suite//\//-}" \
+      "$PYTHON" -m pytest "$suite" -m "not soak" --junitxml "$REPORTS/pytest-${suite//\//-}.xml"
+  done
+  phase "requirements" runner requirements "$PYTHON" tools/check_requirements.py --reports "$REPORTS"
+  "$PYTHON" tools/test_summary.py "$REPORTS"
+}
+
+# runner NAME COMMAND…: goes on when COMMAND fails; the summary learns its exit code.
+runner() {
+  local name=$1 status=0
+  shift
+  "$@" || status=$?
+  printf '%s\t%d\n' "$name" "$status" >>"$REPORTS/runners.tsv"
+}
+
+run_ctest() {
+  local directory=$1 report=$2
+  shift 2
+  ctest --test-dir "$directory" -j 2 --output-on-failure --progress --no-tests=error --output-junit "$report" "$@"
+}
+
+run_asan() {
+  local module targets=() pattern
+  configure asan || return
+  for module in "${ASAN_MODULES[@]}"; do
+    # A module without unit tests has no such target.
+    if ninja -C build/asan -t query "${module}_test" >/dev/null 2>&1; then targets+=("${module}_test"); fi
+  done
+  cmake --build --preset asan -- -j "$(nproc)" "${targets[@]}" || return
+  pattern=$(IFS='|'; printf '%s' "${targets[*]%_test}")
+  run_ctest build/asan "$PWD/$REPORTS/asan.xml" -R "^($pattern)\." -LE '^(engine|slow|soak)$'
+}
+
+# One process a folder, so that suites cannot lean on each other's imports.
+pytest_suites() {
+  git ls-files --cached --others --exclude-standard -- 'tests/*/test_*.py' 'python/test_*.py' 'docker/test_*.py' 'examples/test_*.py' |
+    awk -F/ '{ print ($1 == "tests") ? $1 "/" $2 : $1 }' | sort -u
+}
+
+# The script does nothing when the images exist, and says so.
+base_images() {
+  if [[ -x docker/scripts/build-base-images.sh ]]; then
+    docker/scripts/build-base-images.sh
+  else
+    say "    no docker/scripts/build-base-images.sh in this tree"
+  fi
+}
