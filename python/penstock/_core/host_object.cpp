@@ -1,0 +1,348 @@
+#include "host_object.h"
+
+#include <unistd.h>
+
+#include <cstring>
+#include <limits>
+#include <memory>
+#include <thread>
+
+#include "arguments.h"
+#include "fork_guard.h"
+#include "loan.h"
+#include "message_view.h"
+#include "nodes/host.h"
+
+namespace penstock::core {
+namespace {
+
+PyTypeObject* type = nullptr;
+
+struct Content {
+  std::unique_ptr<nodes::Host> host;
+  std::thread::id owner;
+  std::size_t children = 0;
+};
+
+struct HostObject {
+  PyObject_HEAD Content content;
+};
+
+auto Self(PyObject* object) -> Content& { return reinterpret_cast<HostObject*>(object)->content; }
+
+// The host, or null with an exception set when this process or thread may not use it.
+auto Usable(PyObject* object) -> nodes::Host* {
+  if (!CheckNotForked()) return nullptr;
+  auto& self = Self(object);
+  if (self.owner != std::this_thread::get_id()) {
+    PyErr_SetString(PyExc_RuntimeError,
+                    "a node's ports belong to the thread that runs its handlers. Hand results of other threads over "
+                    "(queue.Queue) and emit them in the handler");
+    return nullptr;
+  }
+  if (!self.host) PyErr_SetString(PyExc_RuntimeError, "this worker's ports are closed");
+  return self.host.get();
+}
+
+auto NoneOr(const base::Status& status) -> PyObject* {
+  if (!status) return Raise(status.error());
+  Py_RETURN_NONE;
+}
+
+void Dealloc(PyObject* object) {
+  if (!Forked()) std::destroy_at(&Self(object));
+  Free(object);
+}
+
+auto StringList(const std::vector<std::string>& strings) -> PyObject* {
+  Ref list(PyList_New(0));
+  for (const auto& text : strings) {
+    const Ref item(PyUnicode_FromStringAndSize(text.data(), static_cast<Py_ssize_t>(text.size())));
+    if (!list || !item || PyList_Append(list.get(), item.get()) != 0) return nullptr;
+  }
+  return list.release();
+}
+
+// {port: [edge, …]} as Python lists of pairs, in the order of the configuration.
+template <class Specs, class Edges>
+auto EdgeList(const Specs& specs, Edges&& edges_of) -> PyObject* {
+  Ref list(PyList_New(0));
+  for (const auto& spec : specs) {
+    const Ref item(Py_BuildValue("sN", spec.port.c_str(), StringList(edges_of(spec))));
+    if (!list || !item || PyList_Append(list.get(), item.get()) != 0) return nullptr;
+  }
+  return list.release();
+}
+
+auto Configuration(PyObject* object, PyObject*) -> PyObject* {
+  auto* host = Usable(object);
+  if (host == nullptr) return nullptr;
+  const auto& c = host->configure();
+  return Py_BuildValue(
+      "{s:s,s:s,s:s,s:s,s:s,s:I,s:O,s:N,s:N,s:N,s:N,s:N}", "session", c.session.c_str(), "node", c.node.c_str(),
+      "node_type", c.node_type.c_str(), "params", c.params_json.c_str(), "code", c.code.c_str(), "attempt", c.attempt,
+      "measure_cpu", c.measure_cpu ? Py_True : Py_False, "modules", StringList(c.modules), "input_ports",
+      StringList(host->input_ports()), "output_ports", StringList(host->output_ports()), "input_edges",
+      EdgeList(c.inputs, [](const worker::InputSpec& spec) { return std::vector<std::string>{spec.edge.edge}; }),
+      "output_edges", EdgeList(c.outputs, [](const worker::OutputSpec& spec) {
+        std::vector<std::string> ids;
+        for (const auto& edge : spec.edges) ids.push_back(edge.edge);
+        return ids;
+      }));
+}
+
+auto Ready(PyObject* object, PyObject* const* args, Py_ssize_t count) -> PyObject* {
+  auto* host = Usable(object);
+  if (host == nullptr || !CheckCount("ready", count, 2)) return nullptr;
+  auto inputs = ToStringMap(args[0], "inputs");
+  if (!inputs) return nullptr;
+  auto outputs = ToStringMap(args[1], "outputs");
+  if (!outputs) return nullptr;
+  const worker::Ready ready{std::move(*inputs), std::move(*outputs)};
+  return NoneOr(WithoutGil([&] { return host->ReadyAndAwaitStart(ready); }));
+}
+
+auto Next(PyObject* object, PyObject*) -> PyObject* {
+  auto* host = Usable(object);
+  if (host == nullptr) return nullptr;
+  auto event = WithoutGil([&] { return host->Next(base::Deadline::Never()); });
+  if (!event) return Raise(event.error());
+  PyObject* view = Py_None;
+  if (event->kind == nodes::Event::Kind::kMessage) {
+    view = NewMessageView(object, event->input, std::move(*event->message));
+    if (view == nullptr) return nullptr;
+  } else {
+    Py_INCREF(view);
+  }
+  return Py_BuildValue("inN", static_cast<int>(event->kind), static_cast<Py_ssize_t>(event->input), view);
+}
+
+auto Acknowledge(PyObject* object, PyObject* const* args, Py_ssize_t count) -> PyObject* {
+  auto* host = Usable(object);
+  if (host == nullptr || !CheckCount("acknowledge", count, 1)) return nullptr;
+  const auto overhead = ToUnsigned(args[0], "overhead_ns", std::numeric_limits<std::int64_t>::max());
+  if (!overhead) return nullptr;
+  host->Acknowledge(*overhead);
+  Py_RETURN_NONE;
+}
+
+auto BorrowLoan(nodes::Host& host, const LoanShape& shape) -> base::Expected<transport::Loan> {
+  if (shape.output >= host.output_ports().size()) {
+    return base::Fail(base::ErrorCode::kInvalidArgument, "there is no output {}, this node has {}", shape.output,
+                      host.output_ports().size());
+  }
+  return host.Borrow(shape.output, shape.payload_bytes, shape.metadata_bytes);
+}
+
+auto ParseLoanShape(PyObject* output, PyObject* payload, PyObject* metadata) -> std::optional<LoanShape> {
+  const auto index = ToUnsigned(output, "output", 1U << 20U);
+  if (!index) return std::nullopt;
+  const auto payload_bytes = ToUnsigned(payload, "payload_bytes", std::numeric_limits<std::int64_t>::max());
+  if (!payload_bytes) return std::nullopt;
+  const auto metadata_bytes = ToUnsigned(metadata, "metadata_bytes", std::numeric_limits<std::uint32_t>::max());
+  if (!metadata_bytes) return std::nullopt;
+  return LoanShape{static_cast<std::size_t>(*index), *payload_bytes, static_cast<std::uint32_t>(*metadata_bytes)};
+}
+
+// borrow(output, payload_bytes, metadata_bytes, kind, code, bits, shape, rate)
+auto Borrow(PyObject* object, PyObject* const* args, Py_ssize_t count) -> PyObject* {
+  auto* host = Usable(object);
+  if (host == nullptr || !CheckCount("borrow", count, 8)) return nullptr;
+  const auto shape = ParseLoanShape(args[0], args[1], args[2]);
+  if (!shape) return nullptr;
+  auto loan = BorrowLoan(*host, *shape);
+  if (!loan) return Raise(loan.error());
+  loan->header().payload_bytes = shape->payload_bytes;
+  if (!Describe({args[3], args[4], args[5], args[6], args[7]}, loan->header())) return nullptr;
+  // A loan whose header does not describe its bytes would be read out of bounds through the buffer protocol.
+  if (auto valid = message::Validate(loan->header(), shape->payload_bytes); !valid) return Raise(valid.error());
+  return NewLoan(object, *shape, std::move(*loan));
+}
+
+// The memory of `source` when it is a loan of this output, else a new loan with a copy of its bytes.
+auto TakeOrCopy(PyObject* object, nodes::Host& host, PyObject* source, LoanShape shape)
+    -> std::optional<transport::Loan> {
+  if (IsLoanOf(source, object, shape.output)) {
+    if (ShapeOf(source).metadata_bytes < shape.metadata_bytes) {
+      PyErr_SetString(PyExc_ValueError,
+                      "this buffer was loaned without room for its metadata: give the metadata when loaning");
+      return std::nullopt;
+    }
+    return TakeLoan(source);
+  }
+  Bytes bytes;
+  if (!bytes.Acquire(source)) return std::nullopt;
+  shape.payload_bytes = bytes.view().size();
+  auto loan = BorrowLoan(host, shape);
+  if (!loan) {
+    Raise(loan.error());
+    return std::nullopt;
+  }
+  const auto copy = [&] { std::memcpy(loan->bytes().data(), bytes.view().data(), bytes.view().size()); };
+  constexpr std::size_t kWorthReleasingTheGil = 64 * 1024;  // about 10 µs of copying
+  if (bytes.view().size() >= kWorthReleasingTheGil) {
+    WithoutGil(copy);
+  } else if (!bytes.view().empty()) {
+    copy();
+  }
+  loan->header().payload_bytes = bytes.view().size();
+  return std::move(*loan);
+}
+
+// publish(output, source, kind, code, bits, shape, rate, time, metadata)
+auto Publish(PyObject* object, PyObject* const* args, Py_ssize_t count) -> PyObject* {
+  auto* host = Usable(object);
+  if (host == nullptr || !CheckCount("publish", count, 9)) return nullptr;
+  Bytes metadata;
+  if (!metadata.Acquire(args[8])) return nullptr;
+  const auto output = ToUnsigned(args[0], "output", 1U << 20U);
+  if (!output) return nullptr;
+  if (metadata.view().size() > std::numeric_limits<std::uint32_t>::max()) {
+    PyErr_SetString(PyExc_ValueError, "metadata of more than 4 GiB");
+    return nullptr;
+  }
+  const LoanShape shape{static_cast<std::size_t>(*output), 0, static_cast<std::uint32_t>(metadata.view().size())};
+  long long time = 0;
+  if (args[7] != Py_None) {
+    time = PyLong_AsLongLong(args[7]);
+    if (time == -1 && PyErr_Occurred() != nullptr) return nullptr;
+  }
+  auto loan = TakeOrCopy(object, *host, args[1], shape);
+  if (!loan) return nullptr;
+  auto& header = loan->header();
+  if (!Describe({args[2], args[3], args[4], args[5], args[6]}, header)) return nullptr;
+  header.metadata_bytes = shape.metadata_bytes;
+  if (args[7] != Py_None) {
+    header.media_time_ns = time;
+    header.flags |= message::kFlagHasMediaTime;
+  }
+  if (shape.metadata_bytes != 0) {
+    std::memcpy(loan->bytes().data() + message::MetadataOffset(header.payload_bytes), metadata.view().data(),
+                shape.metadata_bytes);
+  }
+  return NoneOr(WithoutGil([&] { return host->Publish(shape.output, std::move(*loan)); }));
+}
+
+auto Drain(PyObject* object, PyObject*) -> PyObject* {
+  auto* host = Usable(object);
+  if (host == nullptr) return nullptr;
+  return NoneOr(WithoutGil([&] { return host->Drain(); }));
+}
+
+auto ReportFinished(PyObject* object, PyObject*) -> PyObject* {
+  auto* host = Usable(object);
+  if (host == nullptr) return nullptr;
+  host->ReportFinished();
+  Py_RETURN_NONE;
+}
+
+// report_failed(phase, error, message, traceback, edge or None, sequence or None)
+auto ReportFailed(PyObject* object, PyObject* const* args, Py_ssize_t count) -> PyObject* {
+  auto* host = Usable(object);
+  if (host == nullptr || !CheckCount("report_failed", count, 6)) return nullptr;
+  worker::Failed failed;
+  std::string* const texts[] = {&failed.phase, &failed.error, &failed.message, &failed.traceback};
+  for (std::size_t i = 0; i < 4; ++i) {
+    auto text = ToString(args[i], "report_failed");
+    if (!text) return nullptr;
+    *texts[i] = std::move(*text);
+  }
+  if (args[4] != Py_None) {
+    failed.edge = ToString(args[4], "edge");
+    if (!failed.edge) return nullptr;
+  }
+  if (args[5] != Py_None) {
+    failed.sequence = ToUnsigned(args[5], "sequence", std::numeric_limits<std::uint64_t>::max());
+    if (!failed.sequence) return nullptr;
+  }
+  host->ReportFailure(failed);
+  Py_RETURN_NONE;
+}
+
+auto StopRequested(PyObject* object, PyObject*) -> PyObject* {
+  auto* host = Usable(object);
+  return host == nullptr ? nullptr : PyBool_FromLong(host->stop_requested() ? 1 : 0);
+}
+
+auto SleepUntil(PyObject* object, PyObject* const* args, Py_ssize_t count) -> PyObject* {
+  auto* host = Usable(object);
+  if (host == nullptr || !CheckCount("sleep_until", count, 1)) return nullptr;
+  const auto nanoseconds = PyLong_AsLongLong(args[0]);
+  if (nanoseconds == -1 && PyErr_Occurred() != nullptr) return nullptr;
+  // time.monotonic_ns() and steady_clock are both CLOCK_MONOTONIC.
+  const base::Deadline::Clock::time_point time{std::chrono::nanoseconds(nanoseconds)};
+  return PyBool_FromLong(WithoutGil([&] { return host->SleepUntil(time); }) ? 1 : 0);
+}
+
+auto Close(PyObject* object, PyObject*) -> PyObject* {
+  if (Usable(object) == nullptr) return nullptr;
+  auto& self = Self(object);
+  // Memory that Python still sees stays mapped; the kernel frees it when the process ends.
+  if (self.children == 0) {
+    auto host = std::move(self.host);
+    WithoutGil([&] { host.reset(); });
+  }
+  Py_RETURN_NONE;
+}
+
+PyMethodDef methods[] = {
+    NoArguments("configuration", Configuration, "configuration() -> dict: what the runtime sent"),
+    Fast("ready", Ready, "ready(inputs, outputs): port types; waits for the start"),
+    NoArguments("next", Next,
+                "next() -> (kind, input, view or None); kinds: 0 message, 1 port ended, 2 all ended, 3 stop"),
+    Fast("acknowledge", Acknowledge, "acknowledge(overhead_ns): the current message is handled"),
+    Fast("borrow", Borrow, "borrow(output, payload_bytes, metadata_bytes, kind, code, bits, shape, rate) -> Loan"),
+    Fast("publish", Publish,
+         "publish(output, source, kind, code, bits, shape, rate, time, metadata); waits for credit"),
+    NoArguments("drain", Drain, "drain(): ends the outputs and waits until consumers have everything"),
+    NoArguments("report_finished", ReportFinished, "report_finished(): last words of a worker that ends well"),
+    Fast("report_failed", ReportFailed, "report_failed(phase, error, message, traceback, edge, sequence)"),
+    NoArguments("stop_requested", StopRequested, "stop_requested() -> bool"),
+    Fast("sleep_until", SleepUntil, "sleep_until(monotonic_ns) -> bool: false when stopped first"),
+    NoArguments("close", Close, "close(): closes the ports unless Python still sees their memory"),
+    {nullptr, nullptr, 0, nullptr},
+};
+
+PyType_Slot slots[] = {
+    Slot(Py_tp_new, RefuseNew),
+    Slot(Py_tp_dealloc, Dealloc),
+    {Py_tp_methods, methods},
+    {0, nullptr},
+};
+PyType_Spec spec = {"penstock._core.Host", sizeof(HostObject), 0, Py_TPFLAGS_DEFAULT, slots};
+
+}  // namespace
+
+auto AddHostType(PyObject* module) -> bool {
+  type = AddType(module, "Host", spec);
+  return type != nullptr;
+}
+
+auto Attach(PyObject*, PyObject* const* args, Py_ssize_t count) -> PyObject* {
+  if (!CheckNotForked() || !CheckCount("attach", count, 6)) return nullptr;
+  const auto fd = ToUnsigned(args[0], "control_fd", std::numeric_limits<int>::max());
+  if (!fd) return nullptr;
+  std::string texts[4];
+  for (std::size_t i = 0; i < 4; ++i) {
+    auto text = ToString(args[i + 1], "attach");
+    if (!text) return nullptr;
+    texts[i] = std::move(*text);
+  }
+  const double timeout_s = PyFloat_AsDouble(args[5]);
+  if (timeout_s == -1.0 && PyErr_Occurred() != nullptr) return nullptr;
+  const auto timeout = std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::duration<double>(timeout_s));
+
+  nodes::Host::Options options{
+      base::UniqueFd(static_cast<int>(*fd)), worker::Hello{getpid(), texts[0], texts[1], texts[2], texts[3]}, {}};
+  auto host = WithoutGil([&] { return nodes::Host::Attach(std::move(options), base::Deadline::In(timeout)); });
+  if (!host) return Raise(host.error());
+  PyObject* object = Allocate(type);
+  if (object == nullptr) return nullptr;
+  std::construct_at(&Self(object), Content{std::move(*host), std::this_thread::get_id(), 0});
+  return object;
+}
+
+void AddChild(PyObject* host) { ++Self(host).children; }
+void ReleaseChild(PyObject* host) { --Self(host).children; }
+
+}  // namespace penstock::core

@@ -1,0 +1,20 @@
+// A received message as a Python object: header fields as attributes, payload through the buffer protocol.
+//
+// Read-only and without copies: memoryview(view) and numpy.asarray(view) are the producer's shared memory, shaped.
+// Every exported buffer keeps the view alive, and the message's slot returns to its producer when the view dies.
+#pragma once
+
+#include <cstddef>
+
+#include "python_api.h"
+#include "transport/input_port.h"
+
+namespace penstock::core {
+
+/// Adds the type to the module. False with an exception set.
+auto AddMessageViewType(PyObject* module) -> bool;
+
+/// `host` is kept alive by the view, so that ports outlive what they handed out.
+auto NewMessageView(PyObject* host, std::size_t input, transport::Message message) -> PyObject*;
+
+}  // namespace penstock::core

@@ -1,0 +1,30 @@
+"""The SDK's exceptions. (`penstock._core` raises PortError from C++.)"""
+
+from __future__ import annotations
+
+
+class PenstockError(Exception):
+    """Base of what the SDK raises itself."""
+
+
+class PortError(PenstockError):
+    """A port or the connection to the runtime failed.
+
+    >>> error = PortError("exhausted", "edge 'a.out->b.in': 5 messages are held, 4 are allowed")
+    >>> error.code
+    'exhausted'
+    >>> print(error)
+    edge 'a.out->b.in': 5 messages are held, 4 are allowed
+    """
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(code, message)
+        self.code = code
+        self.message = message
+
+    def __str__(self) -> str:
+        return self.message
+
+
+class NodeError(PenstockError):
+    """A node's class or behaviour is not what the SDK or its manifest expects."""

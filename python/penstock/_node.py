@@ -1,0 +1,199 @@
+"""What a node is: subclass Node."""
+
+from __future__ import annotations
+
+import inspect
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Callable,
+    ClassVar,
+    Dict,
+    Mapping,
+    Optional,
+    Protocol,
+    Tuple,
+    Type,
+    TypeVar,
+    Union,
+)
+
+from penstock import _dtypes
+from penstock._errors import NodeError
+from penstock._local import Loan, Shape
+from penstock._messages import Audio, Bytes, Message, Tensor
+
+PortType = Any  # a message class, or a Union of some
+Described = Tuple[int, int, int, Optional[Shape], int]  # kind, DLPack code and bits, shape, rate
+_N = TypeVar("_N", bound="Type[Node]")
+
+
+class Context(Protocol):
+    """What a running node is connected to: the worker's ports, or those of `penstock.testing`."""
+
+    node_id: str
+    session_id: str
+    attempt: int
+
+    def emit(self, port: str, message: Message) -> None: ...
+    def loan(
+        self, port: Optional[str], nbytes: int, metadata: Optional[Mapping[str, Any]], described: Described
+    ) -> Loan: ...
+    def stop_requested(self) -> bool: ...
+    def sleep_until(self, monotonic_ns: int) -> bool: ...
+
+
+class Node:
+    """A step of a pipeline.
+
+    Subclasses define `process(self, message)`: a function that returns a message, an iterable of messages or None, or a
+    generator of messages. A node without inputs (a source) defines `process(self)`, which runs once. Annotations declare the
+    ports' types. Several ports: class attributes `inputs` and `outputs`, handlers `on_<port>(self, message)`, and `emit`.
+
+    >>> from penstock import Text
+    >>> class Shout(Node):
+    ...     def process(self, message: Text) -> Text:
+    ...         return Text(message.text.upper())
+    >>> from penstock import testing
+    >>> [m.text for m in testing.run(Shout, [Text("hello")])]
+    ['HELLO']
+    """
+
+    inputs: ClassVar[Optional[Mapping[str, PortType]]] = None
+    outputs: ClassVar[Optional[Mapping[str, PortType]]] = None
+
+    _penstock_context: Optional[Context] = None
+
+    if TYPE_CHECKING:
+        process: Callable[..., Any]
+
+    def setup(self, params: Dict[str, Any]) -> None:
+        """Called once, before the first message, with the manifest's `params`. Load models here. Nothing can be emitted yet."""
+
+    def finish(self) -> Any:
+        """Called when all inputs have ended. May emit, return or yield last messages."""
+
+    def teardown(self) -> None:
+        """Called when everything that was emitted has been received. Not called after a failure."""
+
+    def emit(self, port: str, message: Message) -> None:
+        """Sends `message` on the output `port`; waits while a `block` edge has no room.
+
+        Only on the thread that called the handler.
+        """
+        self._context("emit").emit(port, message)
+
+    def loan_audio(
+        self,
+        frames: int,
+        channels: int,
+        rate: int,
+        *,
+        time: Optional[int] = None,
+        metadata: Optional[Mapping[str, Any]] = None,
+        port: Optional[str] = None,
+    ) -> Audio:
+        """An Audio message whose `samples` (float32, (frames, channels), not cleared) are shared memory of `port` already.
+
+        Fill it, then emit, return or yield it: nothing is copied. After that its samples are read-only.
+        """
+        described = (Audio.kind, _dtypes.FLOAT, 32, (frames, channels), rate)
+        message = Audio(None, rate, time, metadata)
+        message._loan = self._context("loan_audio").loan(port, frames * channels * 4, metadata, described)
+        return message
+
+    def loan_tensor(
+        self,
+        shape: Union[int, Shape],
+        dtype: Any = "float32",
+        *,
+        time: Optional[int] = None,
+        metadata: Optional[Mapping[str, Any]] = None,
+        port: Optional[str] = None,
+    ) -> Tensor:
+        """A Tensor message whose `array` (C order, not cleared) is shared memory of `port` already. See loan_audio."""
+        extents = (shape,) if isinstance(shape, int) else tuple(shape)
+        code, bits = _dtypes.of_name(dtype)
+        nbytes = bits // 8
+        for extent in extents:
+            nbytes *= extent
+        message = Tensor(None, time, metadata)
+        message._dtype = (code, bits)
+        message._loan = self._context("loan_tensor").loan(port, nbytes, metadata, (Tensor.kind, code, bits, extents, 0))
+        return message
+
+    def loan_bytes(
+        self,
+        nbytes: int,
+        *,
+        time: Optional[int] = None,
+        metadata: Optional[Mapping[str, Any]] = None,
+        port: Optional[str] = None,
+    ) -> Bytes:
+        """A Bytes message whose `data` (writable, not cleared) is shared memory of `port` already. See loan_audio."""
+        message = Bytes(b"", time, metadata)
+        message._loan = self._context("loan_bytes").loan(port, nbytes, metadata, (Bytes.kind, 0, 0, None, 0))
+        return message
+
+    @property
+    def node_id(self) -> str:
+        """The node's id in the manifest."""
+        return self._context("node_id").node_id
+
+    @property
+    def session_id(self) -> str:
+        """The session's id (UUIDv7)."""
+        return self._context("session_id").session_id
+
+    @property
+    def attempt(self) -> int:
+        """How often this node was restarted in this session."""
+        return self._context("attempt").attempt
+
+    @property
+    def stop_requested(self) -> bool:
+        """Sources: whether to end the stream. A generator is ended by itself between two messages."""
+        return self._context("stop_requested").stop_requested()
+
+    def sleep_until(self, monotonic_ns: int) -> bool:
+        """Sources: waits until `time.monotonic_ns()` reaches this; False when asked to stop first."""
+        return self._context("sleep_until").sleep_until(monotonic_ns)
+
+    def _context(self, asked: str) -> Context:
+        context = self._penstock_context
+        if context is None:
+            raise NodeError(
+                f"{type(self).__name__}.{asked} works in a running node only, not in __init__; "
+                "in tests, run the node with penstock.testing.run"
+            )
+        return context
+
+
+registry: Dict[str, Type[Node]] = {}
+
+
+def node(name: str) -> Callable[[_N], _N]:
+    """Registers a node class under a name that manifests can use as `node_type`, once they list the module in `modules`.
+
+    >>> @node("Upper")
+    ... class Upper(Node):
+    ...     def process(self, message): ...
+    >>> registry["Upper"] is Upper
+    True
+    """
+    if not isinstance(name, str) or not name:
+        raise TypeError('penstock.node takes the registered name: @penstock.node("Name")')
+
+    def register(cls: _N) -> _N:
+        if not (inspect.isclass(cls) and issubclass(cls, Node)):
+            raise NodeError(
+                f"{getattr(cls, '__name__', cls)!s} is registered as node {name!r} but is not a subclass of penstock.Node"
+            )
+        other = registry.get(name)
+        if other is not None and (other.__module__, other.__qualname__) != (cls.__module__, cls.__qualname__):
+            both = " and ".join(f"{each.__module__}:{each.__qualname__}" for each in (other, cls))
+            raise NodeError(f"two classes are registered as node {name!r}: {both}")
+        registry[name] = cls
+        return cls
+
+    return register

@@ -1,0 +1,152 @@
+"""Runs a node in a plain test, without a runtime.
+
+Messages go through the same encoding as in a pipeline: what the node receives is read-only, and what it emits comes back as its
+receiver would see it.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Dict, Iterable, List, Mapping, Optional, Tuple, Type, Union
+
+from penstock._local import Loan, LocalLoan, LocalView, Shape
+from penstock._messages import BY_KIND, Message
+from penstock._node import Node
+from penstock._ports import inspect_node
+from penstock._runner import Identity, NodeContext, Runner
+
+__all__ = ["Outputs", "run"]
+
+Input = Union[Message, Tuple[str, Message]]
+
+
+class Outputs(List[Message]):
+    """What a node emitted, in order; `by_port` has the same messages by output."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.by_port: Dict[str, List[Message]] = {}
+
+
+class _StopError(Exception):
+    """The limit of messages is reached inside an `emit`."""
+
+
+class _Recorder:
+    """A Backend that keeps what is published, and gives it the media time of the message being handled."""
+
+    def __init__(self, ports: List[str], limit: Optional[int]) -> None:
+        self.outputs = Outputs()
+        self.current_time: Optional[int] = None
+        self._ports = ports
+        self._limit = limit
+        self.outputs.by_port.update((port, []) for port in ports)
+
+    def publish(
+        self,
+        output: int,
+        source: Any,
+        kind: int,
+        code: int,
+        bits: int,
+        shape: Optional[Shape],
+        rate: int,
+        time: Optional[int],
+        metadata: Optional[bytes],
+    ) -> None:
+        if self.stop_requested():
+            raise _StopError
+        view = LocalView(source, kind, code, bits, shape, rate, self.current_time if time is None else time, metadata)
+        messages = self.outputs.by_port[self._ports[output]]
+        view.sequence = len(messages)
+        messages.append(BY_KIND[kind]._received(view))
+        self.outputs.append(messages[-1])
+
+    def borrow(
+        self,
+        output: int,
+        payload_bytes: int,
+        metadata_bytes: int,
+        kind: int,
+        code: int,
+        bits: int,
+        shape: Optional[Shape],
+        rate: int,
+    ) -> Loan:
+        return LocalLoan(payload_bytes, code, bits, shape)
+
+    def stop_requested(self) -> bool:
+        return self._limit is not None and len(self.outputs) >= self._limit
+
+    def sleep_until(self, monotonic_ns: int) -> bool:
+        return not self.stop_requested()  # tests do not wait
+
+
+def run(
+    node: Union[Node, Type[Node]],
+    inputs: Iterable[Input] = (),
+    *,
+    params: Optional[Mapping[str, Any]] = None,
+    node_id: str = "node",
+    limit: Optional[int] = None,
+) -> Outputs:
+    """setup, a handler call for each input, finish, teardown. Exceptions of the node arrive unchanged.
+
+    `inputs` are messages, or pairs of port and message for nodes with several inputs. `limit` asks a source to stop once it has
+    emitted so many messages.
+
+    >>> import penstock
+    >>> class Count(penstock.Node):
+    ...     def process(self):
+    ...         n = 0
+    ...         while True:
+    ...             yield penstock.Json(n)
+    ...             n += 1
+    >>> [message.value for message in run(Count, limit=3)]
+    [0, 1, 2]
+    """
+    instance = node() if isinstance(node, type) else node
+    ports = inspect_node(type(instance))
+    input_ports, output_ports = list(ports.inputs), list(ports.outputs)
+    recorder = _Recorder(output_ports, limit)
+    context = NodeContext(
+        instance, ports, Identity(node_id, "testing"), recorder, {port: i for i, port in enumerate(output_ports)}
+    )
+    runner = Runner(instance, ports, context, input_ports)
+    instance.setup(json.loads(json.dumps(dict(params or {}))))
+    context.is_open = True
+    try:
+        if runner.is_source:
+            runner.run_source()
+        for number, item in enumerate(inputs):
+            port, message = item if isinstance(item, tuple) else (_only(input_ports), item)
+            if port not in input_ports:
+                raise ValueError(
+                    f"{type(instance).__name__} has no input {port!r}; it has {', '.join(map(repr, input_ports)) or 'none'}"
+                )
+            view = _as_received(message, number)
+            recorder.current_time = view.time
+            runner.handle(input_ports.index(port), view)
+        recorder.current_time = None
+        runner.finish()
+    except _StopError:
+        pass
+    instance.teardown()
+    return recorder.outputs
+
+
+def _as_received(message: Message, number: int) -> LocalView:
+    source, code, bits, shape, rate = message._encode(
+        lambda nbytes, code, bits, shape, rate: LocalLoan(nbytes, code, bits, shape)
+    )
+    view = LocalView(source, message.kind, code, bits, shape, rate, message._own_time, message._metadata_bytes)
+    view.sequence = number
+    return view
+
+
+def _only(ports: List[str]) -> str:
+    if len(ports) != 1:
+        raise ValueError(
+            f"the node has the inputs {', '.join(map(repr, ports)) or '(none)'}: give pairs of port and message"
+        )
+    return ports[0]
