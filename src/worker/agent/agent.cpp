@@ -1,0 +1,365 @@
+#include "worker/agent/agent.h"
+
+#include <poll.h>
+#include <sys/epoll.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/utsname.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+
+#include "base/log.h"
+#include "worker/agent/image_libc.h"
+#include "worker/agent/process_tree.h"
+
+namespace penstock::worker::agent {
+namespace {
+using base::Log;
+using base::LogLevel;
+
+constexpr std::chrono::seconds kFirstLease{30};
+
+auto MayWrite(const base::PacketSocket& socket) -> bool {
+  pollfd waiting{.fd = socket.fd().get(), .events = POLLOUT, .revents = 0};
+  return ::poll(&waiting, 1, 0) == 1 && (waiting.revents & POLLOUT) != 0;
+}
+
+}  // namespace
+
+auto Agent::Create() -> base::Expected<std::unique_ptr<Agent>> {
+  PENSTOCK_TRY(Children().map([](const auto&) {}));
+  base::RaiseDescriptorLimit();
+  // Workers of the same user could otherwise trace the agent and use its leases.
+  ::prctl(PR_SET_DUMPABLE, 0);
+  ::prctl(PR_SET_CHILD_SUBREAPER, 1);  // for what a killed keeper leaves behind; the first process of a container is one anyway
+  // A terminal's Ctrl-C and hang-up are the runtime's business; the lease tells when it is over.
+  sigset_t blocked;
+  ::sigfillset(&blocked);
+  ::sigprocmask(SIG_SETMASK, &blocked, nullptr);
+  sigset_t handled;
+  ::sigemptyset(&handled);
+  ::sigaddset(&handled, SIGCHLD);
+  ::sigaddset(&handled, SIGTERM);
+  base::UniqueFd signals(::signalfd(-1, &handled, SFD_CLOEXEC | SFD_NONBLOCK));
+  if (!signals) return base::SystemError("create a signalfd");
+  PENSTOCK_ASSIGN(auto loop, base::EventLoop::Create());
+  std::unique_ptr<Agent> agent(new Agent(std::move(loop), std::move(signals)));
+  PENSTOCK_TRY(agent->loop_->Watch(agent->signals_.get(), EPOLLIN, [self = agent.get()](std::uint32_t) { self->OnSignals(); }));
+  return agent;
+}
+
+Agent::Agent(std::unique_ptr<base::EventLoop> loop, base::UniqueFd signals) : loop_(std::move(loop)), signals_(std::move(signals)) {}
+
+auto Agent::Listen(Listening listening) -> base::Status {
+  listener_ = std::move(listening.listener);
+  keep_warm_ = listening.keep_warm;
+  owner_ = listening.owner;
+  PENSTOCK_TRY(loop_->Watch(listener_.get(), EPOLLIN, [this](std::uint32_t) { Accept(); }));
+  ArmExpiry(kFirstLease);
+  return {};
+}
+
+auto Agent::ServeOnly(base::PacketSocket lease) -> base::Status {
+  AddLease(std::move(lease));
+  ending_ = true;
+  return {};
+}
+
+void Agent::Run() { loop_->Run(); }
+
+// --- signals and children -----------------------------------------------------------------------------------------------
+
+void Agent::OnSignals() {
+  signalfd_siginfo info{};
+  bool terminate = false;
+  while (::read(signals_.get(), &info, sizeof(info)) == static_cast<ssize_t>(sizeof(info))) {
+    terminate = terminate || info.ssi_signo == static_cast<std::uint32_t>(SIGTERM);
+  }
+  ReapChildren();
+  if (terminate) OnTerminate();
+}
+
+void Agent::OnTerminate() {
+  const bool again = std::exchange(terminating_, true);
+  CloseListener();
+  for (auto& [id, worker] : workers_) {
+    if (again) {
+      ::shutdown(worker.lifeline.fd().get(), SHUT_WR);
+    } else if (worker.pidfd) {
+      SignalWorker(worker, SIGTERM);
+    } else {
+      worker.early_signals.push_back(SIGTERM);
+    }
+  }
+  ending_ = true;
+  StopWhenDone();
+}
+
+void Agent::ReapChildren() {
+  int status = 0;
+  while (::waitpid(-1, &status, WNOHANG) > 0) {
+    // Only keepers are our children, unless one was killed (or somebody's `docker exec` lost its parent).
+    if (WIFSIGNALED(status)) hunting_ = true;
+  }
+  if (hunting_) KillStrays();
+  StopWhenDone();
+}
+
+void Agent::KillStrays() {
+  const auto children = Children();
+  if (!children) return;
+  hunting_ = false;
+  for (const pid_t child : *children) {
+    const bool keeper = std::any_of(workers_.begin(), workers_.end(), [child](const auto& entry) { return entry.second.keeper == child; });
+    if (!keeper && ::kill(child, SIGKILL) == 0) hunting_ = true;
+  }
+}
+
+// --- leases -------------------------------------------------------------------------------------------------------------
+
+void Agent::Accept() {
+  auto accepted = base::AcceptPacket(listener_);
+  if (!accepted) return;
+  const auto peer = accepted->Credentials();
+  if (!peer || peer->uid != owner_) {
+    Log(LogLevel::kWarning, "penstock-agent: refused a connection of user {}; the lease belongs to user {}", peer ? peer->uid : uid_t(-1), owner_);
+    return;
+  }
+  AddLease(std::move(*accepted));
+}
+
+void Agent::AddLease(base::PacketSocket socket) {
+  const auto id = next_id_++;
+  const int fd = socket.fd().get();
+  leases_[id].socket = std::move(socket);
+  if (const auto watched = loop_->Watch(fd, EPOLLIN, [this, id](std::uint32_t) { OnLeaseReadable(id); }); !watched) {
+    Log(LogLevel::kError, "penstock-agent: {}", watched.error().ToString());
+    CloseLease(id);
+  }
+}
+
+void Agent::OnLeaseReadable(LeaseId id) {
+  auto packet = leases_.at(id).socket.Receive(base::Deadline::Never());
+  if (!packet) return CloseLease(id);
+  auto request = ParseToAgent(std::move(*packet));
+  if (!request) {
+    Log(LogLevel::kError, "penstock-agent: ended a lease: {}", request.error().ToString());
+    return CloseLease(id);
+  }
+  HandleRequest(id, std::move(*request));
+}
+
+void Agent::HandleRequest(LeaseId id, Received<ToAgent> request) {
+  auto& lease = leases_.at(id);
+  const bool asks_for_lease = std::holds_alternative<Lease>(request.message);
+  if (asks_for_lease == lease.granted) {
+    Log(LogLevel::kError, "penstock-agent: ended a lease: {}", lease.granted ? "it was asked for twice" : "a request came before it was granted");
+    return CloseLease(id);
+  }
+  if (asks_for_lease) {
+    Grant(lease);
+    return Flush(id);
+  }
+  if (const auto* kill = std::get_if<Kill>(&request.message)) return Signal(id, *kill);
+  StartWorker(id, std::move(request));
+}
+
+void Agent::Grant(LeaseState& lease) {
+  utsname names{};
+  ::uname(&names);
+  lease.granted = true;
+  DisarmExpiry();
+  static const auto glibc = ImageGlibcVersion();
+  lease.outgoing.push_back(
+      {.message = Granted{.agent = PENSTOCK_VERSION, .pid = ::getpid(), .uid = ::getuid(), .architecture = names.machine, .glibc = glibc}, .fd = {}});
+}
+
+void Agent::CloseLease(LeaseId id) {
+  auto node = leases_.extract(id);
+  if (node.empty()) return;
+  auto& lease = node.mapped();
+  loop_->Unwatch(lease.socket.fd().get());
+  // The keepers see the end of their lifelines, end their trees, and are dropped when they have.
+  for (const auto& [worker_id, keeper] : lease.workers) {
+    if (const auto found = workers_.find(keeper); found != workers_.end()) ::shutdown(found->second.lifeline.fd().get(), SHUT_WR);
+  }
+  const bool other_lease = std::any_of(leases_.begin(), leases_.end(), [](const auto& entry) { return entry.second.granted; });
+  if (lease.granted && !other_lease && listener_.valid()) ArmExpiry(keep_warm_);
+  StopWhenDone();
+}
+
+// --- workers ------------------------------------------------------------------------------------------------------------
+
+void Agent::StartWorker(LeaseId id, Received<ToAgent> request) {
+  auto& lease = leases_.at(id);
+  auto& spawn = std::get<Spawn>(request.message);
+  auto checked = CheckSpawn(spawn);
+  if (checked && lease.workers.contains(spawn.id)) {
+    checked = base::Fail(base::ErrorCode::kInvalidArgument, "worker {} of this lease is running already", spawn.id);
+  }
+  if (checked && terminating_) checked = base::Fail(base::ErrorCode::kCancelled, "the agent was asked to end");
+  if (!checked) return Tell(id, SpawnFailed{.id = spawn.id, .error = checked.error().message(), .saved_errno = EINVAL});
+  auto keeper = StartKeeper(spawn, request.fds);
+  if (!keeper) return Tell(id, SpawnFailed{.id = spawn.id, .error = keeper.error().message(), .saved_errno = EAGAIN});
+
+  const auto key = next_id_++;
+  const int lifeline = keeper->lifeline.fd().get();
+  lease.workers[spawn.id] = key;
+  workers_.emplace(key, WorkerState{.lease = id,
+                                    .spawn = std::move(spawn),
+                                    .keeper = keeper->pid,
+                                    .lifeline = std::move(keeper->lifeline),
+                                    .pidfd = {},
+                                    .early_signals = {},
+                                    .reported = false});
+  if (const auto watched = loop_->Watch(lifeline, EPOLLIN, [this, key](std::uint32_t) { OnReport(key); }); !watched) {
+    Log(LogLevel::kError, "penstock-agent: {}", watched.error().ToString());
+    DropWorker(key);
+  }
+}
+
+void Agent::OnReport(KeeperId id) {
+  auto& worker = workers_.at(id);
+  auto received = ReceiveReport(worker.lifeline);
+  if (!received) {
+    // Without last words the keeper was killed, and the kernel killed its worker.
+    if (!worker.reported) Ended(worker, {.kind = KeeperReport::Kind::kEnded, .status = SIGKILL});
+    return DropWorker(id);
+  }
+  switch (received->report.kind) {
+    case KeeperReport::Kind::kStarted: return Started(worker, std::move(*received));
+    case KeeperReport::Kind::kEnded: return Ended(worker, received->report);
+    case KeeperReport::Kind::kFailed: {
+      const auto& failure = received->report.failure;
+      worker.reported = true;
+      if (const auto lease = leases_.find(worker.lease); lease != leases_.end()) lease->second.workers.erase(worker.spawn.id);
+      Tell(worker.lease, SpawnFailed{.id = worker.spawn.id, .error = Describe(failure, worker.spawn), .saved_errno = failure.saved_errno});
+    }
+  }
+}
+
+void Agent::Started(WorkerState& worker, ReceivedReport report) {
+  worker.pidfd = std::move(report.pidfd);
+  auto copy = worker.pidfd.Duplicate();
+  if (!copy) Log(LogLevel::kError, "penstock-agent: {}", copy.error().ToString());
+  if (copy) Tell(worker.lease, Spawned{.id = worker.spawn.id, .pid = report.report.pid}, std::move(*copy));
+  for (const int signal : std::exchange(worker.early_signals, {})) SignalWorker(worker, signal);
+}
+
+void Agent::Ended(WorkerState& worker, const KeeperReport& report) {
+  worker.reported = true;
+  Exited exited{.id = worker.spawn.id,
+                .code = std::nullopt,
+                .signal = std::nullopt,
+                .core = false,
+                .user_ms = report.user_ms,
+                .system_ms = report.system_ms,
+                .max_rss_kb = report.max_rss_kb};
+  if (WIFSIGNALED(report.status)) {
+    exited.signal = WTERMSIG(report.status);
+    exited.core = WCOREDUMP(report.status);
+  } else {
+    exited.code = WEXITSTATUS(report.status);
+  }
+  if (const auto lease = leases_.find(worker.lease); lease != leases_.end()) lease->second.workers.erase(worker.spawn.id);
+  Tell(worker.lease, exited);
+}
+
+void Agent::DropWorker(KeeperId id) {
+  loop_->Unwatch(workers_.at(id).lifeline.fd().get());
+  workers_.erase(id);
+  StopWhenDone();
+}
+
+void Agent::Signal(LeaseId id, const Kill& kill) {
+  const auto& lease = leases_.at(id);
+  const auto found = lease.workers.find(kill.id);
+  if (found == lease.workers.end()) return;  // has ended meanwhile
+  auto& worker = workers_.at(found->second);
+  if (worker.pidfd) {
+    SignalWorker(worker, kill.signal);
+  } else {
+    worker.early_signals.push_back(kill.signal);
+  }
+}
+
+// SIGKILL ends the worker, upon which its keeper ends the rest of the tree.
+void Agent::SignalWorker(const WorkerState& worker, int signal) {
+  if (::syscall(SYS_pidfd_send_signal, worker.pidfd.get(), signal, nullptr, 0) != 0 && errno != ESRCH) {
+    Log(LogLevel::kError, "penstock-agent: cannot send signal {} to worker {}: {}", signal, worker.spawn.id, strerrordesc_np(errno));
+  }
+}
+
+// --- answers ------------------------------------------------------------------------------------------------------------
+
+void Agent::Tell(LeaseId id, FromAgent message, base::UniqueFd fd) {
+  const auto found = leases_.find(id);
+  if (found == leases_.end()) return;
+  found->second.outgoing.push_back({.message = std::move(message), .fd = std::move(fd)});
+  Flush(id);
+}
+
+// A runtime that does not read (stopped in a debugger) must not hold up the leases of others.
+void Agent::Flush(LeaseId id) {
+  auto& lease = leases_.at(id);
+  while (!lease.outgoing.empty() && MayWrite(lease.socket)) {
+    auto& next = lease.outgoing.front();
+    // A failure here is a runtime that has gone: its end of file comes next.
+    static_cast<void>(Send(lease.socket, next.message, next.fd.get()));
+    lease.outgoing.pop_front();
+  }
+  const std::uint32_t events = lease.outgoing.empty() ? EPOLLIN : EPOLLIN | EPOLLOUT;
+  if (events == lease.watched_events) return;
+  lease.watched_events = events;
+  loop_->Unwatch(lease.socket.fd().get());
+  static_cast<void>(loop_->Watch(lease.socket.fd().get(), events, [this, id](std::uint32_t ready) {
+    if ((ready & EPOLLOUT) != 0) Flush(id);
+    if ((ready & ~static_cast<std::uint32_t>(EPOLLOUT)) != 0) OnLeaseReadable(id);
+  }));
+}
+
+// --- the end ------------------------------------------------------------------------------------------------------------
+
+void Agent::ArmExpiry(std::chrono::nanoseconds after) {
+  DisarmExpiry();
+  expiry_ = loop_->After(after, [this] {
+    expiry_.reset();
+    Expire();
+  });
+}
+
+void Agent::DisarmExpiry() {
+  if (expiry_) loop_->Cancel(*expiry_);
+  expiry_.reset();
+}
+
+void Agent::CloseListener() {
+  if (!listener_) return;
+  // Runtimes hold the listener too, so closing our copy would leave later connections waiting forever. Shut down, it refuses
+  // them, and whatever got in before is in the backlog: accepted here, closed without `granted`.
+  loop_->Unwatch(listener_.get());
+  ::shutdown(listener_.get(), SHUT_RDWR);
+  while (base::AcceptPacket(listener_)) {
+  }
+  listener_.reset();
+}
+
+void Agent::Expire() {
+  CloseListener();
+  while (!leases_.empty()) CloseLease(leases_.begin()->first);
+  ending_ = true;
+  StopWhenDone();
+}
+
+void Agent::StopWhenDone() {
+  if (ending_ && workers_.empty() && !hunting_ && (leases_.empty() || terminating_)) loop_->Stop();
+}
+
+}  // namespace penstock::worker::agent

@@ -1,0 +1,117 @@
+// Serves leases: starts workers on request, says how they ended, and leaves nothing behind when a lease closes.
+//
+// One thread, one epoll loop. It must stay single-threaded: it forks.
+#pragma once
+
+#include <sys/types.h>
+
+#include <chrono>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "base/error.h"
+#include "base/event_loop.h"
+#include "base/packet_socket.h"
+#include "worker/agent/keeper.h"
+#include "worker/protocol.h"
+
+namespace penstock::worker::agent {
+
+class Agent final {
+ public:
+  struct Listening {
+    base::UniqueFd listener;
+    std::chrono::milliseconds keep_warm{0};
+    /// Who may take a lease: the user at the other end of the bootstrap socket. Where the engine maps user ids, every
+    /// unmapped user looks like the overflow id; then the listener's place in a 0700 directory is what protects it.
+    uid_t owner = 0;
+  };
+
+  /// Blocks the signals that it handles and becomes subreaper.
+  static auto Create() -> base::Expected<std::unique_ptr<Agent>>;
+
+  /// A container's agent: any number of leases, until none was there for keep_warm (30 s for the first one).
+  auto Listen(Listening listening) -> base::Status;
+  /// The host's agent: this one lease, then the end.
+  auto ServeOnly(base::PacketSocket lease) -> base::Status;
+
+  /// Returns when the last lease and the last worker are gone, or after SIGTERM, which is passed on to all workers
+  /// (a second one kills them).
+  void Run();
+
+ private:
+  using LeaseId = std::uint64_t;
+  using KeeperId = std::uint64_t;
+
+  struct Outgoing {
+    FromAgent message;
+    base::UniqueFd fd;
+  };
+  struct LeaseState {
+    base::PacketSocket socket;
+    bool granted = false;
+    std::map<std::uint64_t, KeeperId> workers;  // by the runtime's id
+    std::deque<Outgoing> outgoing;              // while the runtime does not read
+    std::uint32_t watched_events = 0x001;       // EPOLLIN
+  };
+  struct WorkerState {
+    LeaseId lease = 0;
+    Spawn spawn;  // without descriptors: for its id and for messages to people
+    pid_t keeper = 0;
+    base::PacketSocket lifeline;
+    base::UniqueFd pidfd;             // from kStarted on
+    std::vector<int> early_signals;  // asked for before that
+    bool reported = false;            // its end, or why it did not start
+  };
+
+  explicit Agent(std::unique_ptr<base::EventLoop> loop, base::UniqueFd signals);
+
+  void OnSignals();
+  void OnTerminate();
+  void ReapChildren();
+  void KillStrays();
+
+  void Accept();
+  void AddLease(base::PacketSocket socket);
+  void OnLeaseReadable(LeaseId id);
+  void HandleRequest(LeaseId id, Received<ToAgent> request);
+  void Grant(LeaseState& lease);
+  void StartWorker(LeaseId id, Received<ToAgent> request);
+  void Signal(LeaseId id, const Kill& kill);
+  void CloseLease(LeaseId id);
+
+  void OnReport(KeeperId id);
+  void Started(WorkerState& worker, ReceivedReport report);
+  void Ended(WorkerState& worker, const KeeperReport& report);
+  void DropWorker(KeeperId id);
+  static void SignalWorker(const WorkerState& worker, int signal);
+
+  void Tell(LeaseId id, FromAgent message, base::UniqueFd fd = {});
+  void Flush(LeaseId id);
+
+  void ArmExpiry(std::chrono::nanoseconds after);
+  void DisarmExpiry();
+  void Expire();
+  void CloseListener();
+  void StopWhenDone();
+
+  std::unique_ptr<base::EventLoop> loop_;
+  base::UniqueFd signals_;
+  base::UniqueFd listener_;
+  std::chrono::milliseconds keep_warm_{0};
+  uid_t owner_ = 0;
+  std::optional<base::EventLoop::TimerId> expiry_;
+
+  std::map<LeaseId, LeaseState> leases_;
+  std::map<KeeperId, WorkerState> workers_;
+  std::uint64_t next_id_ = 1;
+  bool ending_ = false;       // no new lease; stop when the last one and the last worker are gone
+  bool terminating_ = false;  // SIGTERM came: stop when the last worker is gone, leases or not
+  bool hunting_ = false;      // a keeper was killed: what it kept is ours to end
+};
+
+}  // namespace penstock::worker::agent

@@ -1,0 +1,165 @@
+// A container's agent: it fetches its listener and serves leases until nobody wants one.
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <filesystem>
+
+#include "base/uuid.h"
+#include "worker/agent/agent_client.h"
+
+namespace penstock::worker::agent {
+namespace {
+using base::Deadline;
+using base::ErrorCode;
+using base::PacketSocket;
+
+class AgentBootstrap : public testing::Test {
+ protected:
+  AgentBootstrap() { std::filesystem::create_directory(directory_); }
+  ~AgentBootstrap() override {
+    std::filesystem::permissions(directory_, std::filesystem::perms::owner_all);
+    std::filesystem::remove_all(directory_);
+  }
+
+  // Starts an agent and hands it the listener. Nothing below the directory can be written by then.
+  auto Start(std::int64_t keep_warm_ms) -> std::unique_ptr<AgentProcess> {
+    const auto bootstrap = base::ListenPacket(directory_ / "bootstrap", 0666).value();
+    ::chmod(directory_.c_str(), 0555);
+    auto agent = std::make_unique<AgentProcess>(std::vector<std::string>{"--bootstrap", directory_ / "bootstrap"});
+    const auto connection = base::AcceptPacket(bootstrap).value();
+    EXPECT_TRUE(Send(connection, Listen{.keep_warm_ms = keep_warm_ms}, listener_.get()));
+    return agent;
+  }
+  auto Connect() -> Client { return Client(PacketSocket::Connect(directory_ / "lease", Deadline::In(kWatchdog)).value()); }
+
+  std::filesystem::path directory_ = std::filesystem::temp_directory_path() / ("penstock-test-" + base::NewUuidV7());
+  base::UniqueFd listener_ = (std::filesystem::create_directory(directory_), base::ListenPacket(directory_ / "lease", 0666).value());
+};
+
+TEST_F(AgentBootstrap, GrantsLeasesAndSaysWhereItRuns) {
+  const auto agent = Start(60'000);
+  auto client = Connect();
+  const auto granted = client.TakeLease();
+  EXPECT_EQ(granted.pid, agent->pid());
+  EXPECT_EQ(granted.uid, ::getuid());
+  EXPECT_FALSE(granted.architecture.empty());
+  EXPECT_THAT(granted.glibc, testing::MatchesRegex("2\\.[0-9]+"));
+}
+
+TEST_F(AgentBootstrap, LeasesAreIndependentAndTheEndOfOneEndsOnlyItsWorkers) {
+  const auto agent = Start(60'000);
+  auto first = Connect();
+  auto second = Connect();
+  first.TakeLease();
+  second.TakeLease();
+  auto first_pipe = NewPipe();
+  auto second_pipe = NewPipe();
+  first.SpawnShell(1, "setsid -f sleep 1000; echo first; exec sleep 1000", first_pipe.write.get());
+  auto second_input = NewPipe();
+  second.SpawnRaw({.id = 1,
+                   .argv = {"/bin/sh", "-c", "echo second; read -r answer; echo $answer"},
+                   .env = {},
+                   .cwd = "/",
+                   .targets = {0, 1},
+                   .fds = {second_input.read.get(), second_pipe.write.get()}});
+  EXPECT_EQ(ReadLine(first_pipe.read), "first");
+  EXPECT_EQ(ReadLine(second_pipe.read), "second");
+  first.socket().Close();
+  first_pipe.write.reset();
+  EXPECT_EQ(ReadAll(first_pipe.read), "");
+  second.Next<Spawned>();
+  ASSERT_EQ(::write(second_input.write.get(), "alive\n", 6), 6);
+  EXPECT_EQ(ReadLine(second_pipe.read), "alive");
+  EXPECT_EQ(second.Next<Exited>().code, 0);
+}
+
+TEST_F(AgentBootstrap, EndsWhenNoLeaseWasThereForTheGracePeriod) {
+  const auto agent = Start(1);
+  Connect().TakeLease();
+  EXPECT_EQ(agent->Wait(), 0);
+  // Our copy of the listener is still open, but nobody is kept waiting by it.
+  EXPECT_EQ(PacketSocket::Connect(directory_ / "lease", Deadline::In(kWatchdog)).error().code(), ErrorCode::kPeerGone);
+}
+
+// Connections that race with the expiry are granted or see the end: never left waiting.
+TEST_F(AgentBootstrap, AnswersEveryConnectionDuringItsExpiryWithALeaseOrTheEnd) {
+  for (int round = 0; round < 20; ++round) {
+    std::filesystem::permissions(directory_, std::filesystem::perms::owner_all);
+    listener_ = base::ListenPacket(directory_ / "lease", 0666).value();
+    const auto agent = Start(0);
+    Connect().TakeLease();
+    for (;;) {
+      auto socket = PacketSocket::Connect(directory_ / "lease", Deadline::In(kWatchdog));
+      if (!socket) {
+        EXPECT_EQ(socket.error().code(), ErrorCode::kPeerGone) << socket.error().ToString();
+        break;
+      }
+      static_cast<void>(Send(*socket, ToAgent(Lease{.session = "late"})));
+      const auto answer = socket->Receive(Deadline::In(kWatchdog));
+      if (!answer) {
+        EXPECT_EQ(answer.error().code(), ErrorCode::kPeerGone) << answer.error().ToString();
+      }
+    }
+    EXPECT_EQ(agent->Wait(), 0);
+  }
+}
+
+TEST_F(AgentBootstrap, AConnectionThatNeverAsksForALeaseDoesNotKeepItAlive) {
+  const auto agent = Start(1);
+  auto silent = Connect();
+  Connect().TakeLease();
+  EXPECT_EQ(silent.socket().Receive(Deadline::In(kWatchdog)).error().code(), ErrorCode::kPeerGone);
+  EXPECT_EQ(agent->Wait(), 0);
+}
+
+TEST_F(AgentBootstrap, ARequestBeforeTheLeaseEndsTheConnectionOnly) {
+  const auto agent = Start(60'000);
+  auto client = Connect();
+  ASSERT_TRUE(Send(client.socket(), ToAgent(Kill{.id = 1})));
+  EXPECT_EQ(client.socket().Receive(Deadline::In(kWatchdog)).error().code(), ErrorCode::kPeerGone);
+  Connect().TakeLease();
+}
+
+TEST_F(AgentBootstrap, TerminationEndsItInOrder) {
+  const auto agent = Start(60'000);
+  auto client = Connect();
+  client.TakeLease();
+  auto pipe = NewPipe();
+  client.SpawnShell(1, "trap 'exit 4' TERM; sleep 1000 & echo ready; wait", pipe.write.get());
+  client.Next<Spawned>();
+  EXPECT_EQ(ReadLine(pipe.read), "ready");
+  agent->Kill(SIGTERM);
+  EXPECT_EQ(client.Next<Exited>().code, 4);
+  EXPECT_EQ(agent->Wait(), 0);
+}
+
+TEST_F(AgentBootstrap, WithoutABootstrapSocketItSaysSoAndEnds) {
+  AgentProcess agent({"--bootstrap", directory_ / "nothing"});
+  EXPECT_EQ(agent.Wait(), 1 << 8);
+}
+
+// Refuses anybody but the user who handed out the listener. Needs root, to become somebody else.
+TEST_F(AgentBootstrap, RefusesConnectionsOfOtherUsers) {
+  if (::getuid() != 0) GTEST_SKIP() << "needs root";
+  const auto agent = Start(60'000);
+  ::chmod(directory_.c_str(), 0777);
+  const auto result = NewPipe();
+  const pid_t child = ::fork();
+  if (child == 0) {
+    if (::setresuid(12345, 12345, 12345) != 0) ::_exit(1);
+    const auto socket = PacketSocket::Connect(directory_ / "lease", Deadline::In(kWatchdog));
+    const char outcome = socket && !socket->Receive(Deadline::In(kWatchdog)) ? 'r' : 'x';
+    static_cast<void>(!::write(result.write.get(), &outcome, 1));
+    ::_exit(0);
+  }
+  char outcome = 0;
+  ASSERT_EQ(::read(result.read.get(), &outcome, 1), 1);
+  EXPECT_EQ(outcome, 'r');
+}
+
+}  // namespace
+}  // namespace penstock::worker::agent
