@@ -86,6 +86,8 @@ struct Connection {
   std::optional<std::uint64_t> expected_bytes;
   std::optional<std::uint32_t> max_held;  // messages
   base::SourcePosition at;
+  base::SourcePosition from_at;
+  base::SourcePosition to_at;
   base::SourcePosition max_message_at;
 };
 

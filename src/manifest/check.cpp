@@ -1,0 +1,183 @@
+#include "manifest/check.h"
+
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "manifest/suggest.h"
+#include "manifest/types.h"
+
+namespace penstock::manifest {
+namespace {
+
+using Index = std::map<std::string, const Node*, std::less<>>;
+
+auto CheckIds(Report& report, const Pipeline& pipeline) -> Index {
+  Index nodes;
+  for (const auto& node : pipeline.nodes) {
+    if (node.id.empty()) continue;
+    const auto [first, is_new] = nodes.emplace(node.id, &node);
+    if (!is_new) {
+      const auto& at = first->second->at;
+      report.AddAt(node.at, fmt::format("two nodes are called '{}'; the first is at {}:{}", node.id, at.line, at.column));
+    }
+  }
+  return nodes;
+}
+
+/// What a native node cannot have, because it is no Python program.
+void CheckNative(Report& report, const Node& node) {
+  for (const auto& [field, given] : {std::pair{"docker", node.docker.has_value()},
+                                     {"python", node.python.has_value()},
+                                     {"python_packages", !node.python_packages.empty()}}) {
+    if (given) {
+      report.AddAt(node.node_type_at, fmt::format("'{}' is a native node, which has no Python: remove '{}' from node '{}'",
+                                                node.node_type, field, node.id));
+    }
+  }
+}
+
+void CheckNodes(Report& report, const Pipeline& pipeline) {
+  for (const auto& node : pipeline.nodes) {
+    const auto kind = ClassifyNodeType(node.node_type);
+    if (kind == NodeTypeKind::kNative) CheckNative(report, node);
+    if (kind == NodeTypeKind::kRegistered && pipeline.modules.empty()) {
+      report.AddAt(node.node_type_at,
+                 fmt::format("'{}' is a registered name, but the manifest lists no 'modules' that could register it; a "
+                             "class is written 'module:{}'",
+                             node.node_type, node.node_type));
+    }
+    if (kind != NodeTypeKind::kNative && node.docker) {
+      for (const auto& [field, given] :
+           {std::pair{"python", node.python.has_value()}, {"python_packages", !node.python_packages.empty()}}) {
+        if (!given) continue;
+        const auto* advice = std::string_view(field) == "python" ? "'docker' has 'python_version'" : "move it into 'docker'";
+        report.AddAt(node.at, fmt::format("node '{}' has 'docker' and '{}', which is for nodes on the host: {}", node.id,
+                                        field, advice));
+      }
+    }
+  }
+}
+
+auto PortName(const std::optional<std::string>& port, std::string_view otherwise) -> std::string {
+  return port ? *port : std::string(otherwise);
+}
+
+void CheckContract(Report& report, const Connection& edge) {
+  if (edge.policy == Policy::kLatest && edge.depth && *edge.depth != 1) {
+    report.AddAt(edge.at, "the policy 'latest' keeps one message: remove 'depth', or use 'drop_oldest'");
+  }
+  if (edge.max_message_bytes && edge.expected_bytes && *edge.expected_bytes > *edge.max_message_bytes) {
+    report.AddAt(edge.at, fmt::format("'expected_bytes' ({}) is above 'max_message_bytes' ({})",
+                                    RenderSize(*edge.expected_bytes), RenderSize(*edge.max_message_bytes)));
+  }
+}
+
+void CheckConnections(Report& report, const Pipeline& pipeline, const Index& nodes) {
+  std::vector<std::string_view> ids;
+  for (const auto& [id, node] : nodes) ids.push_back(id);
+  std::map<std::string, base::SourcePosition> seen;
+  for (const auto& edge : pipeline.connections) {
+    for (const auto& [end, at] : {std::pair{&edge.from, &edge.from_at}, {&edge.to, &edge.to_at}}) {
+      if (end->empty() || nodes.contains(*end)) continue;
+      report.AddAt(*at, fmt::format("no node is called '{}'{}", *end, Suggest(*end, ids)));
+    }
+    CheckContract(report, edge);
+    if (edge.from.empty() || edge.to.empty()) continue;
+    const auto id =
+        fmt::format("{}.{}->{}.{}", edge.from, PortName(edge.from_output, "out"), edge.to, PortName(edge.to_input, "in"));
+    const auto [first, is_new] = seen.emplace(id, edge.at);
+    if (!is_new) {
+      report.AddAt(edge.at, fmt::format("the connection {} is given twice; first at {}:{}", id, first->second.line,
+                                      first->second.column));
+    }
+  }
+}
+
+void CheckReach(Report& report, const Pipeline& pipeline) {
+  if (pipeline.nodes.size() < 2) return;
+  std::set<std::string_view> connected;
+  for (const auto& edge : pipeline.connections) connected.insert({edge.from, edge.to});
+  for (const auto& node : pipeline.nodes) {
+    if (node.id.empty() || connected.contains(node.id)) continue;
+    report.AddAt(node.at, fmt::format("node '{}' is not connected to any other: connect it or remove it", node.id));
+  }
+}
+
+/// Finds cycles in which every edge blocks: each producer would wait for the next. Iterative, as manifests may be deep.
+class CycleSearch final {
+ public:
+  CycleSearch(Report& report, const Pipeline& pipeline) : report_(report) {
+    for (const auto& edge : pipeline.connections) {
+      if (edge.policy.value_or(Policy::kBlock) == Policy::kBlock) edges_[edge.from].push_back(&edge);
+    }
+  }
+
+  void Run() {
+    for (const auto& [id, edges] : edges_) {
+      if (!state_.contains(id)) Walk(id);
+    }
+  }
+
+ private:
+  enum class State { kOnPath, kDone };
+  struct Step {
+    std::string_view node;
+    std::size_t next = 0;
+  };
+
+  void Walk(std::string_view start) {
+    Enter(start);
+    while (!path_.empty()) {
+      auto& step = path_.back();
+      const auto edges = edges_.find(step.node);
+      if (edges == edges_.end() || step.next == edges->second.size()) {
+        state_[step.node] = State::kDone;
+        path_.pop_back();
+        continue;
+      }
+      const auto& edge = *edges->second[step.next++];
+      const auto seen = state_.find(edge.to);
+      if (seen == state_.end()) {
+        Enter(edge.to);
+      } else if (seen->second == State::kOnPath) {
+        ReportCycle(edge);
+      }
+    }
+  }
+
+  void Enter(std::string_view node) {
+    state_[node] = State::kOnPath;
+    path_.push_back({node});
+  }
+
+  void ReportCycle(const Connection& closing) {
+    std::vector<std::string_view> cycle;
+    for (auto step = std::ranges::find(path_, std::string_view(closing.to), &Step::node); step != path_.end(); ++step) {
+      cycle.push_back(step->node);
+    }
+    cycle.push_back(closing.to);
+    report_.AddAt(closing.at, fmt::format("the connections {} form a cycle in which every one blocks, so it would come to a "
+                                        "standstill: give one of them the policy 'drop_oldest' or 'latest'",
+                                        fmt::join(cycle, " -> ")));
+  }
+
+  Report& report_;
+  std::map<std::string_view, std::vector<const Connection*>> edges_;
+  std::map<std::string_view, State> state_;
+  std::vector<Step> path_;
+};
+
+}  // namespace
+
+void CheckPipeline(Report& report, const Pipeline& pipeline) {
+  const auto nodes = CheckIds(report, pipeline);
+  CheckNodes(report, pipeline);
+  CheckConnections(report, pipeline, nodes);
+  CheckReach(report, pipeline);
+  CycleSearch(report, pipeline).Run();
+}
+
+}  // namespace penstock::manifest

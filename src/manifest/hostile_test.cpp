@@ -1,0 +1,119 @@
+// Input that was made to hurt, and input that was damaged at random: always an answer, never a crash.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <rapidcheck/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "manifest/load.h"
+
+namespace penstock::manifest {
+namespace {
+
+auto FirstError(const std::string& text) -> std::string {
+  const auto parsed = Parse(text, "x.yaml", "/");
+  return parsed ? "accepted" : parsed.error().at(0).ToString();
+}
+
+TEST(HostileManifest, DeepNestingIsRefused) {
+  EXPECT_THAT(FirstError(std::string(100'000, '[') + std::string(100'000, ']')),
+              testing::HasSubstr("nested more than 64 levels deep"));
+  EXPECT_NE(FirstError(std::string(100'000, '[')), "accepted");
+  EXPECT_NE(FirstError(std::string(100'000, '{')), "accepted");
+}
+
+TEST(HostileManifest, DeepBlockNestingIsRefused) {
+  std::string text;
+  for (std::size_t depth = 0; depth < 1000; ++depth) text += std::string(depth, ' ') + "a:\n";
+
+  EXPECT_THAT(FirstError(text), testing::HasSubstr("nested more than 64 levels deep"));
+}
+
+TEST(HostileManifest, AliasesThatMultiplyAreRefused) {
+  std::string text = "a0: &a0 [1,1,1,1,1,1,1,1,1]\n";
+  for (int level = 1; level < 12; ++level) {
+    text += fmt::format("a{0}: &a{0} [*a{1},*a{1},*a{1},*a{1},*a{1},*a{1},*a{1},*a{1},*a{1}]\n", level, level - 1);
+  }
+
+  EXPECT_THAT(FirstError(text), testing::HasSubstr("with aliases expanded"));
+}
+
+TEST(HostileManifest, HugeTextIsRefused) {
+  EXPECT_THAT(FirstError(std::string(9 * 1024 * 1024, 'a')), testing::HasSubstr("a manifest has at most"));
+}
+
+TEST(HostileManifest, ControlCharactersAreRefusedWhereTheyAre) {
+  EXPECT_EQ(FirstError(std::string("a: ä\nb: \0", 10)), "x.yaml:2:4: the control character 0x00 does not belong into a manifest");
+}
+
+TEST(HostileManifest, AnEndlessFileIsNotReadToItsEnd) {
+  const auto loaded = Load("/dev/zero");
+
+  ASSERT_FALSE(loaded);
+  EXPECT_THAT(loaded.error().at(0).message(), testing::HasSubstr("a manifest has at most"));
+}
+
+auto GoodTexts() -> const std::vector<std::string>& {
+  static const auto kTexts = [] {
+    std::vector<std::string> texts;
+    for (const auto& entry : std::filesystem::directory_iterator(std::filesystem::path(PENSTOCK_MANIFESTS) / "good")) {
+      std::ifstream stream(entry.path(), std::ios::binary);
+      std::ostringstream text;
+      text << stream.rdbuf();
+      texts.push_back(text.str());
+    }
+    return texts;
+  }();
+  return kTexts;
+}
+
+struct Mutation {
+  std::size_t at;
+  std::size_t removed;
+  std::string inserted;
+};
+
+auto Mutations() -> rc::Gen<std::vector<Mutation>> {
+  const auto pieces = rc::gen::element<std::string>("", " ", "\n", "\t", ":", "- ", "{", "}", "[", "]", ",", "\"", "'", "#", "&a ",
+                                                    "*a", "<<: ", "|", ">", "!", "%", "@", "~", "0", "-1", "1e999", "null", "\\",
+                                                    "\\u", "\xC3", "\xFF", "?", "---\n", "...\n", "id", "docker: ");
+  const auto mutation = rc::gen::apply(
+      [](std::size_t at, std::size_t removed, std::string inserted) {
+        return Mutation{at, removed, std::move(inserted)};
+      },
+      rc::gen::inRange<std::size_t>(0, 4096), rc::gen::inRange<std::size_t>(0, 12), pieces);
+  return rc::gen::nonEmpty(rc::gen::container<std::vector<Mutation>>(mutation));
+}
+
+RC_GTEST_PROP(HostileManifest, DamagedManifestsGiveModelsOrSortedErrorsWithPositions, ()) {
+  auto text = *rc::gen::elementOf(GoodTexts());
+  for (const auto& mutation : *rc::gen::noShrink(Mutations())) {
+    const auto at = text.empty() ? 0 : mutation.at % text.size();
+    text.replace(at, std::min(mutation.removed, text.size() - at), mutation.inserted);
+  }
+
+  const auto parsed = Parse(text, "x.yaml", "/");
+
+  if (parsed) {
+    const auto written = ToJson(*parsed);
+    const auto again =
+        Parse(written.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace), "again.json", "/");
+    RC_ASSERT(again.has_value());
+    return;
+  }
+  RC_ASSERT(!parsed.error().empty());
+  std::pair<int, int> last{0, 0};
+  for (const auto& error : parsed.error()) {
+    RC_ASSERT(error.position().has_value());
+    const std::pair at{error.position()->line, error.position()->column};
+    RC_ASSERT(at >= last);
+    RC_ASSERT(at.first >= 1 && at.second >= 1);
+    last = at;
+  }
+}
+
+}  // namespace
+}  // namespace penstock::manifest

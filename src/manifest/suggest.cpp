@@ -1,0 +1,58 @@
+#include "manifest/suggest.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <cctype>
+#include <vector>
+
+namespace penstock::manifest {
+namespace {
+
+/// Insertions, deletions, substitutions and swaps of neighbours between the two, letter case ignored.
+auto Distance(std::string_view left, std::string_view right) -> std::size_t {
+  const auto lower = [](char character) { return std::tolower(static_cast<unsigned char>(character)); };
+  std::vector<std::vector<std::size_t>> best(left.size() + 1, std::vector<std::size_t>(right.size() + 1));
+  for (std::size_t i = 0; i <= left.size(); ++i) {
+    for (std::size_t j = 0; j <= right.size(); ++j) {
+      if (i == 0 || j == 0) {
+        best[i][j] = i + j;
+        continue;
+      }
+      const auto same = lower(left[i - 1]) == lower(right[j - 1]);
+      best[i][j] = std::min({best[i - 1][j] + 1, best[i][j - 1] + 1, best[i - 1][j - 1] + (same ? 0 : 1)});
+      if (i > 1 && j > 1 && lower(left[i - 1]) == lower(right[j - 2]) && lower(left[i - 2]) == lower(right[j - 1])) {
+        best[i][j] = std::min(best[i][j], best[i - 2][j - 2] + 1);
+      }
+    }
+  }
+  return best[left.size()][right.size()];
+}
+
+}  // namespace
+
+auto Nearest(std::string_view name, std::span<const std::string_view> known) -> std::string_view {
+  constexpr std::size_t kLongest = 64;  // beyond it nothing is a typing error, and the distance is quadratic
+  if (name.size() > kLongest) return {};
+  std::string_view nearest;
+  // A third of the letters may be wrong; of one or two letters none, since then any name is near to any other.
+  auto least = (name.size() < 3 ? 0 : std::max<std::size_t>(1, name.size() / 3)) + 1;
+  for (const auto candidate : known) {
+    const auto distance = Distance(name, candidate);
+    if (distance < least) {
+      least = distance;
+      nearest = candidate;
+    }
+  }
+  return nearest;
+}
+
+auto Suggest(std::string_view name, std::span<const std::string_view> known) -> std::string {
+  constexpr std::size_t kListed = 12;
+  if (const auto nearest = Nearest(name, known); !nearest.empty()) return fmt::format("; did you mean '{}'?", nearest);
+  if (known.empty() || known.size() > kListed) return {};
+  return fmt::format("; known are '{}'", fmt::join(known, "', '"));
+}
+
+}  // namespace penstock::manifest

@@ -1,0 +1,223 @@
+#include "manifest/types.h"
+
+#include <array>
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "manifest/names.h"
+#include "manifest/scalar.h"
+
+namespace penstock::manifest {
+namespace {
+
+auto KindOf(const Value& value) -> std::optional<ScalarKind> {
+  if (value.kind != Value::Kind::kScalar) return std::nullopt;
+  return ClassifyScalar(value.text, value.quoted);
+}
+
+/// Text of a value whose kind was accepted, if it passes the check.
+auto Checked(Report& report, const Value& value, Check check) -> std::optional<std::string> {
+  if (check != nullptr) {
+    if (const auto problem = check(value.text); !problem.empty()) {
+      report.Add(value.at, "'{}' {}", value.text, problem);
+      return std::nullopt;
+    }
+  }
+  return value.text;
+}
+
+/// Reports numbers that nobody should guess at. True: `value` is one.
+auto RefuseLeadingZero(Report& report, std::string_view name, const Value& value) -> bool {
+  if (KindOf(value) != ScalarKind::kLeadingZero) return false;
+  report.Add(value.at, "'{}' is {}, which some read as octal: drop the leading zero, or quote it if it is text", name,
+             value.text);
+  return true;
+}
+
+auto ToJsonValue(Report& report, std::string_view name, const Value& value) -> std::optional<nlohmann::json>;
+
+auto ScalarToJson(Report& report, std::string_view name, const Value& value) -> std::optional<nlohmann::json> {
+  switch (ClassifyScalar(value.text, value.quoted)) {
+    case ScalarKind::kNull: return nlohmann::json(nullptr);
+    case ScalarKind::kBool: return nlohmann::json(value.text.front() == 't' || value.text.front() == 'T');
+    case ScalarKind::kLeadingZero: RefuseLeadingZero(report, name, value); return std::nullopt;
+    case ScalarKind::kInteger:
+      if (const auto number = ParseInteger(value.text)) return nlohmann::json(*number);
+      report.Add(value.at, "{} does not fit into 64 bits: quote it if it is text", value.text);
+      return std::nullopt;
+    case ScalarKind::kNumber:
+      if (const auto number = ParseNumber(value.text)) return nlohmann::json(*number);
+      report.Add(value.at, "{} is beyond what a number can hold: quote it if it is text", value.text);
+      return std::nullopt;
+    case ScalarKind::kText: break;
+  }
+  return nlohmann::json(value.text);
+}
+
+auto ToJsonValue(Report& report, std::string_view name, const Value& value) -> std::optional<nlohmann::json> {
+  switch (value.kind) {
+    case Value::Kind::kNull: return nlohmann::json(nullptr);
+    case Value::Kind::kScalar: return ScalarToJson(report, name, value);
+    case Value::Kind::kSequence: {
+      auto list = nlohmann::json::array();
+      for (const auto& item : value.items) {
+        if (auto json = ToJsonValue(report, name, *item)) list.push_back(std::move(*json));
+      }
+      return list;
+    }
+    case Value::Kind::kMapping: break;
+  }
+  auto object = nlohmann::json::object();
+  for (const auto& entry : value.entries) {
+    if (auto json = ToJsonValue(report, entry.key, *entry.value)) object[entry.key] = std::move(*json);
+  }
+  return object;
+}
+
+auto ReadText(Report& report, std::string_view name, const Value& value, Check check) -> std::optional<std::string> {
+  const auto kind = KindOf(value);
+  if (kind == ScalarKind::kText && !value.text.empty()) return Checked(report, value, check);
+  if (kind == ScalarKind::kText) {
+    report.Add(value.at, "'{}' is empty", name);
+  } else if (kind && kind != ScalarKind::kNull) {
+    report.Add(value.at, "'{}' must be text, not {}: quote it", name, Describe(value));
+  } else {
+    ReportWrongType(report, name, "text", value);
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+auto Text() -> Type<std::string> { return Text(nullptr); }
+
+auto Text(Check check) -> Type<std::string> {
+  return {[check](Report& report, std::string_view name, const Value& value) {
+    return ReadText(report, name, value, check);
+  }};
+}
+
+auto TextOrNumber(Check check) -> Type<std::string> {
+  return {[check](Report& report, std::string_view name, const Value& value) -> std::optional<std::string> {
+    const auto kind = KindOf(value);
+    if (kind == ScalarKind::kNumber || kind == ScalarKind::kInteger) return Checked(report, value, check);
+    return ReadText(report, name, value, check);
+  }};
+}
+
+auto Boolean() -> Type<bool> {
+  return {[](Report& report, std::string_view name, const Value& value) -> std::optional<bool> {
+    if (KindOf(value) == ScalarKind::kBool) return value.text.front() == 't' || value.text.front() == 'T';
+    ReportWrongType(report, name, "true or false", value);
+    return std::nullopt;
+  }};
+}
+
+auto Integer(std::int64_t least, std::int64_t most) -> Type<std::int64_t> {
+  return {[least, most](Report& report, std::string_view name, const Value& value) -> std::optional<std::int64_t> {
+    if (RefuseLeadingZero(report, name, value)) return std::nullopt;
+    if (KindOf(value) != ScalarKind::kInteger) {
+      ReportWrongType(report, name, "a whole number", value);
+      return std::nullopt;
+    }
+    const auto number = ParseInteger(value.text);
+    if (number && *number >= least && *number <= most) return number;
+    if (number && *number < least) {
+      report.Add(value.at, "'{}' is {}; the least is {}", name, value.text, least);
+    } else {
+      report.Add(value.at, "'{}' is {}; the most is {}", name, value.text, most);
+    }
+    return std::nullopt;
+  }};
+}
+
+auto Number(double least, double most) -> Type<double> {
+  return {[least, most](Report& report, std::string_view name, const Value& value) -> std::optional<double> {
+    if (RefuseLeadingZero(report, name, value)) return std::nullopt;
+    const auto kind = KindOf(value);
+    if (kind != ScalarKind::kInteger && kind != ScalarKind::kNumber) {
+      ReportWrongType(report, name, "a number", value);
+      return std::nullopt;
+    }
+    const auto number = ParseNumber(value.text);
+    if (number && *number >= least && *number <= most) return number;
+    if (number && *number < least) {
+      report.Add(value.at, "'{}' is {}; the least is {}", name, value.text, least);
+    } else {
+      report.Add(value.at, "'{}' is {}; the most is {}", name, value.text, most);
+    }
+    return std::nullopt;
+  }};
+}
+
+auto DurationValue() -> Type<Duration> {
+  return {[](Report& report, std::string_view name, const Value& value) -> std::optional<Duration> {
+    if (RefuseLeadingZero(report, name, value)) return std::nullopt;
+    const auto duration = value.kind == Value::Kind::kScalar ? ParseDuration(value.text) : std::nullopt;
+    if (duration && *duration > Duration::zero()) return duration;
+    ReportWrongType(report, name, "a duration such as 250ms, 30s or 5m (a bare number: seconds), above 0, up to 7 days", value);
+    return std::nullopt;
+  }};
+}
+
+auto Size() -> Type<std::uint64_t> {
+  return {[](Report& report, std::string_view name, const Value& value) -> std::optional<std::uint64_t> {
+    if (RefuseLeadingZero(report, name, value)) return std::nullopt;
+    const auto size = value.kind == Value::Kind::kScalar ? ParseSize(value.text) : std::nullopt;
+    if (size && *size > 0) return size;
+    ReportWrongType(report, name, "a size such as 4096, 64KiB or 8MiB (a bare number: bytes), above 0", value);
+    return std::nullopt;
+  }};
+}
+
+auto AnyJson() -> Type<Json> {
+  return {[](Report& report, std::string_view name, const Value& value) -> std::optional<Json> {
+    auto json = ToJsonValue(report, name, value);
+    return json ? std::optional(std::make_shared<const nlohmann::json>(std::move(*json))) : std::nullopt;
+  }};
+}
+
+auto JsonObject() -> Type<Json> {
+  return {[](Report& report, std::string_view name, const Value& value) -> std::optional<Json> {
+    if (value.kind == Value::Kind::kMapping) return AnyJson().read(report, name, value);
+    if (value.kind == Value::Kind::kNull) return std::make_shared<const nlohmann::json>(nlohmann::json::object());
+    ReportWrongType(report, name, "a mapping", value);
+    return std::nullopt;
+  }};
+}
+
+auto Environment() -> Type<std::map<std::string, std::string>> {
+  return {[](Report& report, std::string_view name,
+             const Value& value) -> std::optional<std::map<std::string, std::string>> {
+    if (value.kind != Value::Kind::kMapping) {
+      ReportWrongType(report, name, "a mapping of names to text", value);
+      return std::nullopt;
+    }
+    std::map<std::string, std::string> variables;
+    for (const auto& entry : value.entries) {
+      if (const auto problem = CheckEnvName(entry.key); !problem.empty()) {
+        report.Add(entry.key_at, "'{}' {}", entry.key, problem);
+        continue;
+      }
+      const auto kind = KindOf(*entry.value);
+      if (kind == ScalarKind::kText || kind == ScalarKind::kInteger || kind == ScalarKind::kNumber ||
+          kind == ScalarKind::kLeadingZero) {
+        variables[entry.key] = entry.value->text;
+      } else {
+        ReportWrongType(report, entry.key, "text (quote it) or a number", *entry.value);
+      }
+    }
+    return variables;
+  }};
+}
+
+auto RenderSize(std::uint64_t bytes) -> std::string {
+  static constexpr std::array<std::string_view, 3> kUnits{"KiB", "MiB", "GiB"};
+  if (bytes == 0 || bytes % 1024 != 0) return fmt::format("{} bytes", bytes);
+  std::size_t unit = 0;
+  bytes /= 1024;
+  for (; unit + 1 < kUnits.size() && bytes % 1024 == 0; bytes /= 1024) ++unit;
+  return fmt::format("{} {}", bytes, kUnits[unit]);
+}
+
+}  // namespace penstock::manifest

@@ -1,0 +1,344 @@
+#include "manifest/value.h"
+
+#include <yaml-cpp/eventhandler.h>
+#include <yaml-cpp/exceptions.h>
+#include <yaml-cpp/mark.h>
+#include <yaml-cpp/parser.h>
+
+#include <algorithm>
+#include <cctype>
+#include <optional>
+#include <sstream>
+#include <unordered_map>
+
+#include "manifest/report.h"
+#include "manifest/scalar.h"
+
+namespace penstock::manifest {
+namespace {
+
+/// Ends the parse from within an event; never leaves this file.
+struct Abandon {};
+
+/// yaml-cpp counts columns in bytes, people in characters.
+class Columns final {
+ public:
+  explicit Columns(std::string_view text) {
+    for (std::size_t start = 0; start <= text.size();) {
+      const auto end = std::min(text.find('\n', start), text.size());
+      lines_.push_back(text.substr(start, end - start));
+      start = end + 1;
+    }
+  }
+
+  auto Line(int line) const -> std::string_view {
+    const auto index = static_cast<std::size_t>(std::max(line, 0));
+    return index < lines_.size() ? lines_[index] : std::string_view{};
+  }
+
+  /// Amortised constant for marks in ascending order, also in a text of one long line.
+  auto At(const YAML::Mark& mark) -> Position {
+    if (mark.is_null()) return {};
+    const auto column = static_cast<std::size_t>(std::max(mark.column, 0));
+    if (mark.line != line_ || column < bytes_) {
+      line_ = mark.line;
+      bytes_ = 0;
+      characters_ = 0;
+    }
+    const auto line = Line(mark.line);
+    for (; bytes_ < column; ++bytes_) {
+      const bool continues = bytes_ < line.size() && (static_cast<unsigned char>(line[bytes_]) & 0xC0) == 0x80;
+      if (!continues) ++characters_;
+    }
+    return {mark.line + 1, characters_ + 1};
+  }
+
+ private:
+  std::vector<std::string_view> lines_;
+  int line_ = -1;
+  std::size_t bytes_ = 0;
+  int characters_ = 0;
+};
+
+class TreeBuilder final : public YAML::EventHandler {
+ public:
+  TreeBuilder(Report& report, Columns& columns) : report_(report), columns_(columns) {}
+
+  auto root() const -> ValuePtr { return root_; }
+
+  void OnDocumentStart(const YAML::Mark&) override {}
+  void OnDocumentEnd() override {}
+
+  void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override {
+    auto value = Make(Value::Kind::kNull, mark);
+    // Where nothing is written, the mark is that of whatever comes next: the key is a better place.
+    const bool after_key = !frames_.empty() && frames_.back().has_key;
+    if (after_key && value->at.line != frames_.back().key_at.line) value->at = frames_.back().key_at;
+    Place(value, anchor);
+  }
+
+  void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor, const std::string& text) override {
+    auto value = Make(Value::Kind::kScalar, mark);
+    value->text = text;
+    value->quoted = tag == "!" || tag == "tag:yaml.org,2002:str";
+    if (!value->quoted) CheckTag(tag, mark);
+    Place(value, anchor);
+  }
+
+  void OnAlias(const YAML::Mark& mark, YAML::anchor_t anchor) override {
+    const auto named = anchors_.find(anchor);
+    if (named == anchors_.end()) {
+      report_.Add(At(mark), "this alias names a value that contains it: a manifest cannot be endless");
+      throw Abandon{};
+    }
+    Attach(named->second, At(mark));
+  }
+
+  void OnSequenceStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+                       YAML::EmitterStyle::value) override {
+    CheckTag(tag, mark);
+    Open(Make(Value::Kind::kSequence, mark), anchor);
+  }
+  void OnSequenceEnd() override { Close(); }
+
+  void OnMapStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+                  YAML::EmitterStyle::value) override {
+    CheckTag(tag, mark);
+    Open(Make(Value::Kind::kMapping, mark), anchor);
+  }
+  void OnMapEnd() override { Close(); }
+
+ private:
+  struct Frame {
+    std::shared_ptr<Value> value;
+    YAML::anchor_t anchor = 0;
+    bool has_key = false;
+    bool key_merges = false;
+    std::string key;
+    Position key_at;
+    std::unordered_map<std::string, Position> keys;
+    std::vector<ValuePtr> merges;
+  };
+
+  auto At(const YAML::Mark& mark) -> Position { return columns_.At(mark); }
+
+  auto Make(Value::Kind kind, const YAML::Mark& mark) -> std::shared_ptr<Value> {
+    auto value = std::make_shared<Value>();
+    value->kind = kind;
+    value->at = At(mark);
+    return value;
+  }
+
+  void CheckTag(const std::string& tag, const YAML::Mark& mark) {
+    static constexpr std::string_view kCore = "tag:yaml.org,2002:";
+    if (tag.empty() || tag == "?" || tag == "!" || tag.starts_with(kCore)) return;
+    report_.Add(At(mark), "the tag '{}' means nothing in a manifest: remove it", tag);
+  }
+
+  void Open(std::shared_ptr<Value> value, YAML::anchor_t anchor) {
+    if (frames_.size() >= static_cast<std::size_t>(kMaxNesting)) {
+      report_.Add(value->at, "nested more than {} levels deep", kMaxNesting);
+      throw Abandon{};
+    }
+    if (!frames_.empty() && frames_.back().value->kind == Value::Kind::kMapping && !frames_.back().has_key) {
+      report_.Add(value->at, "a key must be text, not {}", Describe(*value));
+      throw Abandon{};
+    }
+    frames_.push_back({.value = std::move(value), .anchor = anchor, .key = {}, .key_at = {}, .keys = {}, .merges = {}});
+  }
+
+  void Close() {
+    auto frame = std::move(frames_.back());
+    frames_.pop_back();
+    for (const auto& merged : frame.merges) Merge(frame, *merged);
+    Place(frame.value, frame.anchor);
+  }
+
+  /// YAML's `<<`: what is not given here comes from there.
+  static void Merge(Frame& frame, const Value& from) {
+    for (const auto& entry : from.entries) {
+      if (!frame.keys.emplace(entry.key, entry.key_at).second) continue;
+      frame.value->weight += entry.value->weight;
+      frame.value->entries.push_back(entry);
+    }
+  }
+
+  void Place(const std::shared_ptr<Value>& value, YAML::anchor_t anchor) {
+    if (anchor != 0) anchors_[anchor] = value;
+    Attach(value, value->at);
+  }
+
+  void Attach(const ValuePtr& value, Position at) {
+    if (frames_.empty()) {
+      root_ = value;
+      return;
+    }
+    auto& frame = frames_.back();
+    auto& parent = *frame.value;
+    parent.weight += value->weight;
+    if (parent.weight > kMaxValues) {
+      report_.Add(at, "more than {} values, with aliases expanded", kMaxValues);
+      throw Abandon{};
+    }
+    if (parent.kind == Value::Kind::kSequence) {
+      parent.items.push_back(value);
+    } else if (!frame.has_key) {
+      TakeKey(frame, *value, at);
+    } else {
+      frame.has_key = false;
+      TakeEntry(frame, value, at);
+    }
+  }
+
+  void TakeKey(Frame& frame, const Value& key, Position at) {
+    if (key.kind != Value::Kind::kScalar) report_.Add(at, "a key must be text, not {}", Describe(key));
+    frame.has_key = true;
+    frame.key = key.text;
+    frame.key_at = at;
+    frame.key_merges = key.text == "<<" && !key.quoted;
+  }
+
+  void TakeEntry(Frame& frame, const ValuePtr& value, Position at) {
+    if (frame.key_merges) return TakeMerge(frame, value, at);
+    const auto [first, is_new] = frame.keys.emplace(frame.key, frame.key_at);
+    if (!is_new) {
+      report_.Add(frame.key_at, "the key '{}' is given twice; first at {}:{}", frame.key, first->second.line,
+                  first->second.column);
+      return;
+    }
+    frame.value->entries.push_back({frame.key, frame.key_at, value});
+  }
+
+  void TakeMerge(Frame& frame, const ValuePtr& value, Position at) {
+    if (value->kind == Value::Kind::kMapping) {
+      frame.merges.push_back(value);
+      return;
+    }
+    const auto is_mapping = [](const ValuePtr& item) { return item->kind == Value::Kind::kMapping; };
+    if (value->kind == Value::Kind::kSequence && std::ranges::all_of(value->items, is_mapping)) {
+      for (const auto& item : value->items) frame.merges.push_back(item);
+      return;
+    }
+    report_.Add(at, "'<<' merges a mapping or a list of mappings, not {}", Describe(*value));
+  }
+
+  Report& report_;
+  Columns& columns_;
+  ValuePtr root_;
+  std::vector<Frame> frames_;
+  std::unordered_map<YAML::anchor_t, ValuePtr> anchors_;
+};
+
+
+/// JSON writes characters beyond 16 bits as two escapes, which YAML does not know: joins them.
+auto JoinSurrogates(std::string_view text) -> std::string {
+  const auto unit = [&](std::size_t at) -> unsigned {
+    if (at + 6 > text.size() || text[at] != '\\' || text[at + 1] != 'u') return 0;
+    unsigned code = 0;
+    for (const char digit : text.substr(at + 2, 4)) {
+      if (std::isxdigit(static_cast<unsigned char>(digit)) == 0) return 0;
+      const auto lower = static_cast<unsigned>(std::tolower(static_cast<unsigned char>(digit)));
+      code = code * 16 + (lower >= 'a' ? lower - 'a' + 10 : lower - '0');
+    }
+    return code;
+  };
+  std::string joined;
+  joined.reserve(text.size());
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    const auto high = unit(at);
+    const auto low = high >= 0xD800 && high < 0xDC00 ? unit(at + 6) : 0;
+    if (low >= 0xDC00 && low < 0xE000) {
+      joined += fmt::format("\\U{:08X}", 0x10000 + ((high - 0xD800) << 10) + (low - 0xDC00));
+      at += 11;
+    } else if (text[at] == '\\' && at + 1 < text.size()) {
+      joined += text.substr(at++, 2);
+    } else {
+      joined += text[at];
+    }
+  }
+  return joined;
+}
+
+auto LooksLikeJson(std::string_view text) -> bool {
+  const auto first = text.find_first_not_of(" \t\r\n");
+  return first != std::string_view::npos && text[first] == '{';
+}
+
+/// Control characters end yaml-cpp's input early or confuse its columns, so they are refused before it sees them.
+auto FindForbidden(std::string_view text) -> std::optional<std::pair<Position, unsigned>> {
+  Position at;
+  for (const char character : text) {
+    const auto byte = static_cast<unsigned char>(character);
+    if ((byte < 0x20 && byte != '\t' && byte != '\n' && byte != '\r') || byte == 0x7F) return {{at, byte}};
+    if (byte == '\n') {
+      at = {at.line + 1, 1};
+    } else if ((byte & 0xC0) != 0x80) {
+      ++at.column;
+    }
+  }
+  return std::nullopt;
+}
+
+/// Its sentence for a tab in the indentation speaks of map values; this is the commonest mistake of all.
+void ReportSyntax(const YAML::Exception& error, Columns& columns, Report& report) {
+  const auto line = columns.Line(error.mark.line);
+  const auto tab = line.find('\t');
+  if (tab != std::string_view::npos && tab < line.find_first_not_of(" \t")) {
+    report.Add(Position{error.mark.line + 1, static_cast<int>(tab) + 1}, "a tab cannot indent in YAML: use spaces");
+    return;
+  }
+  report.Add(columns.At(error.mark), "not readable as YAML: {}", error.msg);
+}
+
+auto Build(const std::string& text, Report& report) -> ValuePtr {
+  Columns columns(text);
+  TreeBuilder builder(report, columns);
+  std::istringstream stream(text);
+  try {
+    YAML::Parser parser(stream);
+    if (!parser.HandleNextDocument(builder)) report.Add(Position{}, "the manifest is empty");
+    TreeBuilder second(report, columns);
+    if (parser.HandleNextDocument(second) && second.root()) {
+      report.Add(second.root()->at, "a second document begins here: a manifest is one document");
+    }
+  } catch (const Abandon&) {  // reported where it was thrown
+  } catch (const YAML::Exception& error) {
+    ReportSyntax(error, columns, report);
+  }
+  return builder.root();
+}
+
+}  // namespace
+
+auto Value::Find(std::string_view key) const -> const Entry* {
+  const auto found = std::ranges::find(entries, key, &Entry::key);
+  return found == entries.end() ? nullptr : &*found;
+}
+
+auto Describe(const Value& value) -> std::string {
+  switch (value.kind) {
+    case Value::Kind::kNull: return "nothing";
+    case Value::Kind::kSequence: return "a list";
+    case Value::Kind::kMapping: return "a mapping";
+    case Value::Kind::kScalar: break;
+  }
+  return DescribeScalar(value.text, value.quoted);
+}
+
+auto ParseTree(std::string_view text, const std::string& file) -> tl::expected<ValuePtr, std::vector<base::Error>> {
+  Report report(file);
+  if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);  // a byte order mark says nothing in UTF-8
+  if (text.size() > kMaxTextBytes) {
+    report.Add(Position{}, "the file has {} bytes; a manifest has at most {}", text.size(), kMaxTextBytes);
+    return tl::unexpected(report.Take());
+  }
+  if (const auto forbidden = FindForbidden(text)) {
+    report.Add(forbidden->first, "the control character 0x{:02x} does not belong into a manifest", forbidden->second);
+    return tl::unexpected(report.Take());
+  }
+  auto root = Build(LooksLikeJson(text) ? JoinSurrogates(text) : std::string(text), report);
+  if (!report.empty()) return tl::unexpected(report.Take());
+  return root;
+}
+
+}  // namespace penstock::manifest

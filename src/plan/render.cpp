@@ -1,0 +1,250 @@
+#include "plan/render.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "manifest/types.h"
+
+namespace penstock::plan {
+namespace {
+
+constexpr std::string_view kSession = "{session}";
+
+/// Columns as wide as their widest cell, two spaces between.
+class Table final {
+ public:
+  void Row(std::vector<std::string> cells) { rows_.push_back(std::move(cells)); }
+
+  auto Render() const -> std::string {
+    std::vector<std::size_t> widths;
+    for (const auto& row : rows_) {
+      widths.resize(std::max(widths.size(), row.size()));
+      for (std::size_t column = 0; column < row.size(); ++column) {
+        widths[column] = std::max(widths[column], row[column].size());
+      }
+    }
+    std::string text;
+    for (const auto& row : rows_) {
+      std::string line;
+      for (std::size_t column = 0; column < row.size(); ++column) line += fmt::format("  {:<{}}", row[column], widths[column]);
+      line.erase(line.find_last_not_of(' ') + 1);
+      text += line.append("\n");
+    }
+    return text;
+  }
+
+ private:
+  std::vector<std::vector<std::string>> rows_;
+};
+
+auto Seconds(manifest::Duration duration) -> double { return std::chrono::duration<double>(duration).count(); }
+
+auto RenderMemory(const std::optional<ContainerSpec>& container) -> std::string {
+  return container ? fmt::format("{} MB", container->limits.memory_mb) : "-";
+}
+
+auto RenderCpus(const std::optional<ContainerSpec>& container) -> std::string {
+  return container ? fmt::format("{:g}", container->limits.cpu_cores) : "-";
+}
+
+auto RenderPython(const Node& node) -> std::string {
+  if (!node.environment) return "-";
+  if (!node.environment->python_version.empty()) return node.environment->python_version;
+  return node.environment->interpreter.value_or("the host's");
+}
+
+auto RenderNodes(const Plan& plan) -> std::string {
+  Table table;
+  table.Row({"NODE", "PLACEMENT", "PYTHON", "MEMORY", "CORES", "TYPE", "WHY"});
+  for (const auto& node : plan.nodes) {
+    table.Row({node.id, std::string(ToString(node.placement)), RenderPython(node), RenderMemory(node.container),
+               RenderCpus(node.container), node.node_type, node.reason});
+  }
+  return table.Render();
+}
+
+auto RenderEdges(const Plan& plan) -> std::string {
+  Table table;
+  table.Row({"EDGE", "POLICY", "DEPTH", "HELD", "SERVICE"});
+  for (const auto& edge : plan.edges) {
+    table.Row({edge.id, std::string(ToString(edge.policy)), std::to_string(edge.depth), std::to_string(edge.max_held),
+               ServiceName(plan.outputs[edge.output], kSession)});
+  }
+  return table.Render();
+}
+
+auto RenderOutputs(const Plan& plan) -> std::string {
+  Table table;
+  table.Row({"OUTPUT", "LARGEST MESSAGE", "EXPECTED", "SLOTS", "HISTORY", "SHARED MEMORY"});
+  for (const auto& output : plan.outputs) {
+    const auto expected = output.expected_bytes == 0 ? "learned" : manifest::RenderSize(output.expected_bytes);
+    table.Row({fmt::format("{}.{}", output.port.node, output.port.port), manifest::RenderSize(output.max_message_bytes),
+               expected, std::to_string(output.slots), std::to_string(output.history),
+               manifest::RenderSize(output.realm_bytes)});
+  }
+  return table.Render();
+}
+
+auto RenderPackage(const manifest::PythonPackage& package) -> std::string {
+  return package.no_deps ? package.requirement + " (without dependencies)" : package.requirement;
+}
+
+auto RenderPackages(const std::vector<manifest::PythonPackage>& packages) -> std::string {
+  std::vector<std::string> lines;
+  for (const auto& package : packages) lines.push_back(RenderPackage(package));
+  return fmt::format("{}", fmt::join(lines, ", "));
+}
+
+auto RenderRights(const Rights& rights) -> std::string {
+  return fmt::format("uid {}, network {}, {} root, {} MB of /tmp, {}, {}", rights.uid, manifest::ToString(rights.network),
+                     rights.read_only_root ? "read-only" : "writable", rights.tmpfs_mb,
+                     rights.drop_all_capabilities ? "no capabilities" : "the engine's capabilities",
+                     rights.no_new_privileges ? "no new privileges" : "may gain privileges");
+}
+
+auto RenderEnvironment(const Node& node) -> std::string {
+  const auto& environment = *node.environment;
+  std::string text;
+  if (node.container) {
+    const auto standard = fmt::format("penstock's Python {}", environment.python_version);
+    text += fmt::format("    image    {}\n", environment.base_image.value_or(standard));
+  }
+  if (!environment.system_packages.empty()) {
+    text += fmt::format("    system   {}\n", fmt::join(environment.system_packages, ", "));
+  }
+  if (!environment.python_packages.empty()) {
+    text += fmt::format("    python   {}\n", RenderPackages(environment.python_packages));
+  }
+  return text;
+}
+
+/// One node's environment, rights, environment variables (their names: values may be secrets), descriptors and notes.
+auto RenderNodeDetails(const Node& node) -> std::string {
+  auto text = fmt::format("  {}\n", node.id);
+  if (node.environment) text += RenderEnvironment(node);
+  if (node.container) {
+    text += fmt::format("    limits   {} MB of memory, {:g} cores, {} processes\n", node.container->limits.memory_mb,
+                        node.container->limits.cpu_cores, node.container->limits.pids);
+    text += fmt::format("    rights   {}\n", RenderRights(node.container->rights));
+  }
+  if (!node.env.empty()) {
+    std::vector<std::string_view> names;
+    for (const auto& [name, value] : node.env) names.push_back(name);
+    text += fmt::format("    env      {}\n", fmt::join(names, ", "));
+  }
+  for (const auto& grant : node.grants) {
+    text += fmt::format("    handed   {} {}: {}\n", ToString(grant.kind), grant.subject, grant.why);
+  }
+  for (const auto& note : node.notes) text += fmt::format("    note     {}\n", note);
+  return text;
+}
+
+auto EnvironmentToJson(const Environment& environment) -> nlohmann::json {
+  nlohmann::json object{{"python_version", nullptr}, {"system_packages", environment.system_packages}};
+  if (!environment.python_version.empty()) object["python_version"] = environment.python_version;
+  if (environment.interpreter) object["interpreter"] = *environment.interpreter;
+  if (environment.base_image) object["base_image"] = *environment.base_image;
+  object["python_packages"] = nlohmann::json::array();
+  for (const auto& package : environment.python_packages) {
+    object["python_packages"].push_back({{"package", package.requirement}, {"no_deps", package.no_deps}});
+  }
+  return object;
+}
+
+auto ContainerToJson(const ContainerSpec& container) -> nlohmann::json {
+  const auto& [limits, rights] = container;
+  return {{"limits", {{"memory_mb", limits.memory_mb}, {"cpu_cores", limits.cpu_cores}, {"pids", limits.pids}}},
+          {"rights",
+           {{"network", manifest::ToString(rights.network)},
+            {"uid", rights.uid},
+            {"gid", rights.gid},
+            {"read_only_root", rights.read_only_root},
+            {"drop_all_capabilities", rights.drop_all_capabilities},
+            {"no_new_privileges", rights.no_new_privileges},
+            {"tmpfs_mb", rights.tmpfs_mb}}}};
+}
+
+auto NodeToJson(const Plan& plan, const Node& node) -> nlohmann::json {
+  nlohmann::json object{{"id", node.id},
+                        {"node_type", node.node_type},
+                        {"params", *node.params},
+                        {"placement", ToString(node.placement)},
+                        {"reason", node.reason},
+                        {"start_timeout", Seconds(node.start_timeout)},
+                        {"notes", node.notes}};
+  if (node.environment) object["environment"] = EnvironmentToJson(*node.environment);
+  if (node.container) object["container"] = ContainerToJson(*node.container);
+  if (!node.env.empty()) object["env"] = node.env;
+  object["inputs"] = nlohmann::json::array();
+  for (const auto index : node.inputs) object["inputs"].push_back(plan.edges[index].id);
+  object["outputs"] = nlohmann::json::array();
+  for (const auto index : node.outputs) object["outputs"].push_back(plan.outputs[index].port.port);
+  object["grants"] = nlohmann::json::array();
+  for (const auto& grant : node.grants) {
+    object["grants"].push_back({{"kind", ToString(grant.kind)}, {"subject", grant.subject}, {"why", grant.why}});
+  }
+  return object;
+}
+
+auto OutputToJson(const Plan& plan, const Output& output) -> nlohmann::json {
+  auto edges = nlohmann::json::array();
+  for (const auto index : output.edges) edges.push_back(plan.edges[index].id);
+  return {{"node", output.port.node},
+          {"port", output.port.port},
+          {"service", ServiceName(output, kSession)},
+          {"edges", edges},
+          {"history", output.history},
+          {"buffer", output.buffer},
+          {"max_held", output.max_held},
+          {"max_loans", output.max_loans},
+          {"slots", output.slots},
+          {"max_message_bytes", output.max_message_bytes},
+          {"expected_bytes", output.expected_bytes},
+          {"realm_bytes", output.realm_bytes}};
+}
+
+auto EdgeToJson(const Plan& plan, const Edge& edge) -> nlohmann::json {
+  return {{"id", edge.id},
+          {"from", {{"node", edge.from.node}, {"port", edge.from.port}, {"named", edge.from.named}}},
+          {"to", {{"node", edge.to.node}, {"port", edge.to.port}, {"named", edge.to.named}}},
+          {"service", ServiceName(plan.outputs[edge.output], kSession)},
+          {"policy", manifest::ToString(edge.policy)},
+          {"depth", edge.depth},
+          {"max_held", edge.max_held}};
+}
+
+}  // namespace
+
+auto RenderTable(const Plan& plan) -> std::string {
+  auto text = fmt::format("pipeline {}: {} nodes, {} edges, {} of shared memory, {:g} s to start\n\n", plan.name,
+                          plan.nodes.size(), plan.edges.size(), manifest::RenderSize(plan.shm_quota_bytes),
+                          Seconds(plan.start_timeout));
+  text += fmt::format("{}\n", RenderNodes(plan));
+  if (!plan.edges.empty()) text += fmt::format("{}\n{}\n", RenderEdges(plan), RenderOutputs(plan));
+  for (const auto& node : plan.nodes) text += RenderNodeDetails(node);
+  for (const auto& warning : plan.warnings) text += fmt::format("warning: {}\n", warning);
+  return text;
+}
+
+auto ToJson(const Plan& plan) -> nlohmann::json {
+  nlohmann::json object{{"version", 1},
+                        {"name", plan.name},
+                        {"modules", plan.modules},
+                        {"start_timeout", Seconds(plan.start_timeout)},
+                        {"shm_quota_bytes", plan.shm_quota_bytes},
+                        {"warnings", plan.warnings}};
+  object["nodes"] = nlohmann::json::array();
+  for (const auto& node : plan.nodes) object["nodes"].push_back(NodeToJson(plan, node));
+  object["outputs"] = nlohmann::json::array();
+  for (const auto& output : plan.outputs) object["outputs"].push_back(OutputToJson(plan, output));
+  object["edges"] = nlohmann::json::array();
+  for (const auto& edge : plan.edges) object["edges"].push_back(EdgeToJson(plan, edge));
+  object["start_order"] = nlohmann::json::array();
+  for (const auto index : plan.start_order) object["start_order"].push_back(plan.nodes[index].id);
+  return object;
+}
+
+}  // namespace penstock::plan

@@ -1,0 +1,25 @@
+// The edges of a plan: ports, contracts, shared memory, and who is handed what.
+#pragma once
+
+#include <cstddef>
+#include <vector>
+
+#include "manifest/pipeline.h"
+#include "manifest/report.h"
+#include "plan/plan.h"
+
+namespace penstock::plan {
+
+/// Fills `edges` and `outputs`, and the indices in `nodes`, which must be there.
+void WireEdges(const manifest::Pipeline& pipeline, Plan& plan);
+
+/// Gives every realm its share of the session's quota: first what its edges declare (slots × expected_bytes), then an equal
+/// part of the rest.
+void DivideMemory(const manifest::Pipeline& pipeline, const HostFacts& host, Plan& plan, manifest::Report& report);
+
+void GrantDescriptors(Plan& plan);
+
+/// Nodes in the order in which they should be ready: consumers before their producers.
+auto StartOrder(const Plan& plan) -> std::vector<std::size_t>;
+
+}  // namespace penstock::plan
