@@ -1,8 +1,8 @@
 // The account of one edge, in a memfd that the runtime made and both ends map.
 //
 // Every field has one writer: the runtime writes the contract before anyone else sees the block, the producer its own
-// cache lines, the consumer its own. The other side may be hostile: readers clamp and check what they use, nothing in here
-// is an address or a size that is followed.
+// cache lines, the consumer its own. The other side may be hostile: readers clamp and check what they use, nothing in
+// here is an address or a size that is followed.
 #pragma once
 
 #include <array>
@@ -58,6 +58,7 @@ struct ControlLayout {
   std::atomic<std::uint32_t> epoch;
   std::atomic<std::uint64_t> blocked_ns;  // time the producer waited for credit on this edge
   std::atomic<std::uint64_t> closed;      // end of stream: 1 + the number of messages ever published; 0: open
+  std::atomic<std::uint64_t> refreshed;   // grows when history was delivered: messages appear, `published` stands still
 
   // Consumer.
   alignas(64) std::atomic<std::uint64_t> taken;  // next sequence number to take
@@ -68,7 +69,8 @@ struct ControlLayout {
   std::atomic<std::uint64_t> handling_since_ns;  // CLOCK_MONOTONIC while a handler runs, else 0
   std::atomic<std::uint64_t> handling_sequence;
 
-  // Who is there. producer_state is written by producer, consumer_state by consumer; the runtime sets kGone after a death.
+  // Who is there. producer_state is written by producer, consumer_state by consumer; the runtime sets kGone after a
+  // death.
   alignas(64) std::atomic<EndState> producer_state;
   std::atomic<EndState> consumer_state;
 

@@ -1,7 +1,7 @@
 // The private tmpfs that holds one output port's shared memory: a detached mount without a name anywhere.
 //
-// Whoever holds its descriptor can use it, nobody else can find it, `..` stays inside, and the kernel frees it with the last
-// descriptor and mapping. Made in a private user namespace where the process is not privileged.
+// Whoever holds its descriptor can use it, nobody else can find it, `..` stays inside, and the kernel frees it with the
+// last descriptor and mapping. Made in a private user namespace where the process is not privileged.
 #pragma once
 
 #include <cstdint>
@@ -25,8 +25,8 @@ class Realm final {
   base::UniqueFd fd_;
 };
 
-/// The root path by which every process that holds the realm at descriptor `number` names it. iceoryx2 stores the path, so
-/// the number is the same in all of them.
+/// The root path by which every process that holds the realm at descriptor `number` names it. iceoryx2 stores the path,
+/// so the number is the same in all of them.
 auto RealmPath(int number) -> std::string;
 
 }  // namespace penstock::transport
