@@ -1,7 +1,7 @@
 // Receiving end of one edge. Take and Acknowledge belong to the node's thread; a Message may be released on any thread.
 //
-// Messages are views into the producer's realm: valid until released, never copied. After a restart the port replays what was
-// delivered but not acknowledged.
+// Messages are views into the producer's realm: valid until released, never copied. After a restart the port replays
+// what was delivered but not acknowledged.
 #pragma once
 
 #include <cstddef>

@@ -1,0 +1,315 @@
+#include "transport/input_port.h"
+
+#include <algorithm>
+#include <atomic>
+#include <deque>
+#include <utility>
+
+#include "transport/fork_guard.h"
+#include "transport/iceoryx2/bridge.h"
+#include "transport/monotonic.h"
+#include "transport/realm.h"
+
+namespace penstock::transport {
+namespace {
+using base::ErrorCode;
+using base::Fail;
+
+// Messages of one port that are alive; they may outlive it.
+using HeldCounter = std::shared_ptr<std::atomic<std::uint32_t>>;
+
+auto MayDrop(Policy policy) -> bool { return policy == Policy::kDropOldest || policy == Policy::kLatest; }
+
+// A received message whose private header passed its checks.
+struct Arrival {
+  iceoryx2::Sample sample;
+  message::Header header;
+};
+
+}  // namespace
+
+struct Message::State {
+  iceoryx2::Sample sample;
+  message::Header header;
+  bool redelivered = false;
+  HeldCounter held;
+};
+
+Message::Message(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Message::Message(Message&& other) noexcept = default;
+auto Message::operator=(Message&& other) noexcept -> Message& {
+  if (this != &other) {
+    Message released(std::move(*this));
+    state_ = std::move(other.state_);
+  }
+  return *this;
+}
+Message::~Message() {
+  if (!state_) return;
+  state_->sample.handle.reset();
+  state_->held->fetch_sub(1, std::memory_order_release);
+}
+auto Message::header() const noexcept -> const message::Header& { return state_->header; }
+auto Message::payload() const noexcept -> std::span<const std::byte> {
+  return state_->sample.bytes.first(static_cast<std::size_t>(state_->header.payload_bytes));
+}
+auto Message::metadata() const noexcept -> std::string_view {
+  const auto& header = state_->header;
+  if (header.metadata_bytes == 0) return {};
+  const auto part = state_->sample.bytes.subspan(
+      static_cast<std::size_t>(message::MetadataOffset(header.payload_bytes)), header.metadata_bytes);
+  return {reinterpret_cast<const char*>(part.data()), part.size()};
+}
+auto Message::redelivered() const noexcept -> bool { return state_->redelivered; }
+
+struct InputPort::State {
+  InputPortOptions options;
+  iceoryx2::Input input;
+  HeldCounter held = std::make_shared<std::atomic<std::uint32_t>>(0);
+  std::deque<Arrival> pending;  // in order; fetched while looking for messages of an earlier epoch
+  std::uint32_t epoch = 0;
+  bool epoch_known = false;
+
+  std::uint64_t next = 0;             // the sequence number that comes next
+  std::uint64_t acked = 0;            // all below are handled
+  std::uint64_t taken_before = 0;     // by earlier incarnations: below it a message is a repetition
+  std::uint64_t after_delivered = 0;  // one after the last message that was handed out
+
+  // The account as it was when there was nothing to take.
+  std::uint64_t seen_published = 0;
+  std::uint64_t seen_refreshed = 0;
+  std::uint64_t seen_closed = 0;
+
+  State(InputPortOptions opened, iceoryx2::Input subscriber)
+      : options(std::move(opened)), input(std::move(subscriber)) {}
+
+  auto contract() const noexcept -> const EdgeContract& { return options.control.contract(); }
+  auto control() const noexcept -> ControlLayout& { return *options.control.operator->(); }
+
+  void Resume();
+  auto Receive() -> base::Expected<std::optional<Arrival>>;
+  auto Next() -> base::Expected<std::optional<Arrival>>;
+  auto FetchAll() -> base::Status;
+  auto CloseGap(std::uint64_t sequence) -> base::Status;
+  void CountTail();
+  auto Deliver(Arrival arrival) -> Message;
+  void Credit(std::uint64_t upto) noexcept;
+};
+
+// Continues where an earlier incarnation stopped. Killed between two of its stores it left an account that is off by
+// the message (or gap) it was counting; the order of those stores makes the truth known: lost, taken, delivered.
+void InputPort::State::Resume() {
+  auto& block = control();
+  acked = block.acked.load(std::memory_order_acquire);
+  const auto taken = std::max(acked, block.taken.load(std::memory_order_acquire));
+  const bool repeats = !MayDrop(contract().policy) && contract().delivery == Delivery::kAtLeastOnce;
+  next = repeats ? acked : taken;
+  taken_before = taken;
+  after_delivered = next;
+  const auto delivered = block.delivered.load(std::memory_order_relaxed);
+  const auto lost = block.lost.load(std::memory_order_relaxed);
+  if (delivered + lost > taken) block.lost.store(taken - std::min(delivered, taken), std::memory_order_relaxed);
+  if (delivered + lost < taken) block.delivered.store(taken - lost, std::memory_order_relaxed);
+  block.taken.store(taken, std::memory_order_release);
+  block.handling_since_ns.store(0, std::memory_order_release);
+  Credit(next);
+  block.consumer_state.store(EndState::kAttached, std::memory_order_release);
+}
+
+void InputPort::State::Credit(std::uint64_t upto) noexcept {
+  if (upto > acked) {
+    acked = upto;
+    control().acked.store(upto, std::memory_order_release);
+  }
+  options.producer.credit().Ring();
+}
+
+// The next message from shared memory, its header copied and checked.
+auto InputPort::State::Receive() -> base::Expected<std::optional<Arrival>> {
+  auto received = input.Receive();
+  if (!received)
+    return tl::make_unexpected(std::move(received).error().While(fmt::format("receiving on edge '{}'", options.id)));
+  if (!*received) return std::nullopt;
+  auto& sample = **received;
+  if (sample.bytes.size() > options.max_message_bytes) {
+    return Fail(ErrorCode::kPeerCorrupt, "edge '{}' brought a chunk of {} bytes where at most {} are allowed",
+                options.id, sample.bytes.size(), options.max_message_bytes);
+  }
+  const auto header = *sample.header;
+  if (auto valid = message::Validate(header, sample.bytes.size()); !valid) {
+    return tl::make_unexpected(std::move(valid).error().While(fmt::format("receiving on edge '{}'", options.id)));
+  }
+  return Arrival{.sample = std::move(sample), .header = header};
+}
+
+auto InputPort::State::Next() -> base::Expected<std::optional<Arrival>> {
+  if (pending.empty()) return Receive();
+  std::optional<Arrival> first(std::move(pending.front()));
+  pending.pop_front();
+  return first;
+}
+
+// After a producer's restart messages of both incarnations may wait, and the library may hand out the newer ones first.
+auto InputPort::State::FetchAll() -> base::Status {
+  for (std::uint32_t i = 1; i < options.max_held; ++i) {
+    PENSTOCK_ASSIGN(auto arrival, Receive());
+    if (!arrival) break;
+    pending.push_back(std::move(*arrival));
+  }
+  std::ranges::stable_sort(pending, {}, [](const Arrival& arrival) { return arrival.header.sequence; });
+  return {};
+}
+
+auto InputPort::State::CloseGap(std::uint64_t sequence) -> base::Status {
+  if (contract().policy == Policy::kBlock) {
+    return Fail(ErrorCode::kPeerCorrupt,
+                "edge '{}' jumped from message {} to {} although it never drops: its producer broke the contract or "
+                "lost its shared memory",
+                options.id, next, sequence);
+  }
+  auto& block = control();
+  block.lost.store(block.lost.load(std::memory_order_relaxed) + (sequence - next), std::memory_order_release);
+  next = sequence;
+  return {};
+}
+
+// The stream is closed and its last messages were dropped before this consumer could take them.
+void InputPort::State::CountTail() {
+  auto& block = control();
+  const auto closed = block.closed.load(std::memory_order_acquire);
+  if (closed == 0 || contract().policy == Policy::kBlock || next + 1 >= closed) return;
+  static_cast<void>(CloseGap(closed - 1));
+  block.taken.store(next, std::memory_order_release);
+  if (acked >= after_delivered) Credit(next);
+}
+
+auto InputPort::State::Deliver(Arrival arrival) -> Message {
+  auto& block = control();
+  const auto sequence = arrival.header.sequence;
+  const bool again = sequence < taken_before;
+  next = sequence + 1;
+  after_delivered = next;
+  if (contract().delivery == Delivery::kAtMostOnce) Credit(next);
+  if (again) {
+    block.redelivered.store(block.redelivered.load(std::memory_order_relaxed) + 1, std::memory_order_release);
+  } else {
+    block.taken.store(next, std::memory_order_release);
+    block.delivered.store(block.delivered.load(std::memory_order_relaxed) + 1, std::memory_order_release);
+  }
+  const auto now = MonotonicNow();
+  block.queue_wait.Record(static_cast<std::uint64_t>(std::max<std::int64_t>(0, now - arrival.header.publish_time_ns)));
+  if (block.handling_since_ns.load(std::memory_order_relaxed) == 0) {
+    block.handling_sequence.store(sequence, std::memory_order_relaxed);
+    block.handling_since_ns.store(static_cast<std::uint64_t>(now), std::memory_order_release);
+  }
+  held->fetch_add(1, std::memory_order_relaxed);
+  return Message(std::unique_ptr<Message::State>(new Message::State{
+      .sample = std::move(arrival.sample), .header = arrival.header, .redelivered = again, .held = held}));
+}
+
+InputPort::InputPort(std::unique_ptr<State> state) : state_(std::move(state)) {}
+
+InputPort::~InputPort() {
+  if (InForkedChild()) return;
+  auto& block = state_->control();
+  const bool finished = ended() && state_->acked >= state_->next;
+  block.handling_since_ns.store(0, std::memory_order_release);
+  block.consumer_state.store(finished ? EndState::kFinished : EndState::kDetached, std::memory_order_release);
+  state_->options.producer.credit().Ring();
+}
+
+auto InputPort::Open(InputPortOptions options) -> base::Expected<std::unique_ptr<InputPort>> {
+  PENSTOCK_TRY(RefuseInForkedChild());
+  const auto& contract = options.control.contract();
+  const auto buffer = contract.policy == Policy::kLatest ? 1 : contract.depth;
+  if (buffer > options.buffer) {
+    return Fail(ErrorCode::kInvalidArgument, "edge '{}' has depth {} but its producer's service allows queues of {}",
+                options.id, buffer, options.buffer);
+  }
+  const auto history = MayDrop(contract.policy) ? 0 : std::min(contract.depth, options.history);
+  const iceoryx2::Service service{.root = RealmPath(options.realm_number),
+                                  .name = options.service,
+                                  .buffer = options.buffer,
+                                  .history = options.history,
+                                  .max_held = options.max_held};
+  auto input = iceoryx2::Input::Open(service, buffer, history);
+  if (!input)
+    return tl::make_unexpected(
+        std::move(input).error().While(fmt::format("opening the input of edge '{}'", options.id)));
+  auto state = std::make_unique<State>(std::move(options), std::move(*input));
+  state->Resume();
+  return std::unique_ptr<InputPort>(new InputPort(std::move(state)));
+}
+
+auto InputPort::TryTake() -> base::Expected<std::optional<Message>> {
+  PENSTOCK_TRY(RefuseInForkedChild());
+  auto& state = *state_;
+  auto& block = state.control();
+  for (;;) {
+    const auto published = block.published.load(std::memory_order_acquire);
+    const auto refreshed = block.refreshed.load(std::memory_order_acquire);
+    const auto closed = block.closed.load(std::memory_order_acquire);
+    const auto limit = state.contract().max_held + 1;
+    if (state.held->load(std::memory_order_acquire) >= limit) {
+      if (published <= state.next) return std::nullopt;
+      return Fail(ErrorCode::kExhausted,
+                  "the node holds {} messages of edge '{}', its limit: raise max_held ({}) or let go of old messages",
+                  state.held->load(std::memory_order_relaxed), state.options.id, state.contract().max_held);
+    }
+    PENSTOCK_ASSIGN(auto arrival, state.Next());
+    if (!arrival) {
+      state.seen_published = published;
+      state.seen_refreshed = refreshed;
+      state.seen_closed = closed;
+      if (closed != 0) state.CountTail();
+      return std::nullopt;
+    }
+    const auto sequence = arrival->header.sequence;
+    if (sequence < state.next)
+      continue;  // acknowledged, or in hands already: history, or a restarted producer's repetition
+    if (sequence > state.next && state.epoch_known && arrival->header.epoch != state.epoch) {
+      state.epoch = arrival->header.epoch;
+      state.pending.push_front(std::move(*arrival));
+      PENSTOCK_TRY(state.FetchAll());
+      continue;
+    }
+    if (sequence > state.next) PENSTOCK_TRY(state.CloseGap(sequence));
+    state.epoch = arrival->header.epoch;
+    state.epoch_known = true;
+    return state.Deliver(std::move(*arrival));
+  }
+}
+
+auto InputPort::ready() const noexcept -> bool {
+  const auto& state = *state_;
+  if (!state.pending.empty()) return true;
+  const auto& block = state.control();
+  const auto published = block.published.load(std::memory_order_acquire);
+  if (published <= state.next) return false;
+  return published != state.seen_published || block.refreshed.load(std::memory_order_acquire) != state.seen_refreshed ||
+         block.closed.load(std::memory_order_acquire) != state.seen_closed;
+}
+
+auto InputPort::ended() const noexcept -> bool {
+  const auto closed = state_->control().closed.load(std::memory_order_acquire);
+  return closed != 0 && state_->next + 1 >= closed && state_->pending.empty();
+}
+
+void InputPort::Acknowledge(std::uint64_t sequence) noexcept {
+  if (InForkedChild()) return;
+  auto& state = *state_;
+  auto& block = state.control();
+  const bool last = sequence + 1 >= state.after_delivered;
+  const auto now = static_cast<std::uint64_t>(MonotonicNow());
+  if (const auto since = block.handling_since_ns.load(std::memory_order_relaxed); since != 0 && now >= since)
+    block.handler.Record(now - since);
+  block.handling_sequence.store(sequence + 1, std::memory_order_relaxed);
+  block.handling_since_ns.store(last ? 0 : now, std::memory_order_release);
+  // With nothing else in hands, messages that were lost behind this one are settled too.
+  state.Credit(last ? state.next : sequence + 1);
+}
+
+auto InputPort::id() const noexcept -> const std::string& { return state_->options.id; }
+auto InputPort::control() const noexcept -> ControlBlock& { return state_->options.control; }
+
+}  // namespace penstock::transport

@@ -1,0 +1,296 @@
+#include "transport/output_port.h"
+
+#include <algorithm>
+#include <atomic>
+#include <cstddef>
+#include <limits>
+#include <utility>
+
+#include "transport/fork_guard.h"
+#include "transport/iceoryx2/bridge.h"
+#include "transport/monotonic.h"
+#include "transport/realm.h"
+#include "transport/spin_budget.h"
+
+namespace penstock::transport {
+namespace {
+using base::ErrorCode;
+using base::Fail;
+
+struct Edge {
+  explicit Edge(OutputEdge options)
+      : id(std::move(options.id)), control(std::move(options.control)), consumer(std::move(options.consumer)) {}
+
+  std::string id;
+  ControlBlock control;
+  Doorbell consumer;
+  std::atomic<bool> given_up{false};
+
+  auto policy() const noexcept -> Policy { return control.contract().policy; }
+
+  /// Messages below `next` that the consumer has not acknowledged. A count from the future is taken for all of them: a
+  /// hostile consumer can only let its own queue overflow.
+  auto Unacknowledged(std::uint64_t next) const noexcept -> std::uint64_t {
+    return next - std::min(control->acked.load(std::memory_order_acquire), next);
+  }
+  auto HasCredit(std::uint64_t next) const noexcept -> bool { return Unacknowledged(next) < control.contract().depth; }
+  auto HoldsUp(std::uint64_t next) const noexcept -> bool {
+    return policy() == Policy::kBlock && !HasCredit(next) && !given_up.load(std::memory_order_acquire);
+  }
+
+  /// The sequence number after the last message that the consumer may have seen of an earlier incarnation.
+  auto Reached() const noexcept -> std::uint64_t {
+    const auto taken =
+        std::min(control->taken.load(std::memory_order_acquire), control->reserved.load(std::memory_order_acquire));
+    return std::max(control->published.load(std::memory_order_acquire), taken);
+  }
+
+  void Account(std::uint64_t sequence, const message::Header& header) noexcept {
+    if ((header.flags & message::kFlagHasOrigin) != 0) {
+      // Index first: a kill between the two leaves a pair that suppresses too little after the restart, never too much.
+      control->last_origin_index.store(header.origin_index, std::memory_order_release);
+      control->last_origin_sequence.store(header.origin_sequence, std::memory_order_release);
+    }
+    control->published.store(sequence + 1, std::memory_order_release);
+  }
+};
+
+// All edges of a port share the sequence. Those of a killed producer differ by at most the one message that it was
+// sending: it is sent again under its number, and who has it already skips it. Edges further behind were given up
+// before.
+auto FirstSequence(const std::vector<std::unique_ptr<Edge>>& edges) -> std::uint64_t {
+  std::uint64_t furthest = 0;
+  for (const auto& edge : edges) furthest = std::max(furthest, edge->Reached());
+  const bool one_behind = std::ranges::any_of(edges, [&](const auto& edge) { return edge->Reached() + 1 == furthest; });
+  return one_behind ? furthest - 1 : furthest;
+}
+
+}  // namespace
+
+struct Loan::State {
+  iceoryx2::Chunk chunk;
+  const void* port = nullptr;
+};
+
+Loan::Loan(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Loan::Loan(Loan&& other) noexcept = default;
+auto Loan::operator=(Loan&& other) noexcept -> Loan& = default;
+Loan::~Loan() = default;
+auto Loan::header() noexcept -> message::Header& { return *state_->chunk.header; }
+auto Loan::bytes() noexcept -> std::span<std::byte> { return state_->chunk.bytes; }
+
+struct OutputPort::State {
+  OutputPortOptions options;
+  Bell& credit;
+  iceoryx2::Output output;
+  std::vector<std::unique_ptr<Edge>> edges;
+  SpinBudget spin = SpinBudget::ForThisProcess();
+  std::uint64_t next = 0;  // node's thread
+  bool closed = false;     // node's thread
+  bool drained = false;    // node's thread
+  std::atomic<bool> interrupted{false};
+
+  State(OutputPortOptions opened, Bell& bell, iceoryx2::Output publisher)
+      : options(std::move(opened)), credit(bell), output(std::move(publisher)) {
+    edges.reserve(options.edges.size());
+    for (auto& edge : options.edges) edges.push_back(std::make_unique<Edge>(std::move(edge)));
+    options.edges.clear();
+  }
+
+  auto Cancelled() const -> base::Status {
+    if (interrupted.load(std::memory_order_acquire))
+      return Fail(ErrorCode::kCancelled, "output '{}' was interrupted", options.service);
+    return {};
+  }
+
+  auto HeldUp() const noexcept -> bool {
+    return std::ranges::any_of(edges, [this](const auto& edge) { return edge->HoldsUp(next); });
+  }
+
+  auto AwaitCredit(base::Deadline deadline) -> base::Status {
+    if (!HeldUp()) [[likely]]
+      return {};
+    const auto since = MonotonicNow();
+    std::vector<Edge*> holders;
+    for (auto& edge : edges) {
+      if (edge->HoldsUp(next)) holders.push_back(edge.get());
+    }
+    const bool ready =
+        WaitAt(credit, deadline, spin, [this] { return interrupted.load(std::memory_order_acquire) || !HeldUp(); });
+    const auto waited = static_cast<std::uint64_t>(MonotonicNow() - since);
+    for (auto* edge : holders) edge->control->blocked_ns.fetch_add(waited, std::memory_order_relaxed);
+    PENSTOCK_TRY(Cancelled());
+    if (!ready) {
+      const auto holder = std::ranges::find_if(edges, [this](const auto& edge) { return edge->HoldsUp(next); });
+      return Fail(
+          ErrorCode::kDeadline,
+          "edge '{}' had no room for message {} in time: its consumer has {} messages unacknowledged (depth {})",
+          holder == edges.end() ? holders.front()->id : (*holder)->id, next, holders.front()->Unacknowledged(next),
+          holders.front()->control.contract().depth);
+    }
+    return {};
+  }
+
+  auto RefuseOverflow() const -> base::Status {
+    for (const auto& edge : edges) {
+      if (edge->policy() == Policy::kFail && !edge->HasCredit(next) &&
+          !edge->given_up.load(std::memory_order_acquire)) {
+        return Fail(ErrorCode::kExhausted,
+                    "edge '{}' overflowed at message {}: its consumer has {} messages unacknowledged and its policy is "
+                    "to fail beyond {}",
+                    edge->id, next, edge->Unacknowledged(next), edge->control.contract().depth);
+      }
+    }
+    return {};
+  }
+
+  auto Acknowledged() const noexcept -> bool {
+    return std::ranges::all_of(edges, [this](const auto& edge) {
+      return edge->given_up.load(std::memory_order_acquire) || edge->Unacknowledged(next) == 0;
+    });
+  }
+};
+
+OutputPort::OutputPort(std::unique_ptr<State> state) : state_(std::move(state)) {}
+
+OutputPort::~OutputPort() {
+  if (InForkedChild()) return;
+  for (auto& edge : state_->edges) {
+    edge->control->producer_state.store(state_->drained ? EndState::kFinished : EndState::kDetached,
+                                        std::memory_order_release);
+  }
+}
+
+auto OutputPort::Open(OutputPortOptions options, const Doorbell& own) -> base::Expected<std::unique_ptr<OutputPort>> {
+  PENSTOCK_TRY(RefuseInForkedChild());
+  const iceoryx2::Service service{.root = RealmPath(options.realm_number),
+                                  .name = options.service,
+                                  .buffer = options.buffer,
+                                  .history = options.history,
+                                  .max_held = options.max_held};
+  const iceoryx2::OutputLimits limits{.max_message_bytes = options.max_message_bytes,
+                                      .consumers = options.edges.size(),
+                                      .max_loans = options.max_loans};
+  auto output = iceoryx2::Output::Open(service, limits);
+  if (!output)
+    return tl::make_unexpected(std::move(output).error().While(fmt::format("opening output '{}'", options.service)));
+  auto state = std::make_unique<State>(std::move(options), own.credit(), std::move(*output));
+  state->next = FirstSequence(state->edges);
+  for (auto& edge : state->edges) {
+    auto& control = edge->control;
+    control->reserved.store(state->next, std::memory_order_release);
+    control->published.store(state->next, std::memory_order_release);
+    control->closed.store(0, std::memory_order_release);
+    control->epoch.store(state->options.epoch, std::memory_order_release);
+    control->producer_state.store(EndState::kAttached, std::memory_order_release);
+  }
+  return std::unique_ptr<OutputPort>(new OutputPort(std::move(state)));
+}
+
+auto OutputPort::Borrow(std::uint64_t chunk_bytes) -> base::Expected<Loan> {
+  auto& state = *state_;
+  if (chunk_bytes > state.options.max_message_bytes) {
+    return Fail(ErrorCode::kInvalidArgument,
+                "a message of {} bytes is larger than output '{}' allows: raise max_message_bytes ({})", chunk_bytes,
+                state.options.service, state.options.max_message_bytes);
+  }
+  auto chunk = state.output.Borrow(static_cast<std::size_t>(chunk_bytes));
+  if (!chunk)
+    return tl::make_unexpected(
+        std::move(chunk).error().While(fmt::format("borrowing from output '{}'", state.options.service)));
+  *chunk->header = message::Header{};
+  chunk->header->payload_bytes = chunk_bytes;
+  return Loan(std::unique_ptr<Loan::State>(new Loan::State{.chunk = std::move(*chunk), .port = this}));
+}
+
+auto OutputPort::Publish(Loan loan, base::Deadline deadline) -> base::Expected<std::uint64_t> {
+  PENSTOCK_TRY(RefuseInForkedChild());
+  auto& state = *state_;
+  if (state.closed)
+    return Fail(ErrorCode::kConflict, "output '{}' was closed: nothing can be published any more",
+                state.options.service);
+  if (!loan.state_ || loan.state_->port != this)
+    return Fail(ErrorCode::kInvalidArgument, "the loan does not belong to output '{}'", state.options.service);
+  PENSTOCK_TRY(state.Cancelled());
+
+  auto& header = loan.header();
+  header.version = message::kHeaderVersion;
+  header.size = sizeof(message::Header);
+  if (auto valid = message::Validate(header, loan.bytes().size()); !valid) {
+    return Fail(ErrorCode::kInvalidArgument, "output '{}' cannot publish: {}", state.options.service,
+                valid.error().message());
+  }
+  PENSTOCK_TRY(state.RefuseOverflow());
+  PENSTOCK_TRY(state.AwaitCredit(deadline));
+
+  const auto sequence = state.next;
+  header.sequence = sequence;
+  header.epoch = state.options.epoch;
+  header.publish_time_ns = MonotonicNow();
+  const auto sent_header = header;  // after Send the chunk belongs to the consumers
+  for (auto& edge : state.edges) edge->control->reserved.store(sequence + 1, std::memory_order_release);
+  if (auto sent = iceoryx2::Output::Send(std::move(loan.state_->chunk)); !sent) {
+    for (auto& edge : state.edges) edge->control->reserved.store(sequence, std::memory_order_release);
+    return tl::make_unexpected(std::move(sent).error().While(
+        fmt::format("publishing message {} of output '{}'", sequence, state.options.service)));
+  }
+  state.next = sequence + 1;
+  for (auto& edge : state.edges) edge->Account(sequence, sent_header);
+  for (auto& edge : state.edges) edge->consumer.arrivals().Ring();
+  return sequence;
+}
+
+auto OutputPort::Refresh() -> base::Status {
+  PENSTOCK_TRY(state_->output.Refresh());
+  for (auto& edge : state_->edges) {
+    edge->control->refreshed.fetch_add(1, std::memory_order_release);
+    edge->consumer.arrivals().Ring();
+  }
+  return {};
+}
+
+auto OutputPort::ConnectedConsumers() const -> std::size_t { return state_->output.consumers(); }
+
+void OutputPort::GiveUp(std::string_view edge_id) {
+  for (auto& edge : state_->edges) {
+    if (edge->id == edge_id) edge->given_up.store(true, std::memory_order_release);
+  }
+  state_->credit.Ring();
+}
+
+void OutputPort::Interrupt() noexcept {
+  state_->interrupted.store(true, std::memory_order_release);
+  state_->credit.Ring();
+}
+
+void OutputPort::Close() noexcept {
+  if (InForkedChild() || std::exchange(state_->closed, true)) return;
+  for (auto& edge : state_->edges) {
+    edge->control->closed.store(state_->next + 1, std::memory_order_release);
+    edge->consumer.arrivals().Ring();
+  }
+}
+
+auto OutputPort::Drain(base::Deadline deadline) -> base::Status {
+  PENSTOCK_TRY(RefuseInForkedChild());
+  auto& state = *state_;
+  if (!state.closed)
+    return Fail(ErrorCode::kConflict, "output '{}' is not closed: drain it after Close", state.options.service);
+  const bool ready = WaitAt(state.credit, deadline, 0,
+                            [&] { return state.interrupted.load(std::memory_order_acquire) || state.Acknowledged(); });
+  if (state.Acknowledged()) {
+    state.drained = true;
+    return {};
+  }
+  PENSTOCK_TRY(state.Cancelled());
+  static_cast<void>(ready);
+  std::string waiting;
+  for (const auto& edge : state.edges) {
+    if (const auto left = edge->Unacknowledged(state.next); left != 0 && !edge->given_up)
+      waiting += fmt::format("{}'{}' ({})", waiting.empty() ? "" : ", ", edge->id, left);
+  }
+  return Fail(ErrorCode::kDeadline, "output '{}' ended but messages are not acknowledged in time on edges {}",
+              state.options.service, waiting);
+}
+
+}  // namespace penstock::transport
