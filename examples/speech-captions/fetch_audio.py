@@ -20,7 +20,7 @@ import subprocess
 import sys
 import wave
 from pathlib import Path
-from typing import Dict, List, Optional
+from typing import Optional
 
 from noise import standard_normal
 
@@ -61,8 +61,8 @@ def unpack_packages() -> None:
     for tool in ("apt-get", "dpkg-deb"):
         if shutil.which(tool) is None:
             raise Problem(
-                f"{tool} is not here, so this is no Debian or Ubuntu: download the .deb files of {' and '.join(PACKAGES)} "
-                f"(Debian 12) elsewhere and unpack both into {AUDIO}"
+                f"{tool} is not here, so this is no Debian or Ubuntu: download the .deb files of "
+                f"{' and '.join(PACKAGES)} (Debian 12) elsewhere and unpack both into {AUDIO}"
             )
     print(f"downloading {', '.join(PACKAGES)} (10.6 MB)")
     done = subprocess.run(["apt-get", "download", *PACKAGES], cwd=AUDIO, text=True, stderr=subprocess.PIPE)
@@ -96,7 +96,7 @@ def decode(decoder: str, prompt: str) -> "array.array[int]":
     return samples
 
 
-def read_transcripts() -> Dict[str, str]:
+def read_transcripts() -> dict[str, str]:
     with gzip.open(TRANSCRIPTS, "rt", errors="ignore") as lines:
         return dict(line.strip().split(": ", 1) for line in lines if ": " in line)
 
@@ -107,7 +107,7 @@ def words_of(transcript: str) -> str:
     return " ".join(letters.split())
 
 
-def add_noise(samples: List[int]) -> "array.array[int]":
+def add_noise(samples: list[int]) -> "array.array[int]":
     noisy = (int(sample + NOISE * normal) for sample, normal in zip(samples, standard_normal()))
     return array.array("h", (max(-LOUDEST - 1, min(LOUDEST, sample)) for sample in noisy))
 
@@ -141,7 +141,7 @@ def main() -> int:
         return 0
     prompts = arguments.prompts.split(",") if arguments.prompts else list(PROMPTS)
     prompts = [prompt for prompt in prompts if prompt not in arguments.drop.split(",")]
-    samples: List[int] = [0] * LEAD_IN
+    samples: list[int] = [0] * LEAD_IN
     sentences = []
     if arguments.silence is not None:
         samples = [0] * int(arguments.silence * RATE)

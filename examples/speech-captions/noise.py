@@ -1,14 +1,13 @@
 """The normal distribution of `numpy.random.default_rng(0).normal`, number for number, without numpy.
 
-The recording's figures (README.md) were measured with noise from numpy; other noise moves the measured pitch by some Hz.
-This gives the same samples on any machine with nothing installed: PCG64 (M. O'Neill, "PCG: A Family of Simple Fast
-Space-Efficient Statistically Good Algorithms", 2014) and the ziggurat method (Marsaglia and Tsang, 2000) with 256 layers,
-as numpy arranges them.
+The recording's figures (README.md) were measured with noise from numpy; other noise moves the measured pitch by some
+Hz. This gives the same samples on any machine with nothing installed: PCG64 (M. O'Neill, "PCG: A Family of Simple Fast
+Space-Efficient Statistically Good Algorithms", 2014) and the ziggurat method (Marsaglia and Tsang, 2000) with 256
+layers, as numpy arranges them.
 """
 
 import math
 from collections.abc import Callable, Iterator
-from typing import List, Tuple
 
 MULTIPLIER = 0x2360ED051FC65DA44385DF649FCCF645
 SEEDED_STATE = 0x1AA1B5345996452D09585EB7A69561E3  # numpy.random.default_rng(0).bit_generator.state
@@ -34,7 +33,7 @@ def pcg64() -> Callable[[], int]:
     return next_64_bits
 
 
-def ziggurat() -> Tuple[List[int], List[float], List[float]]:
+def ziggurat() -> tuple[list[int], list[float], list[float]]:
     """Per layer: the mantissas that are surely inside, the width of one mantissa step, and the density at its edge."""
     inside, width, density = [0] * LAYERS, [0.0] * LAYERS, [0.0] * LAYERS
     edge = TAIL

@@ -1,8 +1,8 @@
 """Captions: the words and the pitch of a segment, joined by its time, make a line (any Python; no packages)."""
 
 import json
-from collections.abc import Iterator
-from typing import Any, Dict, Mapping, Tuple
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar
 
 import penstock
 from penstock import Json, Text
@@ -15,22 +15,22 @@ NANOSECONDS = 1_000_000_000
 class Captions(penstock.Node):
     """`[  0.42 –   2.11 s] 175 Hz  all circuits are busy now`
 
-    Params: `trace: true` adds a line that says who handled the caption; `json: true` gives one JSON object a caption, trace
-    included.
+    Params: `trace: true` adds a line that says who handled the caption; `json: true` gives one JSON object a caption,
+    trace included.
     """
 
-    inputs = {"text": Text, "pitch": Json}
+    inputs: ClassVar = {"text": Text, "pitch": Json}
 
-    def setup(self, params: Dict[str, Any]) -> None:
+    def setup(self, params: dict[str, Any]) -> None:
         unknown = set(params) - {"trace", "json"}
         if unknown:
             raise ValueError(f"captions: unknown params {sorted(unknown)}; known are trace and json")
         self.trace = bool(params.get("trace", False))
         self.json = bool(params.get("json", False))
-        # Segments of which only one part has come, by their start. Values, not messages: a message that is kept occupies
-        # its producer's memory, and pitch is many segments ahead of speech recognition.
-        self.words: Dict[int, Tuple[str, Mapping[str, Any]]] = {}
-        self.pitches: Dict[int, Tuple[int, Mapping[str, Any]]] = {}
+        # Segments of which only one part has come, by their start. Values, not messages: a message that is kept
+        # occupies its producer's memory, and pitch is many segments ahead of speech recognition.
+        self.words: dict[int, tuple[str, Mapping[str, Any]]] = {}
+        self.pitches: dict[int, tuple[int, Mapping[str, Any]]] = {}
 
     def on_text(self, text: Text) -> Iterator[Text]:
         self.words[text.time] = (text.text, text.metadata)

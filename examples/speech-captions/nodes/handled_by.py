@@ -1,10 +1,11 @@
 """A record of who handled a message, which travels with it in its metadata."""
 
 import platform
-from typing import Any, Dict, Mapping, Optional
+from collections.abc import Mapping
+from typing import Any, Optional
 
 
-def stamp(node: str, metadata: Optional[Mapping[str, Any]] = None) -> Dict[str, Any]:
+def stamp(node: str, metadata: Optional[Mapping[str, Any]] = None) -> dict[str, Any]:
     """`metadata` with one more entry in `handled_by`: the node, its interpreter's version and its host's name.
 
     In a container the host's name is the container's.

@@ -1,4 +1,4 @@
-"""The speaker's pitch: one speech segment in, `{"hz": 175}` out (Python 3.9, numpy 1.21: librosa 0.8.1 wants no newer)."""
+"""The speaker's pitch: one speech segment in, `{"hz": 175}` out (Python 3.9, and a numpy that librosa 0.8.1 bears)."""
 
 from collections.abc import Iterator
 

@@ -45,8 +45,9 @@ auto Sine(int rate, int channels, int frames, double hertz, double amplitude) ->
 
 auto Ramp(int rate, int channels, int frames) -> Pcm {
   Pcm pcm{.rate = rate, .channels = channels, .samples = {}};
-  for (int i = 0; i < frames * channels; ++i)
+  for (std::int64_t i = 0; i < std::int64_t{frames} * channels; ++i) {
     pcm.samples.push_back(static_cast<std::int16_t>(i * 7919 % 65521 - 32760));
+  }
   return pcm;
 }
 
