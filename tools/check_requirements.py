@@ -3,7 +3,7 @@
 Each row of the table is `| id | statement | evidence |`; evidence is any number of
 
     `ctest:NAME`    a unit test, by ctest's name; `*` stands for any characters
-    `pytest:NODE`   a pytest node id, `tests/house/test_tree.py::test_namespaces`; without parameters it means all of them
+    `pytest:NODE`   a pytest node id, `tests/house/test_tree.py::test_namespaces`; without parameters: all
     `bench:ID`      a figure of `./dev bench`; its script bench/<ID up to the first dot>.py must exist, and where
                     build/bench.json holds figures of that script, ID must be one of them
 
@@ -22,9 +22,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))
-
-from junit import Case, read_cases  # noqa: E402
+from junit import Case, read_cases
 
 _EVIDENCE = re.compile(r"`(ctest|pytest|bench):([^`]+)`")
 _ID = re.compile(r"(FR|SC)-\d{3}")

@@ -14,8 +14,8 @@ Outcome = Literal["passed", "failed", "skipped"]
 class Case:
     """One test of one run.
 
-    `name` is the runner's own: ctest's test name, or pytest's `module.path.test_name[parameters]`. `detail` is a line that
-    says why it failed or was skipped, empty when it passed.
+    `name` is the runner's own: ctest's test name, or pytest's `module.path.test_name[parameters]`. `detail` is a
+    line that says why it failed or was skipped, empty when it passed.
     """
 
     name: str

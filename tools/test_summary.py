@@ -1,4 +1,4 @@
-"""Adds up the JUnit files of one `./dev test`; the last line is `N passed, N failed`, with `, N skipped` if any were.
+"""Adds up the JUnit files of one `./dev test`; the last line is `N passed, N failed`, and `, N skipped` if any.
 
 The folder holds `runners.tsv` (runner, exit code) and a `RUNNER.xml` for each. A runner that left no file, an unreadable
 one or one without tests is a failure, and so is one that exited with an error although every test passed.
@@ -9,9 +9,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))
-
-from junit import Case, read_cases  # noqa: E402
+from junit import Case, read_cases
 
 
 def judge(runner: str, exit_code: int, report: Path) -> list[Case]:
@@ -33,7 +31,9 @@ def count(cases: list[Case], outcome: str) -> int:
 
 def tally(cases: list[Case]) -> str:
     skipped = count(cases, "skipped")
-    return f"{count(cases, 'passed')} passed, {count(cases, 'failed')} failed" + (f", {skipped} skipped" if skipped else "")
+    return f"{count(cases, 'passed')} passed, {count(cases, 'failed')} failed" + (
+        f", {skipped} skipped" if skipped else ""
+    )
 
 
 def main(arguments: list[str]) -> int:

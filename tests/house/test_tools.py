@@ -12,7 +12,9 @@ from junit import Case, read_cases
 
 CTEST = """<testsuite name="(empty)" tests="4">
   <testcase name="base.Uuid.IsVersion7" classname="base.Uuid.IsVersion7" status="run"/>
-  <testcase name="base.Uuid.IsOrdered" classname="base.Uuid.IsOrdered" status="fail"><failure message="Failed"/></testcase>
+  <testcase name="base.Uuid.IsOrdered" classname="base.Uuid.IsOrdered" status="fail">
+    <failure message="Failed"/>
+  </testcase>
   <testcase name="docker.Ping.Answers" classname="docker.Ping.Answers" status="notrun">
     <skipped message="SKIP_REGULAR_EXPRESSION_MATCHED"/>
     <system-out>ping_test.cpp:3: Skipped\nno engine\n[  SKIPPED ] Ping.Answers</system-out>

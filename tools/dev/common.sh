@@ -1,8 +1,9 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034
 # Shared by the files beside this one; sourced by ./dev, whose working directory is the repository.
 
 readonly VENV=build/venv
 readonly REPORTS=build/reports
+readonly CRATE=src/transport/iceoryx2/Cargo.toml
 # A venv's python is a link: PATH need not be changed to use it.
 readonly PYTHON=$VENV/bin/python
 

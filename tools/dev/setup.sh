@@ -57,8 +57,8 @@ unpack_tools() {
     apt-cache show "$name" >/dev/null 2>&1 || as_root apt-get update -qq
     scratch=$(mktemp -d)
     chmod 755 "$scratch"  # apt fetches as its own user
-    (cd "$scratch" && apt-get download -qq "$name" 2>&1 | grep -v unsandboxed >&2 || true)
-    dpkg-deb -x "$scratch"/"$name"_*.deb "$scratch/root" || die "cannot fetch or unpack the Debian package $name" 3
+    (cd "$scratch" && apt-get download -qq "$name") || die "apt cannot fetch the package $name" 3
+    dpkg-deb -x "$scratch"/"$name"_*.deb "$scratch/root"
     install -m 755 "$scratch/root/usr/bin/$name" build/tools/bin/
     rm -r "$scratch"
   done
@@ -66,13 +66,13 @@ unpack_tools() {
 
 # The oldest Rust that the bridge's crate compiles with is written in the crate.
 check_rust() {
-  local manifest=src/transport/iceoryx2/Cargo.toml needed found advice
-  if [[ ! -f $manifest ]]; then
+  local needed found advice
+  if [[ ! -f $CRATE ]]; then
     say "    no crate in this tree"
     return
   fi
-  needed=$(sed -n 's/^rust-version *= *"\([0-9.]*\)".*/\1/p' "$manifest")
-  [[ -n $needed ]] || die "$manifest names no rust-version"
+  needed=$(sed -n 's/^rust-version *= *"\([0-9.]*\)".*/\1/p' "$CRATE")
+  [[ -n $needed ]] || die "$CRATE names no rust-version"
   advice="Install Rust with rustup (rustup.rs describes it; no root is needed), or a distribution's cargo >= $needed; then make sure that 'cargo' is on PATH."
   have cargo || die "cargo is missing; the shared memory bridge is a Rust crate. $advice" 3
   found=$(cargo --version | awk '{ print $2 }')

@@ -16,8 +16,7 @@ dev_test() {
   phase "unit tests, asan" runner asan run_asan
   local suite
   for suite in $(pytest_suites); do
-    phase "pytest $suite" runner "pytest-${suite//\//-}" \
-      "$PYTHON" -m pytest "$suite" -m "not soak" --junitxml "$REPORTS/pytest-${suite//\//-}.xml"
+    run_pytest "$suite" "not soak"
   done
   phase "requirements" runner requirements "$PYTHON" tools/check_requirements.py --reports "$REPORTS"
   "$PYTHON" tools/test_summary.py "$REPORTS"
@@ -29,6 +28,13 @@ runner() {
   shift
   "$@" || status=$?
   printf '%s\t%d\n' "$name" "$status" >>"$REPORTS/runners.tsv"
+}
+
+# run_pytest SUITE MARKERS OPTION…
+run_pytest() {
+  local suite=$1 markers=$2 name=pytest-${1//\//-}
+  shift 2
+  phase "pytest $suite" runner "$name" "$PYTHON" -m pytest "$suite" -m "$markers" --junitxml "$REPORTS/$name.xml" "$@"
 }
 
 run_ctest() {
@@ -51,15 +57,9 @@ run_asan() {
 
 # One process a folder, so that suites cannot lean on each other's imports.
 pytest_suites() {
-  git ls-files --cached --others --exclude-standard -- 'tests/*/test_*.py' 'python/test_*.py' 'docker/test_*.py' 'examples/test_*.py' |
+  git ls-files --cached --others --exclude-standard -- 'tests/*/test_*.py' 'python/*/test_*.py' 'docker/*/test_*.py' 'examples/*/test_*.py' |
     awk -F/ '{ print ($1 == "tests") ? $1 "/" $2 : $1 }' | sort -u
 }
 
 # The script does nothing when the images exist, and says so.
-base_images() {
-  if [[ -x docker/scripts/build-base-images.sh ]]; then
-    docker/scripts/build-base-images.sh
-  else
-    say "    no docker/scripts/build-base-images.sh in this tree"
-  fi
-}
+base_images() { docker/scripts/build-base-images.sh; }
