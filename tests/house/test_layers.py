@@ -35,7 +35,7 @@ def test_includes_go_up_the_table_only(path: Path) -> None:
 def test_namespaces_mirror_folders(path: Path) -> None:
     expected = "::".join(("penstock", *path.relative_to(SOURCE).parts[:-1]))
     opened = set(re.findall(r"^\s*namespace (penstock[\w:]*)", path.read_text(encoding="utf-8"), re.MULTILINE))
-    assert opened <= {expected}
+    assert opened <= {expected, f"{expected}::testing"}
 
 
 def test_dependencies_are_closed_over_rows() -> None:
