@@ -24,8 +24,8 @@ inline constexpr ApiVersion kNewestApi{1, 44};
 inline constexpr ApiVersion kOldestApi{1, 41};
 
 struct EngineOptions {
-  std::string host;          // "unix:///var/run/docker.sock" or a path; empty: $DOCKER_HOST, else the usual socket
-  RequestObserver observer;  // told about every request; empty: nobody
+  std::string host{};          // "unix:///var/run/docker.sock" or a path; empty: $DOCKER_HOST, else the usual socket
+  RequestObserver observer{};  // told about every request; empty: nobody
 };
 
 /// One engine, spoken to over its Unix socket with the newest API version that both sides know.

@@ -1,6 +1,7 @@
 // HTTP/1.1 over the engine's Unix socket, on libcurl's multi interface: one I/O thread, any number of callers.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <map>
 #include <memory>
@@ -27,6 +28,8 @@ struct HttpRequest {
   /// Gets the body of a 2xx answer piece by piece on the I/O thread, instead of HttpResponse::body. An error ends the
   /// request with that error.
   std::function<base::Status(std::string_view)> on_data{};
+  /// Set when the stream's owner has stopped it: no callback of the owner may start any more. Any thread.
+  std::shared_ptr<std::atomic<bool>> stopped = std::make_shared<std::atomic<bool>>(false);
 };
 
 struct HttpResponse {

@@ -210,6 +210,8 @@ auto Io::ResultOf(Transfer& transfer, CURLcode code) const -> Status {
   const std::string_view message(transfer.curl_message.data());
   switch (code) {
     case CURLE_OK:
+      // libcurl takes an end of file inside the head for an answer without a body.
+      if (!transfer.head_seen) return tl::unexpected(LostError(attempt, socket_path_));
       return {};
     case CURLE_COULDNT_CONNECT: {
       long saved_errno = 0;
@@ -217,7 +219,7 @@ auto Io::ResultOf(Transfer& transfer, CURLcode code) const -> Status {
       return tl::unexpected(ConnectError(socket_path_, static_cast<int>(saved_errno)));
     }
     case CURLE_OUT_OF_MEMORY:
-      return Fail(ErrorCode::kExhausted, "cannot {}: out of memory", attempt);
+      return Fail(ErrorCode::kExhausted, "cannot {}: out of memory, or a header line of more than 100 kB", attempt);
     case CURLE_RECV_ERROR:
       if (message.find("chunk") != std::string_view::npos) break;  // broken framing has the same code
       [[fallthrough]];
@@ -295,7 +297,7 @@ auto Io::OnBody(char* data, std::size_t size, std::size_t count, void* user) -> 
   const std::string_view piece(data, size * count);
   try {
     if (transfer.request.on_data && transfer.response.status < 300) {
-      if (transfer.silenced) return piece.size();
+      if (*transfer.request.stopped) return piece.size();
       auto taken = transfer.request.on_data(piece);
       if (taken) return piece.size();
       transfer.callback_error = std::move(taken).error();

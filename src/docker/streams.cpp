@@ -18,12 +18,18 @@ auto Engine::Attach(const std::string& container, OutputSink sink, StreamEnd end
   const auto attempt = fmt::format("attach to container '{}'", container);
   PENSTOCK_ASSIGN(const auto name, PathSegment("container", container));
   const auto frames = std::make_shared<FrameDecoder>();
+  HttpRequest request{.attempt = attempt,
+                      .method = "POST",
+                      .target = Path(fmt::format("/containers/{}/attach", name)) +
+                                Query({{"stream", "1"}, {"stdout", "1"}, {"stderr", "1"}})};
+  // One piece may hold many frames, and the sink may stop the stream at any of them.
+  const OutputSink guarded = [stopped = request.stopped, sink = std::move(sink)](OutputStream from,
+                                                                                 std::string_view piece) {
+    if (!*stopped) sink(from, piece);
+  };
+  request.on_data = [frames, guarded](std::string_view piece) { return frames->Feed(piece, guarded); };
   return http_->Open(
-      {.attempt = attempt,
-       .method = "POST",
-       .target = Path(fmt::format("/containers/{}/attach", name)) +
-                 Query({{"stream", "1"}, {"stdout", "1"}, {"stderr", "1"}}),
-       .on_data = [frames, sink = std::move(sink)](std::string_view piece) { return frames->Feed(piece, sink); }},
+      std::move(request),
       [frames, attempt, end = std::move(end)](const Status& result) {
         if (!end) return;
         if (result && !frames->complete()) {
@@ -46,15 +52,17 @@ auto Engine::Events(const EventFilter& filter, EventSink sink, StreamEnd end, Ca
       std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
   const auto since = fmt::format("{}.{:09}", now / 1'000'000'000, now % 1'000'000'000);
   const auto lines = std::make_shared<LineDecoder>();
-  const LineDecoder::Sink decode = [attempt, sink = std::move(sink)](std::string_view line) -> Status {
+  HttpRequest request{.attempt = attempt,
+                      .target = Path("/events") + Query({{"since", since}, {"filters", std::move(filters)}})};
+  const LineDecoder::Sink decode = [attempt, stopped = request.stopped,
+                                    sink = std::move(sink)](std::string_view line) -> Status {
+    if (*stopped) return {};
     PENSTOCK_ASSIGN(const auto event, DecodeEvent(attempt, line));
     sink(event);
     return {};
   };
-  return http_->Open({.attempt = attempt,
-                      .target = Path("/events") + Query({{"since", since}, {"filters", std::move(filters)}}),
-                      .on_data = [lines, decode](std::string_view piece) { return lines->Feed(piece, decode); }},
-                     std::move(end), std::move(call));
+  request.on_data = [lines, decode](std::string_view piece) { return lines->Feed(piece, decode); };
+  return http_->Open(std::move(request), std::move(end), std::move(call));
 }
 
 }  // namespace penstock::docker

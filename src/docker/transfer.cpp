@@ -18,7 +18,7 @@ void Transfer::Complete(base::Status result) {
     had_head = head_;
     if (!had_head) finished = std::chrono::steady_clock::now();
   }
-  if (had_head && end && !silenced) end(result);
+  if (had_head && end && !*request.stopped) end(result);
   // What the callbacks hold goes before anybody hears of the end.
   end = nullptr;
   request.on_data = nullptr;
@@ -66,7 +66,7 @@ Stream::~Stream() { Stop(); }
 void Stream::Stop() {
   if (!transfer_) return;
   const auto transfer = std::exchange(transfer_, nullptr);
-  transfer->silenced = true;
+  *transfer->request.stopped = true;
   const auto io = transfer->io.lock();
   if (!io) return;  // the engine is gone, and ended its streams before it went
   io->Cancel(transfer);

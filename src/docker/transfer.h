@@ -3,7 +3,7 @@
 
 #include <curl/curl.h>
 
-#include <atomic>
+#include <array>
 #include <condition_variable>
 #include <memory>
 #include <mutex>
@@ -61,9 +61,6 @@ class Transfer final {
   HttpResponse response;
   std::size_t headers_bytes = 0;
   bool head_seen = false;
-
-  // No callback is started any more once set. Any thread.
-  std::atomic<bool> silenced = false;
 
   // Written by the I/O thread before SetHead or Complete; read by the caller after.
   std::chrono::steady_clock::time_point started;
