@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any, Dict, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Optional
 
 if TYPE_CHECKING:
     from types import ModuleType
 
 INT, UINT, FLOAT, BFLOAT, COMPLEX, BOOL = 0, 1, 2, 4, 5, 6
 
-DType = Tuple[int, int]  # DLPack code, bits
+DType = tuple[int, int]  # DLPack code, bits
 
-_KINDS: Dict[str, int] = {"i": INT, "u": UINT, "f": FLOAT, "c": COMPLEX, "b": BOOL}
-_NUMPY_KINDS: Dict[int, str] = {code: kind for kind, code in _KINDS.items()}
+_KINDS: dict[str, int] = {"i": INT, "u": UINT, "f": FLOAT, "c": COMPLEX, "b": BOOL}
+_NUMPY_KINDS: dict[int, str] = {code: kind for kind, code in _KINDS.items()}
 
 # Native formats as memoryview knows them; sizes are those of x86-64 and arm64 Linux.
-_FORMATS: Dict[str, DType] = {
+_FORMATS: dict[str, DType] = {
     "?": (BOOL, 8), "b": (INT, 8), "B": (UINT, 8), "h": (INT, 16), "H": (UINT, 16), "i": (INT, 32), "I": (UINT, 32),
     "l": (INT, 64), "L": (UINT, 64), "q": (INT, 64), "Q": (UINT, 64), "n": (INT, 64), "N": (UINT, 64),
     "e": (FLOAT, 16), "f": (FLOAT, 32), "d": (FLOAT, 64), "Zf": (COMPLEX, 64), "Zd": (COMPLEX, 128),
 }  # fmt: skip
-_FORMAT_OF: Dict[DType, str] = {
+_FORMAT_OF: dict[DType, str] = {
     (BOOL, 8): "?", (INT, 8): "b", (UINT, 8): "B", (INT, 16): "h", (UINT, 16): "H", (INT, 32): "i", (UINT, 32): "I",
     (INT, 64): "q", (UINT, 64): "Q", (FLOAT, 16): "e", (FLOAT, 32): "f", (FLOAT, 64): "d",
 }  # fmt: skip
@@ -111,7 +111,7 @@ def to_numpy(dtype: DType) -> Any:
     code, bits = dtype
     if code == BFLOAT and bits == 16:
         try:
-            import ml_dtypes
+            import ml_dtypes  # type: ignore[import-not-found, unused-ignore]
         except ImportError as error:
             raise ImportError(
                 "numpy has no bfloat16 of its own: add ml_dtypes to python_packages", name="ml_dtypes"

@@ -7,18 +7,21 @@ import platform
 import re
 import sys
 import traceback
+from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
-from typing import Iterator, List, Optional
+from typing import Optional
 
-_OWN_FOLDER = os.path.dirname(os.path.abspath(__file__)) + os.sep
+_OWN_FOLDER = str(Path(__file__).resolve().parent) + os.sep
 _MAX_CHARACTERS = 48 * 1024  # a packet holds 192 KiB, of which JSON escapes may need several for a character
 
 # Shared libraries that popular wheels expect from the system, and the Debian package of each.
 _DEBIAN_PACKAGES = {
-    "libasound.so.2": "libasound2", "libGL.so.1": "libgl1", "libglib-2.0.so.0": "libglib2.0-0", "libgomp.so.1": "libgomp1",
-    "libportaudio.so.2": "libportaudio2", "libsndfile.so": "libsndfile1", "libsndfile.so.1": "libsndfile1", "libSM.so.6": "libsm6",
-    "libsox.so.3": "libsox3", "libXext.so.6": "libxext6", "libXrender.so.1": "libxrender1", "libespeak-ng.so.1": "libespeak-ng1",
+    "libasound.so.2": "libasound2", "libespeak-ng.so.1": "libespeak-ng1", "libGL.so.1": "libgl1",
+    "libglib-2.0.so.0": "libglib2.0-0", "libgomp.so.1": "libgomp1", "libportaudio.so.2": "libportaudio2",
+    "libsndfile.so": "libsndfile1", "libsndfile.so.1": "libsndfile1", "libSM.so.6": "libsm6", "libsox.so.3": "libsox3",
+    "libXext.so.6": "libxext6", "libXrender.so.1": "libxrender1",
 }  # fmt: skip
 _MISSING_LIBRARY = re.compile(r"(lib[\w.+-]+?\.so(?:\.\d+)*): cannot open shared object file")
 _MISSING_LIBRARY_OF_CFFI = re.compile(r"cannot load library '[^']*?(lib[\w.+-]+?\.so(?:\.\d+)*)'")
@@ -40,7 +43,7 @@ def describe(error: BaseException, node_id: str) -> Failure:
     >>> failure.error
     'ModuleNotFoundError'
     >>> print(failure.message)  # doctest: +ELLIPSIS
-    No module named 'soxr'. Python 3... of node 'vad' has no 'soxr': add the package that brings it to the node's python_packages
+    No module named 'soxr'. Python 3... of node 'vad' has no 'soxr': add the package that brings ...python_packages
     """
     cls = type(error)
     name = cls.__qualname__ if cls.__module__ == "builtins" else f"{cls.__module__}.{cls.__qualname__}"
@@ -53,7 +56,7 @@ def describe(error: BaseException, node_id: str) -> Failure:
 
 def chain(error: BaseException) -> Iterator[BaseException]:
     """The exception and those that led to it."""
-    seen: List[BaseException] = []
+    seen: list[BaseException] = []
     current: Optional[BaseException] = error
     while current is not None and current not in seen:
         yield current

@@ -1,12 +1,12 @@
-"""Messages in this process's own memory: what `penstock.testing` and unconnected outputs use in place of shared memory."""
+"""Messages in this process's own memory, for `penstock.testing` and for outputs that nothing is connected to."""
 
 from __future__ import annotations
 
-from typing import Any, Optional, Protocol, Tuple
+from typing import Any, Optional, Protocol
 
 from penstock import _dtypes
 
-Shape = Tuple[int, ...]
+Shape = tuple[int, ...]
 
 
 class View(Protocol):
@@ -94,7 +94,8 @@ class LocalLoan:
     def memory(self) -> memoryview:
         if self.spent:
             raise ValueError(
-                "this loaned buffer was emitted already: its memory belongs to the receivers now. Loan a new one for each message"
+                "this loaned buffer was emitted already: its memory belongs to the receivers now. "
+                "Loan a new one for each message"
             )
         return self._memory
 

@@ -1,16 +1,18 @@
 """The message types: what a handler receives, and what it makes.
 
-A message is one of three things. *Received*: a read-only view into the producer's shared memory. *Made* from the node's own
-data: copied once, into shared memory, when it is emitted. *Loaned* (`Node.loan_audio` and the like): its array is shared memory
-already, and emitting copies nothing.
+A message is one of three things. *Received*: a read-only view into the producer's shared memory. *Made* from the
+node's own data: copied once, into shared memory, when it is emitted. *Loaned* (`Node.loan_audio` and the like): its
+array is shared memory already, and emitting copies nothing.
 """
 
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, Callable, ClassVar, Dict, List, Mapping, Optional, Tuple, TypeVar, Union
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Callable, ClassVar, Optional, TypeVar, Union
 
-from penstock import _dtypes
+from penstock import _arrays, _dtypes
+from penstock._json import to_json
 from penstock._local import Loan, Shape, View
 
 if TYPE_CHECKING:
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
 
 
 # What a port needs for publishing: source (loan, buffer, str), DLPack code and bits, shape, rate.
-Encoded = Tuple[Any, int, int, Optional[Shape], int]
+Encoded = tuple[Any, int, int, Optional[Shape], int]
 # Borrows shared memory for the message being encoded: (nbytes, code, bits, shape, rate).
 Borrow = Callable[[int, int, int, Optional[Shape], int], Loan]
 
@@ -27,7 +29,6 @@ KIND_BYTES, KIND_AUDIO, KIND_IMAGE, KIND_TENSOR, KIND_TEXT, KIND_JSON = 0, 1, 2,
 KIND_NAMES = ("Bytes", "Audio", "Image", "Tensor", "Text", "Json", "Control")
 
 _M = TypeVar("_M", bound="Message")
-_MAX_CHANNELS = 256
 
 
 class Message:
@@ -38,14 +39,14 @@ class Message:
 
     def __init__(self, time: Optional[int], metadata: Optional[Mapping[str, Any]]) -> None:
         if time is not None and type(time) is not int:
-            time = _as_int(time, "time")
+            time = _arrays.as_int(time, "time")
         self._view: Optional[View] = None
         self._loan: Optional[Loan] = None
         self._time = time
         self._metadata = metadata
 
     @classmethod
-    def _received(cls: "type[_M]", view: View) -> _M:
+    def _received(cls: type[_M], view: View) -> _M:
         self = cls.__new__(cls)
         self._view = view
         self._loan = None
@@ -53,7 +54,7 @@ class Message:
 
     @property
     def time(self) -> int:
-        """Media time: nanoseconds since the stream's start. 0 when neither this message nor any before it was given one.
+        """Media time: nanoseconds since the stream's start; 0 when neither this message nor any before it has one.
 
         >>> Text("hello", time=1_500_000_000).time
         1500000000
@@ -91,7 +92,7 @@ class Message:
 
     @property
     def trace_id(self) -> Optional[str]:
-        """W3C trace id of a received message, 32 hexadecimal digits; None for one made here (it gets that of its input)."""
+        """W3C trace id of a received message, 32 hexadecimal digits; None for one made here, which gets its input's."""
         return None if self._view is None else self._view.trace_id
 
     @property
@@ -132,7 +133,8 @@ class Message:
 class Audio(Message):
     """Sound: float32 samples of shape (frames, channels), C order, −1…1, at `rate` samples a second.
 
-    `samples` may be anything with a buffer or a numpy array; one dimension means mono. float64 and float16 are converted.
+    `samples` may be a numpy array or anything with a buffer; one dimension means mono. float64 and float16 are
+    converted.
 
     >>> import array
     >>> tone = Audio(array.array("f", [0.0] * 320), rate=16000, time=0)
@@ -150,12 +152,12 @@ class Audio(Message):
     ) -> None:
         super().__init__(time, metadata)
         self._array: Any = samples
-        self._rate = _as_int(rate, "rate")
+        self._rate = _arrays.as_int(rate, "rate")
         if not 0 < self._rate < 2**32:
             raise ValueError(f"rate is {rate}; it must be a positive number of samples a second")
 
     @classmethod
-    def _received(cls: "type[_M]", view: View) -> _M:
+    def _received(cls: type[_M], view: View) -> _M:
         if view.code != _dtypes.FLOAT or view.bits != 32:
             raise TypeError(
                 f"an Audio message carries elements of DLPack type {view.code}/{view.bits} bits instead of float32"
@@ -172,19 +174,19 @@ class Audio(Message):
         return self._rate if self._view is None else self._view.rate
 
     @property
-    def samples(self) -> "npt.NDArray[np.float32]":
+    def samples(self) -> npt.NDArray[np.float32]:
         """A numpy array, float32, (frames, channels); shared memory for received (read-only) and loaned messages."""
         if self._view is None and self._loan is None:
-            return _float_samples(self._array)
+            return _arrays.float_samples(self._array)  # type: ignore[no-any-return, unused-ignore]
         if self._array is None:
-            self._array = _array_of(self._view or self._loan, (_dtypes.FLOAT, 32))
-        return self._array
+            self._array = _arrays.array_of(self._view or self._loan, (_dtypes.FLOAT, 32))
+        return self._array  # type: ignore[no-any-return, unused-ignore]
 
     @property
-    def shape(self) -> Tuple[int, int]:
+    def shape(self) -> tuple[int, int]:
         """(frames, channels)"""
         holder = self._view if self._view is not None else self._loan
-        shape = _samples_shape(_shape_of(self._array)) if holder is None else holder.shape
+        shape = _arrays.samples_shape(_arrays.shape_of(self._array)) if holder is None else holder.shape
         return (shape[0], shape[1])
 
     @property
@@ -196,16 +198,16 @@ class Audio(Message):
         if self._view is not None:
             return self._view, _dtypes.FLOAT, 32, self._view.shape, self._view.rate
         if self._loan is not None:
-            _seal(self._array)
+            _arrays.seal(self._array)
             return self._loan, _dtypes.FLOAT, 32, self._loan.shape, self._rate
-        view = _memoryview(self._array)
+        view = _arrays.try_memoryview(self._array)
         if view is not None and view.c_contiguous and _dtypes.of_format(view.format) == (_dtypes.FLOAT, 32):
-            return view, _dtypes.FLOAT, 32, _samples_shape(view.shape or ()), self._rate
-        array = _any_array(self._array, "samples")
-        shape = _samples_shape(array.shape)
-        _check_samples_type(array.dtype)
+            return view, _dtypes.FLOAT, 32, _arrays.samples_shape(view.shape or ()), self._rate
+        array = _arrays.as_array(self._array, "samples")
+        shape = _arrays.samples_shape(array.shape)
+        _arrays.check_samples_type(array.dtype)
         loan = borrow(array.size * 4, _dtypes.FLOAT, 32, shape, self._rate)
-        _copy_into(loan, array, (_dtypes.FLOAT, 32), shape)
+        _arrays.copy_into(loan, array, (_dtypes.FLOAT, 32), shape)
         return loan, _dtypes.FLOAT, 32, shape, self._rate
 
     def _summary(self) -> str:
@@ -230,7 +232,7 @@ class Tensor(Message):
         self._dtype: Optional[_dtypes.DType] = None
 
     @classmethod
-    def _received(cls: "type[_M]", view: View) -> _M:
+    def _received(cls: type[_M], view: View) -> _M:
         self = cls.__new__(cls)
         self._view = view
         self._loan = None
@@ -239,19 +241,19 @@ class Tensor(Message):
         return self
 
     @property
-    def array(self) -> "npt.NDArray[Any]":
+    def array(self) -> npt.NDArray[Any]:
         """A numpy array; shared memory for received (read-only) and loaned messages."""
         if self._view is None and self._loan is None:
-            return _any_array(self._array, "array")
+            return _arrays.as_array(self._array, "array")  # type: ignore[no-any-return, unused-ignore]
         if self._array is None:
-            self._array = _array_of(self._view or self._loan, self._element_type())
-        return self._array
+            self._array = _arrays.array_of(self._view or self._loan, self._element_type())
+        return self._array  # type: ignore[no-any-return, unused-ignore]
 
     @property
     def shape(self) -> Shape:
         """The extents."""
         holder = self._view if self._view is not None else self._loan
-        return _shape_of(self._array) if holder is None else holder.shape
+        return _arrays.shape_of(self._array) if holder is None else holder.shape
 
     def _element_type(self) -> _dtypes.DType:
         if self._view is not None:
@@ -265,17 +267,17 @@ class Tensor(Message):
             holder = self._view if self._view is not None else self._loan
             assert holder is not None
             if self._loan is not None:
-                _seal(self._array)
+                _arrays.seal(self._array)
             return holder, code, bits, holder.shape, 0
-        view = _memoryview(self._array)
+        view = _arrays.try_memoryview(self._array)
         dtype = None if view is None else _dtypes.of_format(view.format)
         if view is not None and dtype is not None and view.c_contiguous:
-            return view, dtype[0], dtype[1], _checked_shape(view.shape or ()), 0
-        array = _any_array(self._array, "array")
+            return view, dtype[0], dtype[1], _arrays.checked_shape(view.shape or ()), 0
+        array = _arrays.as_array(self._array, "array")
         dtype = _dtypes.of_numpy(array.dtype)
-        shape = _checked_shape(array.shape)
+        shape = _arrays.checked_shape(array.shape)
         loan = borrow(array.size * dtype[1] // 8, dtype[0], dtype[1], shape, 0)
-        _copy_into(loan, array, dtype, shape)
+        _arrays.copy_into(loan, array, dtype, shape)
         return loan, dtype[0], dtype[1], shape, 0
 
     def _summary(self) -> str:
@@ -369,7 +371,7 @@ class Bytes(Message):
     def _encode(self, borrow: Borrow) -> Encoded:
         source: Any = self._view or self._loan
         if source is None:
-            source = _memoryview(self._data)
+            source = _arrays.try_memoryview(self._data)
             if source is None:
                 raise TypeError(f"Bytes takes something with a buffer, not {type(self._data).__name__}")
             if not source.c_contiguous:
@@ -380,113 +382,8 @@ class Bytes(Message):
         return f"{len(self.data)} bytes"
 
 
-BY_KIND: Dict[int, "type[Message]"] = {cls.kind: cls for cls in (Audio, Tensor, Text, Json, Bytes)}
-
-
-def to_json(value: Any, what: str) -> bytes:
-    """Compact UTF-8. TypeError or ValueError that says what cannot be written."""
-    try:
-        return json.dumps(
-            value, ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_json_default
-        ).encode()
-    except ValueError as error:
-        raise ValueError(f"{what} cannot be written as JSON: {error}") from error
-
-
-def _json_default(value: Any) -> Any:
-    np = _dtypes.numpy_if_imported()
-    if np is not None and isinstance(value, np.generic):
-        return value.item()
-    if np is not None and isinstance(value, np.ndarray):
-        raise TypeError("a numpy array cannot be written as JSON: send a Tensor, or call .tolist()")
-    raise TypeError(f"a value of type {type(value).__name__} cannot be written as JSON")
+BY_KIND: dict[int, type[Message]] = {cls.kind: cls for cls in (Audio, Tensor, Text, Json, Bytes)}
 
 
 def _no_borrow(nbytes: int, code: int, bits: int, shape: Optional[Shape], rate: int) -> Loan:
     raise TypeError("this array needs a conversion before it has a buffer of its message's type")
-
-
-def _as_int(value: Any, what: str) -> int:
-    try:
-        return int(value.__index__())  # numpy integers too, floats not
-    except AttributeError:
-        raise TypeError(f"{what} must be an int, not {type(value).__name__}") from None
-
-
-def _memoryview(source: Any) -> Optional[memoryview]:
-    try:
-        return memoryview(source)
-    except (TypeError, ValueError, BufferError):
-        return None
-
-
-def _any_array(source: Any, what: str) -> Any:
-    if isinstance(source, (str, bytes, list, tuple, dict)) or source is None:
-        raise TypeError(f"{what} must be an array or have a buffer, not {type(source).__name__}")
-    return _dtypes.numpy().asarray(source)
-
-
-def _shape_of(source: Any) -> Shape:
-    shape = getattr(source, "shape", None)
-    if shape is None:
-        view = _memoryview(source)
-        shape = (view.shape or ()) if view is not None else _any_array(source, "array").shape
-    return tuple(int(extent) for extent in shape)
-
-
-def _samples_shape(shape: Shape) -> Shape:
-    if len(shape) == 1:
-        return (shape[0], 1)
-    if len(shape) != 2:
-        raise ValueError(f"samples have shape {shape}; Audio takes (frames, channels), or (frames,) for mono")
-    if shape[1] > _MAX_CHANNELS:
-        raise ValueError(
-            f"samples of shape {shape} would have {shape[1]} channels; Audio takes (frames, channels): transpose them"
-        )
-    return shape
-
-
-def _checked_shape(shape: Shape) -> Shape:
-    if len(shape) > 8:
-        raise ValueError(f"a tensor has at most 8 dimensions, this one has {len(shape)}")
-    return shape
-
-
-def _check_samples_type(dtype: Any) -> None:
-    if dtype.kind != "f":
-        remedy = f"divide by {2 ** (8 * dtype.itemsize - 1)}" if dtype.kind == "i" else "convert them"
-        raise TypeError(f"samples are {dtype}; Audio takes float32 in −1…1: {remedy} first")
-
-
-def _float_samples(source: Any) -> Any:
-    array = _any_array(source, "samples")
-    _check_samples_type(array.dtype)
-    return _dtypes.numpy().ascontiguousarray(array, dtype="float32").reshape(_samples_shape(array.shape))
-
-
-def _array_of(holder: Any, dtype: _dtypes.DType) -> Any:
-    np = _dtypes.numpy()
-    memory = holder.memory
-    if memory.nbytes == 0:
-        return np.empty(holder.shape, _dtypes.to_numpy(dtype))
-    if memory.format == "B" and dtype != (_dtypes.UINT, 8):
-        return np.frombuffer(memory, dtype=_dtypes.to_numpy(dtype)).reshape(holder.shape)
-    array = np.asarray(memory)
-    return array if array.shape == holder.shape else array.reshape(holder.shape)
-
-
-def _copy_into(loan: Loan, array: Any, dtype: _dtypes.DType, shape: Shape) -> None:
-    np = _dtypes.numpy()
-    if array.size == 0:
-        return
-    target = np.frombuffer(loan.memory, dtype="u1")
-    np.copyto(target.view(_dtypes.to_numpy(dtype)).reshape(shape), array.reshape(shape), casting="same_kind")
-
-
-def _seal(array: Any) -> None:
-    # What was emitted is the receivers': a write through the same array afterwards is an error rather than a torn message.
-    if array is not None:
-        array.flags.writeable = False
-
-
-__all__: List[str] = ["BY_KIND", "Audio", "Bytes", "Json", "Message", "Tensor", "Text"]

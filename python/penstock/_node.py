@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Mapping
 from typing import (
     TYPE_CHECKING,
     Any,
     Callable,
     ClassVar,
-    Dict,
-    Mapping,
     Optional,
     Protocol,
-    Tuple,
-    Type,
     TypeVar,
     Union,
 )
@@ -24,8 +21,8 @@ from penstock._local import Loan, Shape
 from penstock._messages import Audio, Bytes, Message, Tensor
 
 PortType = Any  # a message class, or a Union of some
-Described = Tuple[int, int, int, Optional[Shape], int]  # kind, DLPack code and bits, shape, rate
-_N = TypeVar("_N", bound="Type[Node]")
+Described = tuple[int, int, int, Optional[Shape], int]  # kind, DLPack code and bits, shape, rate
+_N = TypeVar("_N", bound="type[Node]")
 
 
 class Context(Protocol):
@@ -47,8 +44,9 @@ class Node:
     """A step of a pipeline.
 
     Subclasses define `process(self, message)`: a function that returns a message, an iterable of messages or None, or a
-    generator of messages. A node without inputs (a source) defines `process(self)`, which runs once. Annotations declare the
-    ports' types. Several ports: class attributes `inputs` and `outputs`, handlers `on_<port>(self, message)`, and `emit`.
+    generator of messages. A node without inputs (a source) defines `process(self)`, which runs once. Annotations
+    declare the ports' types. For several ports there are the class attributes `inputs` and `outputs`, handlers
+    `on_<port>(self, message)`, and `emit`.
 
     >>> from penstock import Text
     >>> class Shout(Node):
@@ -67,8 +65,8 @@ class Node:
     if TYPE_CHECKING:
         process: Callable[..., Any]
 
-    def setup(self, params: Dict[str, Any]) -> None:
-        """Called once, before the first message, with the manifest's `params`. Load models here. Nothing can be emitted yet."""
+    def setup(self, params: dict[str, Any]) -> None:
+        """Called once, before the first message, with the manifest's `params`. Load models here; emit nothing yet."""
 
     def finish(self) -> Any:
         """Called when all inputs have ended. May emit, return or yield last messages."""
@@ -93,9 +91,10 @@ class Node:
         metadata: Optional[Mapping[str, Any]] = None,
         port: Optional[str] = None,
     ) -> Audio:
-        """An Audio message whose `samples` (float32, (frames, channels), not cleared) are shared memory of `port` already.
+        """An Audio message whose `samples` (float32, (frames, channels), not cleared) are shared memory already.
 
-        Fill it, then emit, return or yield it: nothing is copied. After that its samples are read-only.
+        `port` is the output that it is for; it may be left out when there is one. Fill it, then emit, return or yield
+        it: nothing is copied. After that its samples are read-only.
         """
         described = (Audio.kind, _dtypes.FLOAT, 32, (frames, channels), rate)
         message = Audio(None, rate, time, metadata)
@@ -169,11 +168,11 @@ class Node:
         return context
 
 
-registry: Dict[str, Type[Node]] = {}
+registry: dict[str, type[Node]] = {}
 
 
 def node(name: str) -> Callable[[_N], _N]:
-    """Registers a node class under a name that manifests can use as `node_type`, once they list the module in `modules`.
+    """Registers a node class under a name: a manifest's `node_type`, once its `modules` list the module.
 
     >>> @node("Upper")
     ... class Upper(Node):
@@ -187,7 +186,8 @@ def node(name: str) -> Callable[[_N], _N]:
     def register(cls: _N) -> _N:
         if not (inspect.isclass(cls) and issubclass(cls, Node)):
             raise NodeError(
-                f"{getattr(cls, '__name__', cls)!s} is registered as node {name!r} but is not a subclass of penstock.Node"
+                f"{getattr(cls, '__name__', cls)!s} is registered as node {name!r} "
+                "but is not a subclass of penstock.Node"
             )
         other = registry.get(name)
         if other is not None and (other.__module__, other.__qualname__) != (cls.__module__, cls.__qualname__):

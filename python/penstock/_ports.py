@@ -6,17 +6,19 @@ import collections.abc
 import inspect
 import sys
 import typing
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Callable, Dict, FrozenSet, List, Mapping, Optional, Tuple, Type
+from typing import Any, Callable, Optional
 
 from penstock._errors import NodeError
 from penstock._messages import Message
 from penstock._node import Node
 
-Types = Optional[FrozenSet[Type[Message]]]  # None: any
+Types = Optional[frozenset[type[Message]]]  # None: any
 
 _ITERABLES = (
-    collections.abc.Iterator, collections.abc.Iterable, collections.abc.Generator, collections.abc.Sequence, list, tuple,
+    collections.abc.Iterator, collections.abc.Iterable, collections.abc.Generator, collections.abc.Sequence,
+    list, tuple,
 )  # fmt: skip
 
 
@@ -32,9 +34,9 @@ class Handler:
 class NodePorts:
     """What a class declares."""
 
-    inputs: Dict[str, Types]
-    outputs: Dict[str, Types]
-    handlers: Dict[str, Handler]
+    inputs: dict[str, Types]
+    outputs: dict[str, Types]
+    handlers: dict[str, Handler]
 
     @property
     def is_source(self) -> bool:
@@ -51,7 +53,7 @@ def type_name(types: Types) -> str:
     return "Any" if types is None else "|".join(sorted(cls.__name__ for cls in types))
 
 
-def inspect_node(cls: Type[Node]) -> NodePorts:
+def inspect_node(cls: type[Node]) -> NodePorts:
     """The ports of a class. NodeError that names class and method when they make no sense.
 
     >>> from penstock import Audio, Text
@@ -70,7 +72,7 @@ def inspect_node(cls: Type[Node]) -> NodePorts:
     return NodePorts(_input_types(cls, handlers), _output_types(cls, methods), handlers)
 
 
-def _handler_methods(cls: Type[Node]) -> List[str]:
+def _handler_methods(cls: type[Node]) -> list[str]:
     declared = cls.inputs
     has_process = callable(getattr(cls, "process", None))
     names = [name for name in dir(cls) if name.startswith("on_") and callable(getattr(cls, name))]
@@ -85,7 +87,7 @@ def _handler_methods(cls: Type[Node]) -> List[str]:
     return names
 
 
-def _handlers(cls: Type[Node], methods: List[str]) -> Dict[str, Handler]:
+def _handlers(cls: type[Node], methods: list[str]) -> dict[str, Handler]:
     handlers = {name[3:]: Handler(name, None) for name in methods if name != "process"}
     for name in handlers.values():
         if len(_parameters(cls, name.method)) != 1:
@@ -102,23 +104,27 @@ def _handlers(cls: Type[Node], methods: List[str]) -> Dict[str, Handler]:
         catch_all = any(p.kind is p.VAR_KEYWORD for p in parameters)
         if catch_all and declared is None:
             raise NodeError(
-                f"{cls.__name__}.process takes **{parameters[-1].name}: declare the ports with the class attribute `inputs`"
+                f"{cls.__name__}.process takes **{parameters[-1].name}: "
+                "declare the ports with the class attribute `inputs`"
             )
         for port in ports:
             if several and not catch_all and port not in [p.name for p in parameters]:
                 raise NodeError(
-                    f"{cls.__name__}.process has no parameter for the input {port!r}; add {port}=None, or a method on_{port}"
+                    f"{cls.__name__}.process has no parameter for the input {port!r}; "
+                    f"add {port}=None, or a method on_{port}"
                 )
             if not parameters:
                 raise NodeError(
-                    f"{cls.__name__}.process takes no message, but the input {port!r} is declared; add a parameter or a method on_{port}"
+                    f"{cls.__name__}.process takes no message, but the input {port!r} is declared; "
+                    f"add a parameter or a method on_{port}"
                 )
             handlers.setdefault(port, Handler("process", port if several or catch_all else None))
         if several and not catch_all:
             for parameter in parameters:
                 if parameter.default is parameter.empty:
                     raise NodeError(
-                        f"{cls.__name__}.process is called with the message of one port at a time: give {parameter.name!r} the default None"
+                        f"{cls.__name__}.process is called with the message of one port at a time: "
+                        f"give {parameter.name!r} the default None"
                     )
     missing = [port for port in declared or [] if port not in handlers]
     if missing:
@@ -126,14 +132,14 @@ def _handlers(cls: Type[Node], methods: List[str]) -> Dict[str, Handler]:
     return handlers
 
 
-def _parameters(cls: Type[Node], method: str) -> List[inspect.Parameter]:
+def _parameters(cls: type[Node], method: str) -> list[inspect.Parameter]:
     parameters = list(inspect.signature(getattr(cls, method)).parameters.values())
     is_static = isinstance(inspect.getattr_static(cls, method), staticmethod)
     return parameters if is_static else parameters[1:]
 
 
-def _input_types(cls: Type[Node], handlers: Mapping[str, Handler]) -> Dict[str, Types]:
-    types: Dict[str, Types] = {}
+def _input_types(cls: type[Node], handlers: Mapping[str, Handler]) -> dict[str, Types]:
+    types: dict[str, Types] = {}
     for port in cls.inputs if cls.inputs is not None else handlers:
         declared = None if cls.inputs is None else cls.inputs[port]
         handler = handlers[port]
@@ -150,13 +156,13 @@ def _input_types(cls: Type[Node], handlers: Mapping[str, Handler]) -> Dict[str, 
     return types
 
 
-def _output_types(cls: Type[Node], methods: List[str]) -> Dict[str, Types]:
+def _output_types(cls: type[Node], methods: list[str]) -> dict[str, Types]:
     if cls.outputs is not None:
         return {
             port: _message_types(declared, f"{cls.__name__}.outputs[{port!r}]")
             for port, declared in cls.outputs.items()
         }
-    found: "set[Type[Message]]" = set()
+    found: set[type[Message]] = set()
     for name in [*methods, "finish"]:
         function = getattr(cls, name)
         if function is Node.finish:
@@ -193,7 +199,7 @@ def _message_types(annotation: Any, where: str) -> Types:
     if isinstance(annotation, type) and issubclass(annotation, Message):
         return frozenset([annotation])
     if typing.get_origin(annotation) is typing.Union or _is_new_union(annotation):
-        types: "set[Type[Message]]" = set()
+        types: set[type[Message]] = set()
         for part in typing.get_args(annotation):
             if part is type(None):
                 continue
@@ -223,7 +229,7 @@ def _evaluate(annotation: Any, function: Callable[..., Any]) -> Any:
         return annotation
     names = {**vars(typing), **getattr(function, "__globals__", {})}
     try:
-        return eval(annotation, names)  # noqa: S307 - the node's own source
+        return eval(annotation, names)
     except TypeError:
         pass
     except Exception:
@@ -231,9 +237,9 @@ def _evaluate(annotation: Any, function: Callable[..., Any]) -> Any:
     return _evaluate_union(annotation, names)
 
 
-def _evaluate_union(annotation: str, names: Dict[str, Any]) -> Any:
+def _evaluate_union(annotation: str, names: dict[str, Any]) -> Any:
     try:
-        parts: Tuple[Any, ...] = tuple(eval(part, names) for part in annotation.split("|"))  # noqa: S307 - as above
+        parts: tuple[Any, ...] = tuple(eval(part, names) for part in annotation.split("|"))
         return typing.Union[parts]
     except Exception:
         return inspect.Parameter.empty

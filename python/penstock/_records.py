@@ -53,7 +53,10 @@ class RecordHandler(logging.Handler):
 
 
 def install(descriptor: int) -> None:
-    """Makes the root logger write to `descriptor`, or to stderr when that is not open. Level INFO, or PENSTOCK_LOG_LEVEL."""
+    """Makes the root logger write to `descriptor`, or to stderr if that is not open.
+
+    Its level is INFO, or what PENSTOCK_LOG_LEVEL says.
+    """
     handler: Optional[logging.Handler] = None
     try:
         os.fstat(descriptor)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import difflib
 import importlib
-import os
-from typing import Any, List, Type
+from pathlib import Path
+from typing import Any
 
 from penstock._errors import NodeError
 from penstock._node import Node, registry
 
 
-def resolve(node_type: str, modules: List[str], code: str) -> Type[Node]:
+def resolve(node_type: str, modules: list[str], code: str) -> type[Node]:
     """The class of `module:Class`, or the one registered as `node_type` by one of `modules`.
 
     Errors: whatever the import raises, unchanged; NodeError when there is no such class or it is not a node.
@@ -25,14 +25,15 @@ def resolve(node_type: str, modules: List[str], code: str) -> Type[Node]:
         cls = getattr(cls, part, None)
         if cls is None:
             raise NodeError(
-                f"module {module_name!r} ({module.__file__}) has no {class_name!r}{_nearest(class_name, _nodes_of(module))}"
+                f"module {module_name!r} ({module.__file__}) has no {class_name!r}"
+                f"{_nearest(class_name, _nodes_of(module))}"
             )
     if not (isinstance(cls, type) and issubclass(cls, Node)):
         raise NodeError(f"{node_type} is not a subclass of penstock.Node{_nearest(class_name, _nodes_of(module))}")
     return cls
 
 
-def _registered(name: str, modules: List[str], code: str) -> Type[Node]:
+def _registered(name: str, modules: list[str], code: str) -> type[Node]:
     for module in modules:
         _import(module, code)
     if name not in registry:
@@ -51,14 +52,14 @@ def _import(name: str, code: str) -> Any:
     except ModuleNotFoundError as error:
         if error.name is None or not (name == error.name or name.startswith(error.name + ".")):
             raise
-        path = os.path.join(code, *name.split(".")) + ".py"
+        path = f"{Path(code, *name.split('.'))}.py"
         error.msg = f"there is no module {name!r}: no file {path}"
         error.args = (error.msg,)
         error.penstock_explained = True  # type: ignore[attr-defined]  # not a missing package
         raise
 
 
-def _nodes_of(module: Any) -> List[str]:
+def _nodes_of(module: Any) -> list[str]:
     return [
         name
         for name, value in vars(module).items()
@@ -66,7 +67,7 @@ def _nodes_of(module: Any) -> List[str]:
     ]
 
 
-def _nearest(name: str, candidates: List[str]) -> str:
+def _nearest(name: str, candidates: list[str]) -> str:
     if not candidates:
         return ""
     near = difflib.get_close_matches(name, candidates, 1)

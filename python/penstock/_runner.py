@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from time import thread_time_ns
-from typing import Any, Callable, Dict, List, Mapping, Optional, Protocol, TypeVar
+from typing import Any, Callable, Optional, Protocol, TypeVar
 
 from penstock._errors import NodeError
+from penstock._json import to_json
 from penstock._local import Loan, LocalLoan, Shape, View
-from penstock._messages import BY_KIND, KIND_NAMES, Message, to_json
+from penstock._messages import BY_KIND, KIND_NAMES, Message
 from penstock._node import Node
 from penstock._ports import NodePorts, Types, type_name
 
@@ -76,14 +78,14 @@ class _Route:
         self.port = port
         self.types = types
         self.index = index
-        self.accepted: Dict[type, bool] = {}  # by class, so that subclasses are looked up once
+        self.accepted: dict[type, bool] = {}  # by class, so that subclasses are looked up once
 
 
 class NodeContext:
     """A node's outputs and surroundings. Lives on the node's thread."""
 
     def __init__(
-        self, node: Node, ports: NodePorts, identity: "Identity", backend: Backend, connected: Mapping[str, int]
+        self, node: Node, ports: NodePorts, identity: Identity, backend: Backend, connected: Mapping[str, int]
     ) -> None:
         self.node_id = identity.node_id
         self.session_id = identity.session_id
@@ -111,7 +113,8 @@ class NodeContext:
         if route is None:
             what = "has no outputs" if not self._routes else f"has the outputs {', '.join(self._routes)}"
             raise NodeError(
-                f"node {self.node_id!r}: {self._class_name}.{method} returned a message, but the node {what}; use self.emit(port, message)"
+                f"node {self.node_id!r}: {self._class_name}.{method} returned a message, but the node {what}; "
+                "use self.emit(port, message)"
             )
         self.send(route, message, method)
 
@@ -166,7 +169,8 @@ class NodeContext:
             raise TypeError(f"{where} gave a {type(message).__name__}, which is not a message type of its own")
         if route.types is not None and not isinstance(message, tuple(route.types)):
             raise TypeError(
-                f"{where} gave {type(message).__name__} for output {route.port!r}, which is declared as {type_name(route.types)}"
+                f"{where} gave {type(message).__name__} for output {route.port!r}, "
+                f"which is declared as {type_name(route.types)}"
             )
         if not self.is_open:
             raise NodeError(f"{where}: nothing can be emitted in setup, as the stream has not started")
@@ -192,7 +196,7 @@ class Identity:
 class Runner:
     """Hands messages to the handlers of one node. Lives on the node's thread."""
 
-    def __init__(self, node: Node, ports: NodePorts, context: NodeContext, input_ports: List[str]) -> None:
+    def __init__(self, node: Node, ports: NodePorts, context: NodeContext, input_ports: list[str]) -> None:
         self._node = node
         self._context = context
         self._class_name = type(node).__name__
@@ -201,7 +205,8 @@ class Runner:
         if not input_ports and not self.is_source:
             waits = ", ".join(map(repr, ports.inputs))
             raise NodeError(
-                f"node {context.node_id!r} ({self._class_name}) waits for messages at {waits}, but nothing is connected to it"
+                f"node {context.node_id!r} ({self._class_name}) waits for messages at {waits}, "
+                "but nothing is connected to it"
             )
         self._input_ports = input_ports
         self._types = [ports.inputs[port] for port in input_ports]
@@ -274,8 +279,8 @@ class Runner:
     def _unexpected(self, port: int, view: View) -> TypeError:
         kind = KIND_NAMES[view.kind] if view.kind < len(KIND_NAMES) else str(view.kind)
         return TypeError(
-            f"node {self._context.node_id!r}: {self._class_name}.{self._methods[port]} takes {type_name(self._types[port])} "
-            f"at input {self._input_ports[port]!r}, but received {kind}"
+            f"node {self._context.node_id!r}: {self._class_name}.{self._methods[port]} "
+            f"takes {type_name(self._types[port])} at input {self._input_ports[port]!r}, but received {kind}"
         )
 
 
@@ -286,7 +291,7 @@ class _Timed:
         self._generator = generator
         self._clock = clock
 
-    def __iter__(self) -> "_Timed":
+    def __iter__(self) -> _Timed:
         return self
 
     def __next__(self) -> Any:
@@ -296,7 +301,7 @@ class _Timed:
         return item
 
 
-def _wrappers(types: Types) -> Dict[int, Callable[[View], Message]]:
+def _wrappers(types: Types) -> dict[int, Callable[[View], Message]]:
     accepted = {kind: cls for kind, cls in BY_KIND.items() if types is None or any(issubclass(cls, t) for t in types)}
     return {kind: cls._received for kind, cls in accepted.items()}
 

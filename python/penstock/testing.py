@@ -1,13 +1,14 @@
 """Runs a node in a plain test, without a runtime.
 
-Messages go through the same encoding as in a pipeline: what the node receives is read-only, and what it emits comes back as its
-receiver would see it.
+Messages go through the same encoding as in a pipeline: what the node receives is read-only, and what it emits comes
+back as its receiver would see it.
 """
 
 from __future__ import annotations
 
 import json
-from typing import Any, Dict, Iterable, List, Mapping, Optional, Tuple, Type, Union
+from collections.abc import Iterable, Mapping
+from typing import Any, Optional, Union
 
 from penstock._local import Loan, LocalLoan, LocalView, Shape
 from penstock._messages import BY_KIND, Message
@@ -17,15 +18,15 @@ from penstock._runner import Identity, NodeContext, Runner
 
 __all__ = ["Outputs", "run"]
 
-Input = Union[Message, Tuple[str, Message]]
+Input = Union[Message, tuple[str, Message]]
 
 
-class Outputs(List[Message]):
+class Outputs(list[Message]):
     """What a node emitted, in order; `by_port` has the same messages by output."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.by_port: Dict[str, List[Message]] = {}
+        self.by_port: dict[str, list[Message]] = {}
 
 
 class _StopError(Exception):
@@ -35,7 +36,7 @@ class _StopError(Exception):
 class _Recorder:
     """A Backend that keeps what is published, and gives it the media time of the message being handled."""
 
-    def __init__(self, ports: List[str], limit: Optional[int]) -> None:
+    def __init__(self, ports: list[str], limit: Optional[int]) -> None:
         self.outputs = Outputs()
         self.current_time: Optional[int] = None
         self._ports = ports
@@ -83,7 +84,7 @@ class _Recorder:
 
 
 def run(
-    node: Union[Node, Type[Node]],
+    node: Union[Node, type[Node]],
     inputs: Iterable[Input] = (),
     *,
     params: Optional[Mapping[str, Any]] = None,
@@ -92,8 +93,8 @@ def run(
 ) -> Outputs:
     """setup, a handler call for each input, finish, teardown. Exceptions of the node arrive unchanged.
 
-    `inputs` are messages, or pairs of port and message for nodes with several inputs. `limit` asks a source to stop once it has
-    emitted so many messages.
+    `inputs` are messages, or pairs of port and message for nodes with several inputs. `limit` asks a source to stop
+    once it has emitted so many messages.
 
     >>> import penstock
     >>> class Count(penstock.Node):
@@ -122,7 +123,8 @@ def run(
             port, message = item if isinstance(item, tuple) else (_only(input_ports), item)
             if port not in input_ports:
                 raise ValueError(
-                    f"{type(instance).__name__} has no input {port!r}; it has {', '.join(map(repr, input_ports)) or 'none'}"
+                    f"{type(instance).__name__} has no input {port!r}; "
+                    f"it has {', '.join(map(repr, input_ports)) or 'none'}"
                 )
             view = _as_received(message, number)
             recorder.current_time = view.time
@@ -144,7 +146,7 @@ def _as_received(message: Message, number: int) -> LocalView:
     return view
 
 
-def _only(ports: List[str]) -> str:
+def _only(ports: list[str]) -> str:
     if len(ports) != 1:
         raise ValueError(
             f"the node has the inputs {', '.join(map(repr, ports)) or '(none)'}: give pairs of port and message"

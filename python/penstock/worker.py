@@ -1,12 +1,13 @@
-"""The Python worker: `python -m penstock.worker`, started by the runtime with its end of the worker protocol as descriptor 3.
+"""The Python worker: `python -m penstock.worker`, started by the runtime with a control channel as descriptor 3.
 
-It hosts one node of one session: attaches, imports the node, sets it up, handles messages until the inputs end, and reports
-how it ended. docs/worker-protocol.md specifies what the two say to each other.
+It hosts one node of one session: attaches, imports the node, sets it up, handles messages until the inputs end, and
+reports how it ended. docs/worker-protocol.md specifies what the two say to each other.
 """
 
 from __future__ import annotations
 
 import atexit
+import contextlib
 import faulthandler
 import gc
 import json
@@ -15,8 +16,9 @@ import platform
 import signal
 import socket
 import sys
+from pathlib import Path
 from time import thread_time_ns
-from typing import TYPE_CHECKING, Any, Dict, NoReturn, Optional, Tuple
+from typing import TYPE_CHECKING, Any, NoReturn, Optional
 
 from penstock import _failures, _records
 from penstock._errors import PortError
@@ -37,9 +39,9 @@ _MESSAGE, _PORT_ENDED = 0, 1
 class Worker:
     """One node's life. `phase` is where it is, for the report of a failure."""
 
-    def __init__(self, host: "Host") -> None:
+    def __init__(self, host: Host) -> None:
         self.phase = "import"
-        self.in_flight: Optional[Tuple[int, int]] = None  # input and sequence of the message whose handler failed
+        self.in_flight: Optional[tuple[int, int]] = None  # input and sequence of the message whose handler failed
         self._host = host
         self.configuration = host.configuration()
         self.node_id = self.configuration["node"]
@@ -168,7 +170,7 @@ def main() -> NoReturn:
     _exit(0)
 
 
-def _attach() -> "Host":
+def _attach() -> Host:
     try:
         os.set_inheritable(CONTROL, False)
     except OSError:
@@ -190,12 +192,13 @@ def _attach() -> "Host":
 def _fail_without_extension(error: BaseException) -> NoReturn:
     """The last words of a worker whose extension does not load (another libc or architecture)."""
     sentence = (
-        f"the Penstock extension does not work with {sys.executable} ({platform.python_version()}, {platform.machine()}, "
-        f"{' '.join(platform.libc_ver()) or 'no glibc'}): {error}. It needs CPython 3.9 to 3.13 on glibc 2.34 or newer "
+        f"the Penstock extension does not work with {sys.executable} "
+        f"({platform.python_version()}, {platform.machine()}, {' '.join(platform.libc_ver()) or 'no glibc'}): "
+        f"{error}. It needs CPython 3.9 to 3.13 on glibc 2.34 or newer "
         "(Debian bookworm, Ubuntu 22.04; not Alpine, not bullseye)"
     )
     failure = _failures.describe(error, "")
-    packet: Dict[str, Any] = {"v": 1, "type": "failed", "phase": "import", "error": failure.error, "message": sentence}
+    packet: dict[str, Any] = {"v": 1, "type": "failed", "phase": "import", "error": failure.error, "message": sentence}
     packet["traceback"] = failure.traceback
     print(sentence, file=sys.stderr)
     with socket.socket(fileno=CONTROL) as control:
@@ -205,7 +208,7 @@ def _fail_without_extension(error: BaseException) -> NoReturn:
 
 def _put_first_on_path(code: str) -> None:
     # `-m` put the working directory first, which is nobody's business here.
-    if sys.path and sys.path[0] in ("", os.getcwd()):
+    if sys.path and sys.path[0] in ("", str(Path.cwd())):
         del sys.path[0]
     if code in sys.path:
         sys.path.remove(code)
@@ -215,10 +218,8 @@ def _put_first_on_path(code: str) -> None:
 def _exit(status: int) -> NoReturn:
     """Ends the process without waiting for threads that a node left behind."""
     for stream in (sys.stdout, sys.stderr):
-        try:
+        with contextlib.suppress(OSError):  # its reader is gone, and so is whoever could be told
             stream.flush()
-        except OSError:
-            pass  # its reader is gone, and so is whoever could be told
     os._exit(status)
 
 

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from penstock import NodeError
 from penstock._failures import describe
 from penstock._resolve import resolve
@@ -102,7 +101,7 @@ def test_a_wrong_class_name_gets_a_suggestion(code: Path) -> None:
     )
     with pytest.raises(NodeError, match=r"has no 'Segment'; did you mean 'Segments'\?"):
         resolve("speech:Segment", [], str(code))
-    with pytest.raises(NodeError, match="speech:Other is not a subclass of penstock.Node"):
+    with pytest.raises(NodeError, match=r"speech:Other is not a subclass of penstock.Node"):
         resolve("speech:Other", [], str(code))
 
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import array
 import math
-from typing import Any, List
-
-import pytest
+from typing import Any
 
 import penstock
+import pytest
 from penstock import Audio, Bytes, Json, Message, Tensor, Text, testing
 
 np = pytest.importorskip("numpy")
@@ -143,7 +142,7 @@ def test_a_received_message_cannot_be_written_to() -> None:
 
 def test_a_time_is_inherited_unless_given() -> None:
     class Say(penstock.Node):
-        def process(self, message: Text) -> List[Text]:
+        def process(self, message: Text) -> list[Text]:
             return [Text("a"), Text("b", time=7)]
 
     first, second = testing.run(Say, [Text("x", time=5)])

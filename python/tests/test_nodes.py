@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, Iterator, List, Optional, Union
-
-import pytest
+from collections.abc import Iterator
+from typing import Any, ClassVar, Optional, Union
 
 import penstock
+import pytest
 from penstock import Audio, Bytes, Json, Message, NodeError, Tensor, Text, testing
 from penstock._ports import inspect_node, type_name
 
 
-def ports_of(cls: Any) -> "tuple[Dict[str, str], Dict[str, str]]":
+def ports_of(cls: Any) -> tuple[dict[str, str], dict[str, str]]:
     ports = inspect_node(cls)
     return (
         {port: type_name(types) for port, types in ports.inputs.items()},
@@ -30,7 +30,7 @@ def test_annotations_declare_the_port_types() -> None:
             yield Text("")
 
     class Either(penstock.Node):
-        def process(self, message: Union[Audio, Text]) -> Optional[List[Json]]: ...
+        def process(self, message: Union[Audio, Text]) -> Optional[list[Json]]: ...
 
     class Piped(penstock.Node):
         def process(self, message: Audio | Text) -> None: ...  # a string here, so 3.9 too
@@ -57,8 +57,8 @@ def test_parameters_of_process_are_the_ports_when_there_are_several() -> None:
 
 def test_handlers_by_port_and_several_outputs() -> None:
     class Split(penstock.Node):
-        inputs = {"audio": Audio, "speaker": Json}
-        outputs = {"loud": Text, "names": Json}
+        inputs: ClassVar[Any] = {"audio": Audio, "speaker": Json}
+        outputs: ClassVar[Any] = {"loud": Text, "names": Json}
 
         def on_audio(self, message: Audio) -> None:
             self.emit("loud", Text("yes"))
@@ -81,10 +81,10 @@ def test_process_may_return_nothing_a_message_or_many() -> None:
 
 
 def test_life_of_a_node() -> None:
-    calls: List[str] = []
+    calls: list[str] = []
 
     class Life(penstock.Node):
-        def setup(self, params: Dict[str, Any]) -> None:
+        def setup(self, params: dict[str, Any]) -> None:
             calls.append(f"setup {params}")
 
         def process(self, message: Message) -> None:
@@ -102,7 +102,7 @@ def test_life_of_a_node() -> None:
 
 
 def test_a_source_is_stopped_between_two_messages() -> None:
-    closed: List[bool] = []
+    closed: list[bool] = []
 
     class Ticks(penstock.Node):
         def process(self) -> Iterator[Json]:
@@ -118,7 +118,7 @@ def test_a_source_is_stopped_between_two_messages() -> None:
 
 def test_loans_are_filled_in_place_and_sealed_by_emitting() -> None:
     np = pytest.importorskip("numpy")
-    kept: List[Any] = []
+    kept: list[Any] = []
 
     class Loaner(penstock.Node):
         def process(self, message: Audio) -> Iterator[Message]:
@@ -179,7 +179,7 @@ def test_outputs_are_checked_against_their_declaration() -> None:
         def process(self, message: Text) -> None:
             self.emit("speech", message)
 
-    with pytest.raises(TypeError, match="Undeclared.process gave Json for output 'out', which is declared as Text"):
+    with pytest.raises(TypeError, match=r"Undeclared.process gave Json for output 'out', which is declared as Text"):
         testing.run(Undeclared, [Text("")])
     with pytest.raises(NodeError, match="no output 'speech'; its outputs are 'out'"):
         testing.run(Nowhere, [Text("")])
@@ -192,7 +192,7 @@ def test_inputs_are_checked_against_their_declaration() -> None:
 
 def test_nothing_is_emitted_or_loaned_in_setup() -> None:
     class Early(penstock.Node):
-        def setup(self, params: Dict[str, Any]) -> None:
+        def setup(self, params: dict[str, Any]) -> None:
             self.emit("out", Text("")) if params["emit"] else self.loan_bytes(1)
 
         def process(self, message: Text) -> None: ...
@@ -223,7 +223,7 @@ class NoDefault(penstock.Node):
 
 
 class Unhandled(penstock.Node):
-    inputs = {"a": Text, "b": Text}
+    inputs: ClassVar[Any] = {"a": Text, "b": Text}
 
     def on_a(self, message: Text) -> None: ...
 

@@ -1,0 +1,93 @@
+"""Arrays in and out of messages: what is taken, what is converted, what is refused."""
+
+from __future__ import annotations
+
+from typing import Any, Optional
+
+from penstock import _dtypes
+from penstock._local import Loan, Shape
+
+_MAX_CHANNELS = 256  # more are taken for a transposed array
+
+
+def as_int(value: Any, what: str) -> int:
+    try:
+        return int(value.__index__())  # numpy integers too, floats not
+    except AttributeError:
+        raise TypeError(f"{what} must be an int, not {type(value).__name__}") from None
+
+
+def try_memoryview(source: Any) -> Optional[memoryview]:
+    try:
+        return memoryview(source)
+    except (TypeError, ValueError, BufferError):
+        return None
+
+
+def as_array(source: Any, what: str) -> Any:
+    if isinstance(source, (str, bytes, list, tuple, dict)) or source is None:
+        raise TypeError(f"{what} must be an array or have a buffer, not {type(source).__name__}")
+    return _dtypes.numpy().asarray(source)
+
+
+def shape_of(source: Any) -> Shape:
+    shape = getattr(source, "shape", None)
+    if shape is None:
+        view = try_memoryview(source)
+        shape = (view.shape or ()) if view is not None else as_array(source, "array").shape
+    return tuple(int(extent) for extent in shape)
+
+
+def samples_shape(shape: Shape) -> Shape:
+    if len(shape) == 1:
+        return (shape[0], 1)
+    if len(shape) != 2:
+        raise ValueError(f"samples have shape {shape}; Audio takes (frames, channels), or (frames,) for mono")
+    if shape[1] > _MAX_CHANNELS:
+        raise ValueError(
+            f"samples of shape {shape} would have {shape[1]} channels; Audio takes (frames, channels): transpose them"
+        )
+    return shape
+
+
+def checked_shape(shape: Shape) -> Shape:
+    if len(shape) > 8:
+        raise ValueError(f"a tensor has at most 8 dimensions, this one has {len(shape)}")
+    return shape
+
+
+def check_samples_type(dtype: Any) -> None:
+    if dtype.kind != "f":
+        remedy = f"divide by {2 ** (8 * dtype.itemsize - 1)}" if dtype.kind == "i" else "convert them"
+        raise TypeError(f"samples are {dtype}; Audio takes float32 in −1…1: {remedy} first")
+
+
+def float_samples(source: Any) -> Any:
+    array = as_array(source, "samples")
+    check_samples_type(array.dtype)
+    return _dtypes.numpy().ascontiguousarray(array, dtype="float32").reshape(samples_shape(array.shape))
+
+
+def array_of(holder: Any, dtype: _dtypes.DType) -> Any:
+    np = _dtypes.numpy()
+    memory = holder.memory
+    if memory.nbytes == 0:
+        return np.empty(holder.shape, _dtypes.to_numpy(dtype))
+    if memory.format == "B" and dtype != (_dtypes.UINT, 8):
+        return np.frombuffer(memory, dtype=_dtypes.to_numpy(dtype)).reshape(holder.shape)
+    array = np.asarray(memory)
+    return array if array.shape == holder.shape else array.reshape(holder.shape)
+
+
+def copy_into(loan: Loan, array: Any, dtype: _dtypes.DType, shape: Shape) -> None:
+    np = _dtypes.numpy()
+    if array.size == 0:
+        return
+    target = np.frombuffer(loan.memory, dtype="u1")
+    np.copyto(target.view(_dtypes.to_numpy(dtype)).reshape(shape), array.reshape(shape), casting="same_kind")
+
+
+def seal(array: Any) -> None:
+    # What was emitted is the receivers': a write through the same array afterwards is an error, not a torn message.
+    if array is not None:
+        array.flags.writeable = False
