@@ -21,7 +21,8 @@ auto CheckIds(Report& report, const Pipeline& pipeline) -> Index {
     const auto [first, is_new] = nodes.emplace(node.id, &node);
     if (!is_new) {
       const auto& at = first->second->at;
-      report.AddAt(node.at, fmt::format("two nodes are called '{}'; the first is at {}:{}", node.id, at.line, at.column));
+      report.AddAt(node.at,
+                   fmt::format("two nodes are called '{}'; the first is at {}:{}", node.id, at.line, at.column));
     }
   }
   return nodes;
@@ -33,8 +34,9 @@ void CheckNative(Report& report, const Node& node) {
                                      {"python", node.python.has_value()},
                                      {"python_packages", !node.python_packages.empty()}}) {
     if (given) {
-      report.AddAt(node.node_type_at, fmt::format("'{}' is a native node, which has no Python: remove '{}' from node '{}'",
-                                                node.node_type, field, node.id));
+      report.AddAt(node.node_type_at,
+                   fmt::format("'{}' is a native node, which has no Python: remove '{}' from node '{}'", node.node_type,
+                               field, node.id));
     }
   }
 }
@@ -44,18 +46,20 @@ void CheckNodes(Report& report, const Pipeline& pipeline) {
     const auto kind = ClassifyNodeType(node.node_type);
     if (kind == NodeTypeKind::kNative) CheckNative(report, node);
     if (kind == NodeTypeKind::kRegistered && pipeline.modules.empty()) {
-      report.AddAt(node.node_type_at,
-                 fmt::format("'{}' is a registered name, but the manifest lists no 'modules' that could register it; a "
-                             "class is written 'module:{}'",
-                             node.node_type, node.node_type));
+      report.AddAt(
+          node.node_type_at,
+          fmt::format("'{}' is a registered name, but the manifest lists no 'modules' that could register it; a "
+                      "class is written 'module:{}'",
+                      node.node_type, node.node_type));
     }
     if (kind != NodeTypeKind::kNative && node.docker) {
       for (const auto& [field, given] :
            {std::pair{"python", node.python.has_value()}, {"python_packages", !node.python_packages.empty()}}) {
         if (!given) continue;
-        const auto* advice = std::string_view(field) == "python" ? "'docker' has 'python_version'" : "move it into 'docker'";
-        report.AddAt(node.at, fmt::format("node '{}' has 'docker' and '{}', which is for nodes on the host: {}", node.id,
-                                        field, advice));
+        const auto* advice =
+            std::string_view(field) == "python" ? "'docker' has 'python_version'" : "move it into 'docker'";
+        report.AddAt(node.at, fmt::format("node '{}' has 'docker' and '{}', which is for nodes on the host: {}",
+                                          node.id, field, advice));
       }
     }
   }
@@ -71,7 +75,7 @@ void CheckContract(Report& report, const Connection& edge) {
   }
   if (edge.max_message_bytes && edge.expected_bytes && *edge.expected_bytes > *edge.max_message_bytes) {
     report.AddAt(edge.at, fmt::format("'expected_bytes' ({}) is above 'max_message_bytes' ({})",
-                                    RenderSize(*edge.expected_bytes), RenderSize(*edge.max_message_bytes)));
+                                      RenderSize(*edge.expected_bytes), RenderSize(*edge.max_message_bytes)));
   }
 }
 
@@ -86,12 +90,12 @@ void CheckConnections(Report& report, const Pipeline& pipeline, const Index& nod
     }
     CheckContract(report, edge);
     if (edge.from.empty() || edge.to.empty()) continue;
-    const auto id =
-        fmt::format("{}.{}->{}.{}", edge.from, PortName(edge.from_output, "out"), edge.to, PortName(edge.to_input, "in"));
+    const auto id = fmt::format("{}.{}->{}.{}", edge.from, PortName(edge.from_output, "out"), edge.to,
+                                PortName(edge.to_input, "in"));
     const auto [first, is_new] = seen.emplace(id, edge.at);
     if (!is_new) {
       report.AddAt(edge.at, fmt::format("the connection {} is given twice; first at {}:{}", id, first->second.line,
-                                      first->second.column));
+                                        first->second.column));
     }
   }
 }
@@ -159,9 +163,10 @@ class CycleSearch final {
       cycle.push_back(step->node);
     }
     cycle.push_back(closing.to);
-    report_.AddAt(closing.at, fmt::format("the connections {} form a cycle in which every one blocks, so it would come to a "
-                                        "standstill: give one of them the policy 'drop_oldest' or 'latest'",
-                                        fmt::join(cycle, " -> ")));
+    report_.AddAt(closing.at,
+                  fmt::format("the connections {} form a cycle in which every one blocks, so it would come to a "
+                              "standstill: give one of them the policy 'drop_oldest' or 'latest'",
+                              fmt::join(cycle, " -> ")));
   }
 
   Report& report_;

@@ -46,7 +46,8 @@ TEST(HostileManifest, HugeTextIsRefused) {
 }
 
 TEST(HostileManifest, ControlCharactersAreRefusedWhereTheyAre) {
-  EXPECT_EQ(FirstError(std::string("a: ä\nb: \0", 10)), "x.yaml:2:4: the control character 0x00 does not belong into a manifest");
+  EXPECT_EQ(FirstError(std::string("a: ä\nb: \0", 10)),
+            "x.yaml:2:4: the control character 0x00 does not belong into a manifest");
 }
 
 TEST(HostileManifest, AnEndlessFileIsNotReadToItsEnd) {
@@ -77,14 +78,13 @@ struct Mutation {
 };
 
 auto Mutations() -> rc::Gen<std::vector<Mutation>> {
-  const auto pieces = rc::gen::element<std::string>("", " ", "\n", "\t", ":", "- ", "{", "}", "[", "]", ",", "\"", "'", "#", "&a ",
-                                                    "*a", "<<: ", "|", ">", "!", "%", "@", "~", "0", "-1", "1e999", "null", "\\",
-                                                    "\\u", "\xC3", "\xFF", "?", "---\n", "...\n", "id", "docker: ");
-  const auto mutation = rc::gen::apply(
-      [](std::size_t at, std::size_t removed, std::string inserted) {
-        return Mutation{at, removed, std::move(inserted)};
-      },
-      rc::gen::inRange<std::size_t>(0, 4096), rc::gen::inRange<std::size_t>(0, 12), pieces);
+  const auto pieces = rc::gen::element<std::string>(
+      "", " ", "\n", "\t", ":", "- ", "{", "}", "[", "]", ",", "\"", "'", "#", "&a ", "*a", "<<: ", "|", ">", "!", "%",
+      "@", "~", "0", "-1", "1e999", "null", "\\", "\\u", "\xC3", "\xFF", "?", "---\n", "...\n", "id", "docker: ");
+  const auto mutation =
+      rc::gen::apply([](std::size_t at, std::size_t removed,
+                        std::string inserted) { return Mutation{at, removed, std::move(inserted)}; },
+                     rc::gen::inRange<std::size_t>(0, 4096), rc::gen::inRange<std::size_t>(0, 12), pieces);
   return rc::gen::nonEmpty(rc::gen::container<std::vector<Mutation>>(mutation));
 }
 
@@ -99,8 +99,7 @@ RC_GTEST_PROP(HostileManifest, DamagedManifestsGiveModelsOrSortedErrorsWithPosit
 
   if (parsed) {
     const auto written = ToJson(*parsed);
-    const auto again =
-        Parse(written.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace), "again.json", "/");
+    const auto again = Parse(written.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace), "again.json", "/");
     RC_ASSERT(again.has_value());
     return;
   }

@@ -1,7 +1,7 @@
 // Reads a manifest, YAML or JSON, and checks everything that can be checked without knowing the host.
 //
-// Total: every error of the file is found in one run, each with its position, sorted by it. Nothing is ignored: an unknown
-// key is an error with the nearest known one, and so is a known field that has no effect yet.
+// Total: every error of the file is found in one run, each with its position, sorted by it. Nothing is ignored: an
+// unknown key is an error with the nearest known one, and so is a known field that has no effect yet.
 #pragma once
 
 #include <filesystem>

@@ -1,8 +1,9 @@
-// The corpus: every good manifest loads and says the same when written out again; every bad one gives exactly the errors
-// that its author expects, written in its `# error: line:column: text` lines (JSON: in a file beside it).
+// The corpus: every good manifest loads and says the same when written out again; every bad one gives exactly the
+// errors that its author expects, written in its `# error: line:column: text` lines (JSON: in a file beside it).
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -149,10 +150,21 @@ TEST(Manifest, MissingFileSaysWhich) {
   EXPECT_THAT(loaded.error().at(0).message(), testing::HasSubstr("/nonexistent/pipeline.yaml"));
 }
 
-TEST(Manifest, AClassPathNamesADirectoryWhereTheCodeIs) {
+TEST(Manifest, NodeCodeIsBesideTheManifest) {
   const auto pipeline = LoadGood("single_node.yaml");
 
   EXPECT_EQ(pipeline.directory, fs::canonical(fs::path(PENSTOCK_MANIFESTS) / "good"));
+}
+
+TEST(Manifest, TheExamplesLoad) {
+  std::size_t count = 0;
+  for (const auto& entry : fs::recursive_directory_iterator(PENSTOCK_EXAMPLES)) {
+    if (entry.path().extension() != ".yaml") continue;
+    const auto loaded = Load(entry.path());
+    EXPECT_TRUE(loaded) << RenderErrors(loaded.error());
+    ++count;
+  }
+  EXPECT_GE(count, 2);
 }
 
 TEST(Manifest, SeveralErrorsRenderWithTheirNumber) {

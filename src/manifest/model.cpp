@@ -41,7 +41,8 @@ auto CheckVersion(std::string_view version) -> std::string {
 auto CheckNodeReference(std::string_view reference) -> std::string {
   const auto dot = reference.find('.');
   if (dot == std::string_view::npos) return CheckNodeId(reference);
-  return fmt::format("names a port: write the node, '{}', and the port in 'from_output' or 'to_input'", reference.substr(0, dot));
+  return fmt::format("names a port: write the node, '{}', and the port in 'from_output' or 'to_input'",
+                     reference.substr(0, dot));
 }
 
 /// A requirement line, or {package, no_deps}.
@@ -110,7 +111,8 @@ auto Gpus() -> Type<Json> {
 auto PolicyType() -> Type<Policy> {
   return {[](Report& report, std::string_view name, const Value& value) -> std::optional<Policy> {
     if (value.kind == Value::Kind::kScalar && value.text == "fail") {
-      report.Add(value.at, "the policy 'fail' has no effect in this version of Penstock: use block, drop_oldest or latest");
+      report.Add(value.at,
+                 "the policy 'fail' has no effect in this version of Penstock: use block, drop_oldest or latest");
       return std::nullopt;
     }
     return OneOf<Policy>({{"block", Policy::kBlock}, {"drop_oldest", Policy::kDropOldest}, {"latest", Policy::kLatest}})
@@ -169,8 +171,11 @@ auto BuildType() -> Type<Nothing> {
 
 auto SecurityType() -> Type<Nothing> {
   static const std::array<Field<Nothing>, 5> kFields{
-      Known("user", TextOrNumber(nullptr)), Known("read_only_root", Boolean()), Known("cap_add", Texts()),
-      Known("seccomp", Text()),             Known("apparmor", Text()),
+      Known("user", TextOrNumber(nullptr)),
+      Known("read_only_root", Boolean()),
+      Known("cap_add", Texts()),
+      Known("seccomp", Text()),
+      Known("apparmor", Text()),
   };
   return Object<Nothing>("'security'", kFields);
 }
@@ -229,8 +234,8 @@ auto JoinType() -> Type<Nothing> {
 }
 
 auto RetryType() -> Type<Nothing> {
-  static const std::array<Field<Nothing>, 3> kFields{Known("max_attempts", Integer(0, 1000)),
-                                                     Known("backoff", DurationValue()), Known("window", DurationValue())};
+  static const std::array<Field<Nothing>, 3> kFields{
+      Known("max_attempts", Integer(0, 1000)), Known("backoff", DurationValue()), Known("window", DurationValue())};
   return Object<Nothing>("'retry'", kFields);
 }
 

@@ -44,8 +44,8 @@ auto Trim(std::string_view text) -> std::string_view {
 
 /// The name that a requirement begins with, as written.
 auto LeadingName(std::string_view requirement) -> std::string_view {
-  const auto end = std::ranges::find_if_not(
-      requirement, [](char c) { return IsAlnum(c) || c == '-' || c == '_' || c == '.'; });
+  const auto end =
+      std::ranges::find_if_not(requirement, [](char c) { return IsAlnum(c) || c == '-' || c == '_' || c == '.'; });
   return requirement.substr(0, static_cast<std::size_t>(end - requirement.begin()));
 }
 
@@ -94,9 +94,11 @@ auto CheckPort(std::string_view port) -> std::string {
 auto CheckNodeType(std::string_view node_type) -> std::string {
   if (ClassifyNodeType(node_type)) return {};
   if (node_type.find('/') != std::string_view::npos || node_type.find(".py") != std::string_view::npos) {
-    return "is a path: name the module as Python imports it, 'nodes.asr:Recognizer' for class Recognizer in nodes/asr.py";
+    return "is a path: name the module as Python imports it, 'nodes.asr:Recognizer' for class Recognizer in "
+           "nodes/asr.py";
   }
-  return "is not a node type: write a native node's name ('media.source'), a class ('nodes.asr:Recognizer') or a name that "
+  return "is not a node type: write a native node's name ('media.source'), a class ('nodes.asr:Recognizer') or a name "
+         "that "
          "one of 'modules' registers ('Recognizer')";
 }
 
@@ -165,12 +167,14 @@ auto CheckImage(std::string_view image) -> std::string {
   const bool has_host = host.find_first_of(".:") != std::string_view::npos || host == "localhost";
   const auto path = has_host ? image.substr(slash + 1) : image;
   const auto name = path.substr(0, path.find_first_of(":@"));
-  if (name.find_first_of(kUpper) != std::string_view::npos) return "is not an image reference: names of images are lower case";
+  if (name.find_first_of(kUpper) != std::string_view::npos)
+    return "is not an image reference: names of images are lower case";
   return {};
 }
 
 auto CheckEnvName(std::string_view name) -> std::string {
-  if (!IsIdentifier(name)) return "is not the name of a variable: use letters, digits and '_', not beginning with a digit";
+  if (!IsIdentifier(name))
+    return "is not the name of a variable: use letters, digits and '_', not beginning with a digit";
   if (name.starts_with("PENSTOCK_")) return "is reserved: names that begin with PENSTOCK_ are set by Penstock itself";
   return {};
 }

@@ -101,28 +101,38 @@ auto ConnectionToJson(const Connection& edge) -> nlohmann::json {
 
 auto ToString(Policy policy) -> std::string_view {
   switch (policy) {
-    case Policy::kBlock: return "block";
-    case Policy::kDropOldest: return "drop_oldest";
-    case Policy::kLatest: return "latest";
+    case Policy::kBlock:
+      return "block";
+    case Policy::kDropOldest:
+      return "drop_oldest";
+    case Policy::kLatest:
+      return "latest";
   }
   return "unknown";
 }
 
 auto ToString(Network network) -> std::string_view {
   switch (network) {
-    case Network::kNone: return "none";
-    case Network::kBridge: return "bridge";
-    case Network::kHost: return "host";
+    case Network::kNone:
+      return "none";
+    case Network::kBridge:
+      return "bridge";
+    case Network::kHost:
+      return "host";
   }
   return "unknown";
 }
 
 auto ToString(RuntimeHint hint) -> std::string_view {
   switch (hint) {
-    case RuntimeHint::kAuto: return "auto";
-    case RuntimeHint::kCPython: return "cpython";
-    case RuntimeHint::kRustPython: return "rust_python";
-    case RuntimeHint::kCPythonWasm: return "cpython_wasm";
+    case RuntimeHint::kAuto:
+      return "auto";
+    case RuntimeHint::kCPython:
+      return "cpython";
+    case RuntimeHint::kRustPython:
+      return "rust_python";
+    case RuntimeHint::kCPythonWasm:
+      return "cpython_wasm";
   }
   return "unknown";
 }
@@ -130,11 +140,14 @@ auto ToString(RuntimeHint hint) -> std::string_view {
 auto ClassifyNodeType(std::string_view node_type) -> std::optional<NodeTypeKind> {
   const auto colon = node_type.find(':');
   if (colon != std::string_view::npos) {
-    const auto is_class = AllParts(node_type.substr(0, colon), IsIdentifier) && IsIdentifier(node_type.substr(colon + 1));
+    const auto is_class =
+        AllParts(node_type.substr(0, colon), IsIdentifier) && IsIdentifier(node_type.substr(colon + 1));
     return is_class ? std::optional(NodeTypeKind::kPythonClass) : std::nullopt;
   }
   if (node_type.find('.') != std::string_view::npos) {
-    const auto is_lower = [](std::string_view part) { return IsIdentifier(part) && std::ranges::none_of(part, IsUpper); };
+    const auto is_lower = [](std::string_view part) {
+      return IsIdentifier(part) && std::ranges::none_of(part, IsUpper);
+    };
     return AllParts(node_type, is_lower) ? std::optional(NodeTypeKind::kNative) : std::nullopt;
   }
   return IsIdentifier(node_type) ? std::optional(NodeTypeKind::kRegistered) : std::nullopt;

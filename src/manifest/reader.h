@@ -1,7 +1,7 @@
 // Typed reading of a value tree, driven by tables: a Type says what a value must be, a Field where it goes.
 //
-// The tables in model.cpp are the one description of a manifest. A reader reports every problem and goes on: what could not
-// be read stays as it was.
+// The tables in model.cpp are the one description of a manifest. A reader reports every problem and goes on: what could
+// not be read stays as it was.
 #pragma once
 
 #include <fmt/ranges.h>
@@ -42,7 +42,7 @@ template <class V>
 struct IsOptional<std::optional<V>> : std::true_type {};
 
 template <class T, class V, class M>
-auto Optional(std::string_view name, Type<V> type, M T::*member, base::SourcePosition T::*at = nullptr) -> Field<T> {
+auto Optional(std::string_view name, Type<V> type, M T::* member, base::SourcePosition T::* at = nullptr) -> Field<T> {
   return {name, [type = std::move(type), member, at](Report& report, const Entry& entry, T& out) {
             if constexpr (IsOptional<M>::value) {
               if (out.*member) return report.Add(entry.key_at, "'{}' is given twice, in two spellings", entry.key);
@@ -55,7 +55,7 @@ auto Optional(std::string_view name, Type<V> type, M T::*member, base::SourcePos
 }
 
 template <class T, class V, class M>
-auto Required(std::string_view name, Type<V> type, M T::*member, base::SourcePosition T::*at = nullptr) -> Field<T> {
+auto Required(std::string_view name, Type<V> type, M T::* member, base::SourcePosition T::* at = nullptr) -> Field<T> {
   auto field = Optional(name, std::move(type), member, at);
   field.required = true;
   return field;
@@ -137,16 +137,17 @@ auto ListOf(Type<V> type) -> Type<std::vector<V>> {
 
 template <class V>
 auto OneOf(std::vector<std::pair<std::string_view, V>> choices) -> Type<V> {
-  return {[choices = std::move(choices)](Report& report, std::string_view name, const Value& value) -> std::optional<V> {
-    std::vector<std::string_view> known;
-    for (const auto& [word, meaning] : choices) {
-      if (value.kind == Value::Kind::kScalar && value.text == word) return meaning;
-      known.push_back(word);
-    }
-    report.Add(value.at, "'{}' must be one of '{}', not {}{}", name, fmt::join(known, "', '"), Describe(value),
-               Nearest(value.text, known).empty() ? std::string{} : Suggest(value.text, known));
-    return std::nullopt;
-  }};
+  return {
+      [choices = std::move(choices)](Report& report, std::string_view name, const Value& value) -> std::optional<V> {
+        std::vector<std::string_view> known;
+        for (const auto& [word, meaning] : choices) {
+          if (value.kind == Value::Kind::kScalar && value.text == word) return meaning;
+          known.push_back(word);
+        }
+        report.Add(value.at, "'{}' must be one of '{}', not {}{}", name, fmt::join(known, "', '"), Describe(value),
+                   Nearest(value.text, known).empty() ? std::string{} : Suggest(value.text, known));
+        return std::nullopt;
+      }};
 }
 
 }  // namespace penstock::manifest

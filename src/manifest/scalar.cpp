@@ -86,12 +86,16 @@ auto ClassifyScalar(std::string_view text, bool quoted) -> ScalarKind {
 
 auto DescribeScalar(std::string_view text, bool quoted) -> std::string {
   switch (ClassifyScalar(text, quoted)) {
-    case ScalarKind::kNull: return "nothing";
+    case ScalarKind::kNull:
+      return "nothing";
     case ScalarKind::kInteger:
     case ScalarKind::kLeadingZero:
-    case ScalarKind::kNumber: return fmt::format("the number {}", text);
-    case ScalarKind::kBool: return fmt::format("the truth value {}", text);
-    case ScalarKind::kText: break;
+    case ScalarKind::kNumber:
+      return fmt::format("the number {}", text);
+    case ScalarKind::kBool:
+      return fmt::format("the truth value {}", text);
+    case ScalarKind::kText:
+      break;
   }
   constexpr std::size_t kShown = 60;
   if (text.size() <= kShown) return fmt::format("the text '{}'", text);

@@ -1,7 +1,7 @@
 // What a scalar means: our own typing, so that `012`, `yes` and `3.10` have no surprises.
 //
-// Plain scalars follow YAML 1.2's core schema: null and ~; true and false; decimal, 0x and 0o integers; decimal fractions.
-// Anything else, and anything quoted, is text.
+// Plain scalars follow YAML 1.2's core schema: null and ~; true and false; decimal, 0x and 0o integers; decimal
+// fractions. Anything else, and anything quoted, is text.
 #pragma once
 
 #include <chrono>
@@ -32,9 +32,11 @@ auto ParseInteger(std::string_view text) -> std::optional<std::int64_t>;
 /// For scalars of kInteger and kNumber. nullopt: not finite.
 auto ParseNumber(std::string_view text) -> std::optional<double>;
 
-/// `250ms`, `30s`, `1.5h`; a bare number is seconds. Units ns, us, ms, s, m, h. nullopt: none of these, or beyond 7 days.
+/// `250ms`, `30s`, `1.5h`; a bare number is seconds. Units ns, us, ms, s, m, h. nullopt: none of these, or beyond 7
+/// days.
 auto ParseDuration(std::string_view text) -> std::optional<std::chrono::nanoseconds>;
-/// `4096`, `64MiB`, `1.5GB`; a bare number is bytes. Units B, kB, MB, GB, KiB, MiB, GiB. nullopt: none of these, or not whole.
+/// `4096`, `64MiB`, `1.5GB`; a bare number is bytes. Units B, kB, MB, GB, KiB, MiB, GiB. nullopt: none of these, or not
+/// whole.
 auto ParseSize(std::string_view text) -> std::optional<std::uint64_t>;
 
 }  // namespace penstock::manifest

@@ -38,9 +38,13 @@ auto ToJsonValue(Report& report, std::string_view name, const Value& value) -> s
 
 auto ScalarToJson(Report& report, std::string_view name, const Value& value) -> std::optional<nlohmann::json> {
   switch (ClassifyScalar(value.text, value.quoted)) {
-    case ScalarKind::kNull: return nlohmann::json(nullptr);
-    case ScalarKind::kBool: return nlohmann::json(value.text.front() == 't' || value.text.front() == 'T');
-    case ScalarKind::kLeadingZero: RefuseLeadingZero(report, name, value); return std::nullopt;
+    case ScalarKind::kNull:
+      return nlohmann::json(nullptr);
+    case ScalarKind::kBool:
+      return nlohmann::json(value.text.front() == 't' || value.text.front() == 'T');
+    case ScalarKind::kLeadingZero:
+      RefuseLeadingZero(report, name, value);
+      return std::nullopt;
     case ScalarKind::kInteger:
       if (const auto number = ParseInteger(value.text)) return nlohmann::json(*number);
       report.Add(value.at, "{} does not fit into 64 bits: quote it if it is text", value.text);
@@ -49,15 +53,18 @@ auto ScalarToJson(Report& report, std::string_view name, const Value& value) -> 
       if (const auto number = ParseNumber(value.text)) return nlohmann::json(*number);
       report.Add(value.at, "{} is beyond what a number can hold: quote it if it is text", value.text);
       return std::nullopt;
-    case ScalarKind::kText: break;
+    case ScalarKind::kText:
+      break;
   }
   return nlohmann::json(value.text);
 }
 
 auto ToJsonValue(Report& report, std::string_view name, const Value& value) -> std::optional<nlohmann::json> {
   switch (value.kind) {
-    case Value::Kind::kNull: return nlohmann::json(nullptr);
-    case Value::Kind::kScalar: return ScalarToJson(report, name, value);
+    case Value::Kind::kNull:
+      return nlohmann::json(nullptr);
+    case Value::Kind::kScalar:
+      return ScalarToJson(report, name, value);
     case Value::Kind::kSequence: {
       auto list = nlohmann::json::array();
       for (const auto& item : value.items) {
@@ -65,7 +72,8 @@ auto ToJsonValue(Report& report, std::string_view name, const Value& value) -> s
       }
       return list;
     }
-    case Value::Kind::kMapping: break;
+    case Value::Kind::kMapping:
+      break;
   }
   auto object = nlohmann::json::object();
   for (const auto& entry : value.entries) {
@@ -155,7 +163,8 @@ auto DurationValue() -> Type<Duration> {
     if (RefuseLeadingZero(report, name, value)) return std::nullopt;
     const auto duration = value.kind == Value::Kind::kScalar ? ParseDuration(value.text) : std::nullopt;
     if (duration && *duration > Duration::zero()) return duration;
-    ReportWrongType(report, name, "a duration such as 250ms, 30s or 5m (a bare number: seconds), above 0, up to 7 days", value);
+    ReportWrongType(report, name, "a duration such as 250ms, 30s or 5m (a bare number: seconds), above 0, up to 7 days",
+                    value);
     return std::nullopt;
   }};
 }

@@ -77,7 +77,8 @@ class TreeBuilder final : public YAML::EventHandler {
     Place(value, anchor);
   }
 
-  void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor, const std::string& text) override {
+  void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+                const std::string& text) override {
     auto value = Make(Value::Kind::kScalar, mark);
     value->text = text;
     value->quoted = tag == "!" || tag == "tag:yaml.org,2002:str";
@@ -229,7 +230,6 @@ class TreeBuilder final : public YAML::EventHandler {
   std::unordered_map<YAML::anchor_t, ValuePtr> anchors_;
 };
 
-
 /// JSON writes characters beyond 16 bits as two escapes, which YAML does not know: joins them.
 auto JoinSurrogates(std::string_view text) -> std::string {
   const auto unit = [&](std::size_t at) -> unsigned {
@@ -317,10 +317,14 @@ auto Value::Find(std::string_view key) const -> const Entry* {
 
 auto Describe(const Value& value) -> std::string {
   switch (value.kind) {
-    case Value::Kind::kNull: return "nothing";
-    case Value::Kind::kSequence: return "a list";
-    case Value::Kind::kMapping: return "a mapping";
-    case Value::Kind::kScalar: break;
+    case Value::Kind::kNull:
+      return "nothing";
+    case Value::Kind::kSequence:
+      return "a list";
+    case Value::Kind::kMapping:
+      return "a mapping";
+    case Value::Kind::kScalar:
+      break;
   }
   return DescribeScalar(value.text, value.quoted);
 }

@@ -1,8 +1,8 @@
 // What a YAML or JSON text says, with the place of every key and value: the tree that the typed readers walk.
 //
-// Built from yaml-cpp's events rather than its nodes, because the nodes accept duplicate keys, guess number bases and lose
-// positions. Anchors, aliases and merge keys (`<<`) are resolved here; aliases share the value they name, so the tree is
-// small even where its expansion would not be. Immutable once built.
+// Built from yaml-cpp's events rather than its nodes, because the nodes accept duplicate keys, guess number bases and
+// lose positions. Anchors, aliases and merge keys (`<<`) are resolved here; aliases share the value they name, so the
+// tree is small even where its expansion would not be. Immutable once built.
 #pragma once
 
 #include <cstddef>

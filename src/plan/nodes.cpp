@@ -14,12 +14,12 @@ auto ResolveLimits(const manifest::Node& node, const HostFacts& host, manifest::
   const auto& asked = node.docker->resource_limits;
   const auto host_mb = host.memory_bytes / kMebibyte;
   if (asked.memory_mb && *asked.memory_mb > host_mb) {
-    report.AddAt(asked.memory_at,
-             fmt::format("'memory_mb' of node '{}' is {}, but this host has {}", node.id, *asked.memory_mb, host_mb));
+    report.AddAt(asked.memory_at, fmt::format("'memory_mb' of node '{}' is {}, but this host has {}", node.id,
+                                              *asked.memory_mb, host_mb));
   }
   if (asked.cpu_cores && *asked.cpu_cores > host.cpus) {
-    report.AddAt(asked.cpu_at,
-             fmt::format("'cpu_cores' of node '{}' is {}, but this host has {}", node.id, *asked.cpu_cores, host.cpus));
+    report.AddAt(asked.cpu_at, fmt::format("'cpu_cores' of node '{}' is {}, but this host has {}", node.id,
+                                           *asked.cpu_cores, host.cpus));
   }
   Limits limits;
   limits.memory_mb = asked.memory_mb.value_or(std::min(kDefaultMemoryMb, host_mb));
@@ -79,15 +79,17 @@ void PlaceAsProcess(const manifest::Node& node, Node& planned) {
   }
   environment.python_packages = node.python_packages;
   planned.environment = std::move(environment);
+  if (!node.python_packages.empty()) planned.notes.push_back("runs in a virtual environment of its own on this host");
 }
 
 void PlaceAsNative(const manifest::Node& node, const HostFacts& host, manifest::Report& report, Node& planned) {
   planned.placement = Placement::kNative;
   planned.reason = "a native node";
-  if (host.native_nodes.empty() || std::ranges::find(host.native_nodes, node.node_type) != host.native_nodes.end()) return;
+  if (host.native_nodes.empty() || std::ranges::find(host.native_nodes, node.node_type) != host.native_nodes.end())
+    return;
   const std::vector<std::string_view> known(host.native_nodes.begin(), host.native_nodes.end());
   report.AddAt(node.node_type_at,
-           fmt::format("there is no native node '{}'{}", node.node_type, manifest::Suggest(node.node_type, known)));
+               fmt::format("there is no native node '{}'{}", node.node_type, manifest::Suggest(node.node_type, known)));
 }
 
 /// Fields of older manifests that are carried along and shown, so that nobody takes them for settings.
@@ -103,8 +105,8 @@ void NoteWhatIsOnlyShown(const manifest::Node& node, Node& planned) {
 
 }  // namespace
 
-auto PlaceNode(const manifest::Node& node, const HostFacts& host, PlacementOverride placement,
-               manifest::Report& report) -> Node {
+auto PlaceNode(const manifest::Node& node, const HostFacts& host, PlacementOverride placement, manifest::Report& report)
+    -> Node {
   Node planned;
   planned.id = node.id;
   planned.node_type = node.node_type;
@@ -134,10 +136,12 @@ void WarnOfOvercommitment(const HostFacts& host, Plan& plan) {
   }
   const auto host_mb = host.memory_bytes / kMebibyte;
   if (memory_mb > host_mb) {
-    plan.warnings.push_back(fmt::format("the containers may use {} MB of memory together, but this host has {}", memory_mb, host_mb));
+    plan.warnings.push_back(
+        fmt::format("the containers may use {} MB of memory together, but this host has {}", memory_mb, host_mb));
   }
   if (cpus > host.cpus) {
-    plan.warnings.push_back(fmt::format("the containers may use {} cores together, but this host has {}", cpus, host.cpus));
+    plan.warnings.push_back(
+        fmt::format("the containers may use {} cores together, but this host has {}", cpus, host.cpus));
   }
 }
 

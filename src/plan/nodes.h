@@ -8,8 +8,8 @@
 namespace penstock::plan {
 
 /// Everything about the node but its edges.
-auto PlaceNode(const manifest::Node& node, const HostFacts& host, PlacementOverride placement,
-               manifest::Report& report) -> Node;
+auto PlaceNode(const manifest::Node& node, const HostFacts& host, PlacementOverride placement, manifest::Report& report)
+    -> Node;
 
 /// Warns when the containers together may use more than the host has.
 void WarnOfOvercommitment(const HostFacts& host, Plan& plan);

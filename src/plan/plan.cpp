@@ -10,20 +10,28 @@ namespace penstock::plan {
 
 auto ToString(Placement placement) -> std::string_view {
   switch (placement) {
-    case Placement::kContainer: return "container";
-    case Placement::kProcess: return "process";
-    case Placement::kNative: return "native";
+    case Placement::kContainer:
+      return "container";
+    case Placement::kProcess:
+      return "process";
+    case Placement::kNative:
+      return "native";
   }
   return "unknown";
 }
 
 auto ToString(Grant::Kind kind) -> std::string_view {
   switch (kind) {
-    case Grant::Kind::kRealm: return "realm";
-    case Grant::Kind::kControlBlock: return "control block";
-    case Grant::Kind::kDoorbell: return "doorbell";
-    case Grant::Kind::kControlChannel: return "control channel";
-    case Grant::Kind::kLogPipe: return "log pipe";
+    case Grant::Kind::kRealm:
+      return "realm";
+    case Grant::Kind::kControlBlock:
+      return "control block";
+    case Grant::Kind::kDoorbell:
+      return "doorbell";
+    case Grant::Kind::kControlChannel:
+      return "control channel";
+    case Grant::Kind::kLogPipe:
+      return "log pipe";
   }
   return "unknown";
 }

@@ -1,7 +1,8 @@
 // What a session will do, as data: where each node runs and why, what it may use, and the contract of every edge.
 //
-// Pure: the same pipeline and host facts give the same plan. The plan knows nothing of descriptors, processes or session ids;
-// a session executes it, `penstock plan` prints it. Everything in here is resolved: no field means "the default".
+// Pure: the same pipeline and host facts give the same plan. The plan knows nothing of descriptors, processes or
+// session ids; a session executes it, `penstock plan` prints it. Everything in here is resolved: no field means "the
+// default".
 #pragma once
 
 #include <chrono>
@@ -88,8 +89,8 @@ struct ContainerSpec {
 struct NodePort {
   std::string node;
   std::string port;
-  /// The manifest names the port. Otherwise the name is the convention's, "out" or "in", and a node class with exactly one
-  /// such port of another name means that one.
+  /// The manifest names the port. Otherwise the name is the convention's, "out" or "in", and a node class with exactly
+  /// one such port of another name means that one.
   bool named = false;
 
   auto operator==(const NodePort&) const -> bool = default;
@@ -166,8 +167,8 @@ struct Plan {
   std::vector<std::string> warnings;
 };
 
-/// Errors are the manifest's, with positions: limits beyond the host, node types that do not exist, a quota too small for
-/// what the edges promise.
+/// Errors are the manifest's, with positions: limits beyond the host, node types that do not exist, a quota too small
+/// for what the edges promise.
 auto MakePlan(const manifest::Pipeline& pipeline, const HostFacts& host, PlacementOverride placement)
     -> tl::expected<Plan, std::vector<base::Error>>;
 

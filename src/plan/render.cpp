@@ -29,7 +29,8 @@ class Table final {
     std::string text;
     for (const auto& row : rows_) {
       std::string line;
-      for (std::size_t column = 0; column < row.size(); ++column) line += fmt::format("  {:<{}}", row[column], widths[column]);
+      for (std::size_t column = 0; column < row.size(); ++column)
+        line += fmt::format("  {:<{}}", row[column], widths[column]);
       line.erase(line.find_last_not_of(' ') + 1);
       text += line.append("\n");
     }
@@ -99,9 +100,9 @@ auto RenderPackages(const std::vector<manifest::PythonPackage>& packages) -> std
 }
 
 auto RenderRights(const Rights& rights) -> std::string {
-  return fmt::format("uid {}, network {}, {} root, {} MB of /tmp, {}, {}", rights.uid, manifest::ToString(rights.network),
-                     rights.read_only_root ? "read-only" : "writable", rights.tmpfs_mb,
-                     rights.drop_all_capabilities ? "no capabilities" : "the engine's capabilities",
+  return fmt::format("uid {}, network {}, {} root, {} MB of /tmp, {}, {}", rights.uid,
+                     manifest::ToString(rights.network), rights.read_only_root ? "read-only" : "writable",
+                     rights.tmpfs_mb, rights.drop_all_capabilities ? "no capabilities" : "the engine's capabilities",
                      rights.no_new_privileges ? "no new privileges" : "may gain privileges");
 }
 
@@ -121,13 +122,36 @@ auto RenderEnvironment(const Node& node) -> std::string {
   return text;
 }
 
+/// What is common to all workers in one line, then a line for each realm and what belongs to it.
+auto RenderGrants(const Node& node) -> std::string {
+  std::string text = "    handed   ";
+  std::string_view separator;
+  for (const auto& grant : node.grants) {
+    if (grant.kind == Grant::Kind::kRealm) {
+      text += fmt::format("\n    {:<8} realm {}", grant.why.substr(0, grant.why.find(' ')), grant.subject);
+    } else if (grant.subject == node.id) {
+      text += fmt::format("{}{}", separator, ToString(grant.kind));
+    } else {
+      text += fmt::format("{}{} of {}", separator, ToString(grant.kind), grant.subject);
+    }
+    separator = ", ";
+  }
+  return text.append("\n");
+}
+
+auto Count(std::size_t count, std::string_view noun) -> std::string {
+  return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
+}
+
+auto RenderCores(double cores) -> std::string { return fmt::format("{:g} {}", cores, cores == 1 ? "core" : "cores"); }
+
 /// One node's environment, rights, environment variables (their names: values may be secrets), descriptors and notes.
 auto RenderNodeDetails(const Node& node) -> std::string {
   auto text = fmt::format("  {}\n", node.id);
   if (node.environment) text += RenderEnvironment(node);
   if (node.container) {
-    text += fmt::format("    limits   {} MB of memory, {:g} cores, {} processes\n", node.container->limits.memory_mb,
-                        node.container->limits.cpu_cores, node.container->limits.pids);
+    text += fmt::format("    limits   {} MB of memory, {}, {} processes\n", node.container->limits.memory_mb,
+                        RenderCores(node.container->limits.cpu_cores), node.container->limits.pids);
     text += fmt::format("    rights   {}\n", RenderRights(node.container->rights));
   }
   if (!node.env.empty()) {
@@ -135,9 +159,7 @@ auto RenderNodeDetails(const Node& node) -> std::string {
     for (const auto& [name, value] : node.env) names.push_back(name);
     text += fmt::format("    env      {}\n", fmt::join(names, ", "));
   }
-  for (const auto& grant : node.grants) {
-    text += fmt::format("    handed   {} {}: {}\n", ToString(grant.kind), grant.subject, grant.why);
-  }
+  text += RenderGrants(node);
   for (const auto& note : node.notes) text += fmt::format("    note     {}\n", note);
   return text;
 }
@@ -168,12 +190,9 @@ auto ContainerToJson(const ContainerSpec& container) -> nlohmann::json {
 }
 
 auto NodeToJson(const Plan& plan, const Node& node) -> nlohmann::json {
-  nlohmann::json object{{"id", node.id},
-                        {"node_type", node.node_type},
-                        {"params", *node.params},
-                        {"placement", ToString(node.placement)},
-                        {"reason", node.reason},
-                        {"start_timeout", Seconds(node.start_timeout)},
+  nlohmann::json object{{"id", node.id},          {"node_type", node.node_type},
+                        {"params", *node.params}, {"placement", ToString(node.placement)},
+                        {"reason", node.reason},  {"start_timeout", Seconds(node.start_timeout)},
                         {"notes", node.notes}};
   if (node.environment) object["environment"] = EnvironmentToJson(*node.environment);
   if (node.container) object["container"] = ContainerToJson(*node.container);
@@ -219,9 +238,9 @@ auto EdgeToJson(const Plan& plan, const Edge& edge) -> nlohmann::json {
 }  // namespace
 
 auto RenderTable(const Plan& plan) -> std::string {
-  auto text = fmt::format("pipeline {}: {} nodes, {} edges, {} of shared memory, {:g} s to start\n\n", plan.name,
-                          plan.nodes.size(), plan.edges.size(), manifest::RenderSize(plan.shm_quota_bytes),
-                          Seconds(plan.start_timeout));
+  auto text = fmt::format("pipeline {}: {}, {}, {} of shared memory, {:g} s to start\n\n", plan.name,
+                          Count(plan.nodes.size(), "node"), Count(plan.edges.size(), "edge"),
+                          manifest::RenderSize(plan.shm_quota_bytes), Seconds(plan.start_timeout));
   text += fmt::format("{}\n", RenderNodes(plan));
   if (!plan.edges.empty()) text += fmt::format("{}\n{}\n", RenderEdges(plan), RenderOutputs(plan));
   for (const auto& node : plan.nodes) text += RenderNodeDetails(node);

@@ -8,8 +8,8 @@
 
 namespace penstock::plan {
 
-/// Tables of nodes and edges, what is built, handed over and allowed, then the warnings. Ends with a newline. No colours, no
-/// paths of the host: the same plan renders the same everywhere.
+/// Tables of nodes and edges, what is built, handed over and allowed, then the warnings. Ends with a newline. No
+/// colours, no paths of the host: the same plan renders the same everywhere.
 auto RenderTable(const Plan& plan) -> std::string;
 
 /// Stable keys; bytes in bytes, durations in seconds. `"version": 1`.

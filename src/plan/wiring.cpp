@@ -11,7 +11,8 @@
 namespace penstock::plan {
 namespace {
 
-auto MakePort(const std::string& node, const std::optional<std::string>& port, std::string_view convention) -> NodePort {
+auto MakePort(const std::string& node, const std::optional<std::string>& port, std::string_view convention)
+    -> NodePort {
   return {node, port.value_or(std::string(convention)), port.has_value()};
 }
 
@@ -60,7 +61,8 @@ auto Declared(const Output& output) -> std::uint64_t {
 
 auto CeilMebibytes(std::uint64_t bytes) -> std::uint64_t { return (bytes + kMebibyte - 1) / kMebibyte; }
 
-/// A size that the manifest promises must fit; the default one is only an upper bound, so falling short of it is a warning.
+/// A size that the manifest promises must fit; the default one is only an upper bound, so falling short of it is a
+/// warning.
 void CheckMessageSizes(const manifest::Pipeline& pipeline, Plan& plan, manifest::Report& report) {
   std::vector<std::string> short_of_default;
   for (const auto& output : plan.outputs) {
@@ -74,16 +76,18 @@ void CheckMessageSizes(const manifest::Pipeline& pipeline, Plan& plan, manifest:
       short_of_default.push_back(fmt::format("{}.{}", output.port.node, output.port.port));
       continue;
     }
-    auto message = fmt::format("'max_message_bytes' is {}, but output {}.{} gets {} of the session's shared memory: raise "
-                               "'shm_quota_mb' or lower this",
-                               manifest::RenderSize(output.max_message_bytes), output.port.node, output.port.port,
-                               manifest::RenderSize(output.realm_bytes));
+    auto message = fmt::format(
+        "'max_message_bytes' is {}, but output {}.{} gets {} of the session's shared memory: raise "
+        "'shm_quota_mb' or lower this",
+        manifest::RenderSize(output.max_message_bytes), output.port.node, output.port.port,
+        manifest::RenderSize(output.realm_bytes));
     report.AddAt(pipeline.connections[*promised].max_message_at, std::move(message));
   }
   if (!short_of_default.empty()) {
-    plan.warnings.push_back(fmt::format("messages of the default 'max_message_bytes' ({}) do not fit into the shared memory "
-                                        "of {}: raise the session's 'shm_quota_mb' or declare smaller messages",
-                                        manifest::RenderSize(kDefaultMaxMessageBytes), fmt::join(short_of_default, ", ")));
+    plan.warnings.push_back(
+        fmt::format("messages of the default 'max_message_bytes' ({}) do not fit into the shared memory "
+                    "of {}: raise the session's 'shm_quota_mb' or declare smaller messages",
+                    manifest::RenderSize(kDefaultMaxMessageBytes), fmt::join(short_of_default, ", ")));
   }
 }
 
@@ -107,7 +111,8 @@ void WireEdges(const manifest::Pipeline& pipeline, Plan& plan) {
   }
   for (auto& output : plan.outputs) {
     output.only_output = plan.nodes[nodes.at(output.port.node)].outputs.size() == 1;
-    if (output.max_message_bytes == 0) output.max_message_bytes = std::max(kDefaultMaxMessageBytes, output.expected_bytes);
+    if (output.max_message_bytes == 0)
+      output.max_message_bytes = std::max(kDefaultMaxMessageBytes, output.expected_bytes);
     output.slots = CountSlots(output);
   }
 }
@@ -125,9 +130,10 @@ void DivideMemory(const manifest::Pipeline& pipeline, const HostFacts& host, Pla
   std::uint64_t declared = 0;
   for (const auto& output : plan.outputs) declared += Declared(output);
   if (declared > plan.shm_quota_bytes) {
-    return report.AddAt(at, fmt::format("the edges need {} MB of shared memory by their 'expected_bytes' and depths, but the session's "
-                            "'shm_quota_mb' is {}: raise it, or lower those",
-                            CeilMebibytes(declared), plan.shm_quota_bytes / kMebibyte));
+    return report.AddAt(
+        at, fmt::format("the edges need {} MB of shared memory by their 'expected_bytes' and depths, but the session's "
+                        "'shm_quota_mb' is {}: raise it, or lower those",
+                        CeilMebibytes(declared), plan.shm_quota_bytes / kMebibyte));
   }
   const auto share = (plan.shm_quota_bytes - declared) / plan.outputs.size();
   for (auto& output : plan.outputs) output.realm_bytes = (Declared(output) + share) / kMebibyte * kMebibyte;
@@ -175,7 +181,8 @@ auto StartOrder(const Plan& plan) -> std::vector<std::size_t> {
     if (ready.empty()) {  // a cycle: enter it at its last node, and sources still come last
       const auto not_source = [&](std::size_t index) { return !placed[index] && !plan.nodes[index].is_source(); };
       auto index = plan.nodes.size();
-      while (!not_source(--index)) {}
+      while (!not_source(--index)) {
+      }
       ready.push_back(index);
     }
     for (const auto index : ready) {

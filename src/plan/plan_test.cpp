@@ -1,0 +1,295 @@
+#include "plan/plan.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <rapidcheck/gtest.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "manifest/generate_pipeline.h"
+#include "manifest/load.h"
+#include "plan/render.h"
+
+namespace penstock::plan {
+namespace {
+
+namespace fs = std::filesystem;
+
+const HostFacts kHost{.cpus = 2, .memory_bytes = 16ULL * 1024 * kMebibyte, .native_nodes = {}};
+
+auto Parsed(const std::string& text) -> manifest::Pipeline {
+  auto parsed = manifest::Parse("version: v1\nmetadata: {name: x}\n" + text, "p.yaml", "/app");
+  if (!parsed) ADD_FAILURE() << manifest::RenderErrors(parsed.error());
+  return parsed ? *std::move(parsed) : manifest::Pipeline{};
+}
+
+auto PlanOf(const std::string& text) -> Plan {
+  auto plan = MakePlan(Parsed(text), kHost, PlacementOverride::kAsDeclared);
+  if (!plan) ADD_FAILURE() << manifest::RenderErrors(plan.error());
+  return plan ? *std::move(plan) : Plan{};
+}
+
+auto ErrorsOf(const std::string& text, const HostFacts& host = kHost) -> std::string {
+  const auto plan = MakePlan(Parsed(text), host, PlacementOverride::kAsDeclared);
+  return plan ? "planned" : manifest::RenderErrors(plan.error());
+}
+
+// Snapshots: what people and programs are shown. After a wanted change, PENSTOCK_UPDATE_SNAPSHOTS=1 writes them anew.
+
+struct Snapshot {
+  std::string manifest;
+  PlacementOverride placement;
+  std::string name;
+};
+
+class PlanSnapshot : public testing::TestWithParam<Snapshot> {};
+
+void ExpectSnapshot(const fs::path& path, const std::string& actual) {
+  if (std::getenv("PENSTOCK_UPDATE_SNAPSHOTS") != nullptr) std::ofstream(path) << actual;
+  std::ifstream stream(path);
+  std::ostringstream expected;
+  expected << stream.rdbuf();
+  EXPECT_EQ(actual, expected.str()) << "snapshot " << path;
+}
+
+TEST_P(PlanSnapshot, RendersAsRecorded) {
+  const fs::path corpus(PENSTOCK_MANIFESTS);
+  const auto pipeline = manifest::Load(corpus / "good" / GetParam().manifest);
+  ASSERT_TRUE(pipeline) << manifest::RenderErrors(pipeline.error());
+
+  const auto plan = MakePlan(*pipeline, kHost, GetParam().placement);
+
+  ASSERT_TRUE(plan) << manifest::RenderErrors(plan.error());
+  ExpectSnapshot(corpus / "plans" / (GetParam().name + ".txt"), RenderTable(*plan));
+  ExpectSnapshot(corpus / "plans" / (GetParam().name + ".json"), ToJson(*plan).dump(2) + "\n");
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Corpus, PlanSnapshot,
+    testing::Values(Snapshot{"speech_captions_spec.yaml", PlacementOverride::kAsDeclared, "speech_captions_spec"},
+                    Snapshot{"demo.yaml", PlacementOverride::kAsDeclared, "demo"},
+                    Snapshot{"demo.yaml", PlacementOverride::kProcess, "demo_process"},
+                    Snapshot{"fan_out_with_mixed_policies.yaml", PlacementOverride::kAsDeclared, "fan_out"},
+                    Snapshot{"several_outputs.yaml", PlacementOverride::kAsDeclared, "several_outputs"},
+                    Snapshot{"old_manifest_fields.yaml", PlacementOverride::kAsDeclared, "old_manifest_fields"}),
+    [](const auto& snapshot) { return snapshot.param.name; });
+
+TEST(Plan, NodesRunWhereTheirManifestPutsThem) {  // FR-001
+  const auto plan = PlanOf(R"(
+nodes:
+  - {id: native, node_type: media.source}
+  - {id: process, node_type: "nodes.a:A", python_packages: [numpy]}
+  - {id: container, node_type: Registered, docker: {python_version: "3.10"}}
+connections: [{from: native, to: process}, {from: process, to: container}]
+modules: [nodes.a]
+)");
+
+  EXPECT_EQ(plan.nodes.at(0).placement, Placement::kNative);
+  EXPECT_EQ(plan.nodes.at(1).placement, Placement::kProcess);
+  EXPECT_TRUE(plan.nodes.at(1).environment->NeedsBuild());
+  EXPECT_EQ(plan.nodes.at(2).placement, Placement::kContainer);
+  EXPECT_FALSE(plan.nodes.at(2).environment->NeedsBuild());
+}
+
+TEST(Plan, ContainersAreLockedDownUnlessTheManifestLoosensThem) {
+  const auto plan = PlanOf(R"(
+nodes:
+  - {id: a, node_type: "nodes.a:A", docker: {python_version: "3.10"}}
+  - {id: b, node_type: "nodes.a:A", docker: {python_version: "3.10", network: bridge, tmpfs_mb: 7}}
+connections: [{from: a, to: b}]
+)");
+
+  const auto& closed = plan.nodes.at(0).container->rights;
+  EXPECT_EQ(closed.network, manifest::Network::kNone);
+  EXPECT_TRUE(closed.read_only_root && closed.drop_all_capabilities && closed.no_new_privileges);
+  EXPECT_EQ(closed.uid, 1000);
+  const auto& opened = plan.nodes.at(1).container->rights;
+  EXPECT_EQ(opened.network, manifest::Network::kBridge);
+  EXPECT_EQ(opened.tmpfs_mb, 7);
+  EXPECT_TRUE(opened.read_only_root && opened.drop_all_capabilities && opened.no_new_privileges);
+}
+
+TEST(Plan, ServiceNamesCarryThePortOnlyWhereANodeHasSeveralOutputs) {  // FR-010
+  const auto plan = PlanOf(R"(
+nodes: [{id: a, node_type: "n:A"}, {id: b, node_type: "n:B"}, {id: c, node_type: "n:C"}]
+connections:
+  - {from: a, to: b, from_output: left}
+  - {from: a, to: c, from_output: right}
+  - {from: b, to: c, to_input: other, from_output: only}
+)");
+
+  EXPECT_EQ(ServiceName(plan.outputs.at(0), "0190"), "0190_a_output.left");
+  EXPECT_EQ(ServiceName(plan.outputs.at(1), "0190"), "0190_a_output.right");
+  EXPECT_EQ(ServiceName(plan.outputs.at(2), "0190"), "0190_b_output");
+}
+
+TEST(Plan, OneOutputServesItsMostDemandingEdge) {
+  const auto plan = PlanOf(R"(
+nodes: [{id: a, node_type: media.source}, {id: b, node_type: "n:B"}, {id: c, node_type: "n:C"}, {id: d, node_type: "n:D"}]
+connections:
+  - {from: a, to: b, depth: 3, max_held: 9, max_message_bytes: 1MiB}
+  - {from: a, to: c, depth: 20, policy: drop_oldest, max_message_bytes: 2MiB, expected_bytes: 64KiB}
+  - {from: a, to: d, policy: latest}
+)");
+
+  ASSERT_EQ(plan.outputs.size(), 1);
+  const auto& output = plan.outputs[0];
+  EXPECT_EQ(output.history, 3) << "only block edges replay";
+  EXPECT_EQ(output.buffer, 20);
+  EXPECT_EQ(output.max_held, 10);
+  EXPECT_EQ(output.slots, 3 * (20 + 10) + 3 + 2);
+  EXPECT_EQ(output.max_message_bytes, 2 * kMebibyte);
+  EXPECT_EQ(output.expected_bytes, 64 * 1024);
+  EXPECT_EQ(plan.edges.at(2).depth, 1);
+}
+
+TEST(Plan, WorkersAreHandedTheRealmsOfTheirOwnEdgesOnly) {
+  const auto plan = PlanOf(R"(
+nodes: [{id: a, node_type: media.source}, {id: b, node_type: "n:B"}, {id: c, node_type: "n:C"}]
+connections: [{from: a, to: b}, {from: b, to: c}]
+)");
+
+  const auto realms = [&](std::size_t node) {
+    std::vector<std::string> subjects;
+    for (const auto& grant : plan.nodes.at(node).grants) {
+      if (grant.kind == Grant::Kind::kRealm) subjects.push_back(grant.subject);
+    }
+    return subjects;
+  };
+  EXPECT_THAT(realms(0), testing::ElementsAre("{session}_a_output"));
+  EXPECT_THAT(realms(1), testing::ElementsAre("{session}_a_output", "{session}_b_output"));
+  EXPECT_THAT(realms(2), testing::ElementsAre("{session}_b_output"));
+}
+
+TEST(Plan, SourcesStartLastAlsoWithCycles) {
+  const auto plan = PlanOf(R"(
+nodes:
+  - {id: source, node_type: media.source}
+  - {id: plant, node_type: "n:A"}
+  - {id: control, node_type: "n:B"}
+  - {id: sink, node_type: text.sink}
+connections:
+  - {from: source, to: plant}
+  - {from: plant, to: control}
+  - {from: control, to: plant, to_input: command, policy: latest}
+  - {from: plant, to: sink, from_output: state}
+)");
+
+  EXPECT_THAT(plan.start_order, testing::UnorderedElementsAre(0, 1, 2, 3));
+  EXPECT_EQ(plan.start_order.front(), 3);
+  EXPECT_EQ(plan.start_order.back(), 0);
+}
+
+TEST(Plan, LimitsBeyondTheHostAreErrorsWhereTheyAreWritten) {
+  EXPECT_EQ(ErrorsOf(R"(nodes:
+  - id: a
+    node_type: nodes.a:A
+    docker:
+      python_version: "3.11"
+      resource_limits:
+        memory_mb: 20000
+        cpu_cores: 2.5
+session: {shm_quota_mb: 20000}
+)"),
+            "p.yaml:9:20: 'memory_mb' of node 'a' is 20000, but this host has 16384\n"
+            "p.yaml:10:20: 'cpu_cores' of node 'a' is 2.5, but this host has 2\n"
+            "p.yaml:11:25: 'shm_quota_mb' is 20000, but this host has 16384 MB of memory\n3 errors\n");
+}
+
+TEST(Plan, UnknownNativeNodesAreErrorsWhereTheHostSaysWhatExists) {
+  auto host = kHost;
+  host.native_nodes = {"media.source", "text.sink"};
+
+  EXPECT_EQ(ErrorsOf("nodes: [{id: a, node_type: media.sorce}]", host),
+            "p.yaml:3:28: there is no native node 'media.sorce'; did you mean 'media.source'?\n");
+}
+
+TEST(Plan, PromisedSizesMustFitIntoTheSharedMemory) {
+  EXPECT_EQ(
+      ErrorsOf(R"(nodes: [{id: a, node_type: media.source}, {id: b, node_type: text.sink}]
+connections: [{from: a, to: b, expected_bytes: 1MiB}]
+session: {shm_quota_mb: 16})"),
+      "p.yaml:5:25: the edges need 25 MB of shared memory by their 'expected_bytes' and depths, but the session's "
+      "'shm_quota_mb' is 16: raise it, or lower those\n");
+  EXPECT_EQ(
+      ErrorsOf(R"(nodes: [{id: a, node_type: media.source}, {id: b, node_type: text.sink}]
+connections: [{from: a, to: b, max_message_bytes: 20MiB}]
+session: {shm_quota_mb: 16})"),
+      "p.yaml:4:51: 'max_message_bytes' is 20 MiB, but output a.out gets 16 MiB of the session's shared memory: raise "
+      "'shm_quota_mb' or lower this\n");
+}
+
+TEST(Plan, ADefaultThatDoesNotFitIsAWarning) {
+  const auto plan = PlanOf(R"(nodes: [{id: a, node_type: media.source}, {id: b, node_type: text.sink}]
+connections: [{from: a, to: b}]
+session: {shm_quota_mb: 16})");
+
+  EXPECT_THAT(plan.warnings, testing::ElementsAre(testing::HasSubstr("do not fit into the shared memory of a.out")));
+}
+
+TEST(Plan, ProcessPlacementKeepsThePackagesAndSaysWhatIsLost) {
+  const auto pipeline = Parsed(R"(
+nodes:
+  - id: a
+    node_type: nodes.a:A
+    docker: {python_version: "3.10", base_image: team/x, system_dependencies: [ffmpeg], python_packages: [numpy], env: {A: b}}
+)");
+
+  const auto plan = MakePlan(pipeline, kHost, PlacementOverride::kProcess);
+
+  ASSERT_TRUE(plan);
+  const auto& node = plan->nodes.at(0);
+  EXPECT_EQ(node.placement, Placement::kProcess);
+  EXPECT_FALSE(node.container);
+  EXPECT_EQ(node.environment->python_version, "3.10");
+  EXPECT_EQ(node.environment->python_packages, (std::vector<manifest::PythonPackage>{{"numpy", false}}));
+  EXPECT_EQ(node.env.at("A"), "b");
+  EXPECT_THAT(node.notes, testing::Contains(testing::HasSubstr("no limits")));
+  EXPECT_THAT(node.notes, testing::Contains(testing::HasSubstr("'team/x' is not used")));
+  EXPECT_THAT(node.notes, testing::Contains(testing::HasSubstr("system packages")));
+}
+
+RC_GTEST_PROP(PlanProperty, IsConsistentForAnyPipeline, ()) {
+  const auto pipeline = manifest::GeneratePipeline();
+
+  // A thousand ports of a mebibyte each would not fit; the generator's seven always do.
+  const auto plan =
+      MakePlan(pipeline, {.cpus = 2, .memory_bytes = 1ULL << 40, .native_nodes = {}}, PlacementOverride::kAsDeclared);
+  if (!plan) RC_FAIL(manifest::RenderErrors(plan.error()));
+
+  RC_ASSERT(plan->edges.size() == pipeline.connections.size());
+  std::uint64_t shared = 0;
+  std::set<std::string> services;
+  for (const auto& output : plan->outputs) {
+    shared += output.realm_bytes;
+    RC_ASSERT(services.insert(ServiceName(output, "s")).second);
+    RC_ASSERT(output.realm_bytes >= output.slots * output.expected_bytes);
+    for (const auto index : output.edges) {
+      const auto& edge = plan->edges[index];
+      RC_ASSERT(edge.from.node == output.port.node && edge.from.port == output.port.port);
+      RC_ASSERT(output.buffer >= edge.depth && output.max_held > edge.max_held);
+      RC_ASSERT(edge.policy != manifest::Policy::kBlock || output.history >= edge.depth);
+    }
+  }
+  RC_ASSERT(shared <= plan->shm_quota_bytes);
+
+  std::vector<std::size_t> place(plan->nodes.size());
+  RC_ASSERT(plan->start_order.size() == plan->nodes.size());
+  for (std::size_t order = 0; order < place.size(); ++order) place[plan->start_order[order]] = order;
+  const auto index_of = [&](const std::string& id) {
+    return static_cast<std::size_t>(std::ranges::find(plan->nodes, id, &Node::id) - plan->nodes.begin());
+  };
+  for (const auto& edge : plan->edges) RC_ASSERT(place[index_of(edge.to.node)] < place[index_of(edge.from.node)]);
+
+  const auto again =
+      MakePlan(pipeline, {.cpus = 2, .memory_bytes = 1ULL << 40, .native_nodes = {}}, PlacementOverride::kAsDeclared);
+  RC_ASSERT(ToJson(*again) == ToJson(*plan));
+}
+
+}  // namespace
+}  // namespace penstock::plan
