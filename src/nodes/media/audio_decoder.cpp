@@ -4,18 +4,16 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-extern "C" {
-#include <libavutil/opt.h>
-}
-
 #include <algorithm>
 #include <array>
+#include <cctype>
 #include <cerrno>
 #include <string_view>
 #include <utility>
 
 #include "base/unique_fd.h"
 #include "nodes/media/ffmpeg_handles.h"
+#include "nodes/media/sample_converter.h"
 #include "nodes/media/wav_length.h"
 
 namespace penstock::nodes::media {
@@ -107,35 +105,26 @@ auto ListStreams(const AVFormatContext& format) -> std::string {
 class AudioDecoder::Impl final {
  public:
   explicit Impl(const AudioDecoderOptions& options) : options_(options) {}
-  ~Impl() {
-    resampler_.reset();
-    if (input_layout_.nb_channels > 0) av_channel_layout_uninit(&input_layout_);
-    if (output_layout_.nb_channels > 0) av_channel_layout_uninit(&output_layout_);
-  }
   Impl(const Impl&) = delete;
   auto operator=(const Impl&) -> Impl& = delete;
 
   auto Open() -> Status {
     PENSTOCK_TRY(OpenFormat());
     PENSTOCK_TRY(OpenCodec());
-    rate_ = options_.rate.value_or(codec_->sample_rate);
+    const int rate = options_.rate.value_or(codec_->sample_rate);
     const int channels = options_.channels.value_or(codec_->ch_layout.nb_channels);
-    if (rate_ <= 0 || channels <= 0) {
+    if (rate <= 0 || channels <= 0) {
       return Fail(ErrorCode::kInvalidArgument, "audio file '{}' does not say its rate and channels: give params.format",
                   name());
     }
-    if (channels == codec_->ch_layout.nb_channels) {
-      av_channel_layout_copy(&output_layout_, &codec_->ch_layout);
-    } else {
-      av_channel_layout_default(&output_layout_, channels);
-    }
+    converter_.Configure(name(), codec_->ch_layout, rate, channels);
     packet_.reset(av_packet_alloc());
     frame_.reset(av_frame_alloc());
     return {};
   }
 
-  auto rate() const noexcept -> int { return rate_; }
-  auto channels() const noexcept -> int { return output_layout_.nb_channels; }
+  auto rate() const noexcept -> int { return converter_.rate(); }
+  auto channels() const noexcept -> int { return converter_.channels(); }
   auto damaged_packets() const noexcept -> std::int64_t { return damaged_packets_; }
 
   auto Decode(std::vector<float>& out) -> Expected<bool> {
@@ -145,15 +134,15 @@ class AudioDecoder::Impl final {
       const int code = avcodec_receive_frame(codec_.get(), frame_.get());
       if (code == 0) {
         seconds_decoded_ += static_cast<double>(frame_->nb_samples) / std::max(frame_->sample_rate, 1);
-        PENSTOCK_TRY(Convert(out));
+        PENSTOCK_TRY(converter_.Convert(*frame_, out));  // the frame is unreferenced by the next receive
       } else if (code == AVERROR(EAGAIN)) {
         PENSTOCK_TRY(SendPacket());
-      } else if (code == AVERROR_EOF) {
-        finished_ = true;
-        PENSTOCK_TRY(Drain(out));
-        PENSTOCK_TRY(CheckComplete());
       } else {
-        ++damaged_packets_;
+        if (code != AVERROR_EOF) ++damaged_packets_;
+        if (code != AVERROR_EOF && !input_ended_) continue;
+        finished_ = true;
+        PENSTOCK_TRY(converter_.Drain(out));
+        PENSTOCK_TRY(CheckComplete());
       }
     }
     return true;
@@ -204,6 +193,9 @@ class AudioDecoder::Impl final {
   }
 
   auto OpenCodec() -> Status {
+    // What the headers say; looking into the streams would fill in what is merely estimated, or another stream's.
+    std::vector<std::int64_t> announced(format_->nb_streams);
+    for (unsigned i = 0; i < format_->nb_streams; ++i) announced[i] = format_->streams[i]->duration;
     if (const int code = avformat_find_stream_info(format_.get(), nullptr); code < 0) {
       return Fail(ErrorCode::kInvalidArgument,
                   "'{}' is damaged, its streams cannot be read ({}): make or copy it again", name(), Describe(code));
@@ -223,6 +215,14 @@ class AudioDecoder::Impl final {
       if (static_cast<int>(i) != index) format_->streams[i]->discard = AVDISCARD_ALL;
     }
     stream_ = format_->streams[index];
+    if (static_cast<std::size_t>(index) < announced.size()) {
+      announced_seconds_ = static_cast<double>(std::max<std::int64_t>(announced[static_cast<std::size_t>(index)], 0)) *
+                           av_q2d(stream_->time_base);  // no duration is a negative number
+    }
+    if (wav_.announced_bytes > 0 && stream_->codecpar->bit_rate > 0) {
+      announced_seconds_ =
+          static_cast<double>(wav_.announced_bytes) * 8 / static_cast<double>(stream_->codecpar->bit_rate);
+    }
     codec_.reset(avcodec_alloc_context3(codec));
     int code = avcodec_parameters_to_context(codec_.get(), stream_->codecpar);
     codec_->pkt_timebase = stream_->time_base;
@@ -239,6 +239,7 @@ class AudioDecoder::Impl final {
     for (;;) {
       const int code = av_read_frame(format_.get(), packet_.get());
       if (code == AVERROR_EOF) {
+        input_ended_ = true;
         avcodec_send_packet(codec_.get(), nullptr);  // from here on the decoder gives what it holds back
         return {};
       }
@@ -260,15 +261,6 @@ class AudioDecoder::Impl final {
     }
   }
 
-  /// 0 when the file does not say.
-  auto AnnouncedSeconds() const -> double {
-    if (wav_.announced_bytes > 0 && stream_->codecpar->bit_rate > 0) {
-      return static_cast<double>(wav_.announced_bytes) * 8 / static_cast<double>(stream_->codecpar->bit_rate);
-    }
-    const bool stated = stream_->duration > 0 && format_->duration_estimation_method == AVFMT_DURATION_FROM_STREAM;
-    return stated ? static_cast<double>(stream_->duration) * av_q2d(stream_->time_base) : 0.0;
-  }
-
   /// Container headers state how much there is; a file that was cut short still decodes without any error.
   auto CheckComplete() const -> Status {
     if (seconds_decoded_ == 0) {
@@ -277,14 +269,16 @@ class AudioDecoder::Impl final {
                   "another; make or copy it again",
                   name(), codec_->codec->name);
     }
-    const double announced = AnnouncedSeconds();
     // Encoders' delay and padding make the stated duration of compressed audio inexact by some thousand samples.
     constexpr double kToleranceSeconds = 0.1;
-    if (wav_.announced_bytes > wav_.present_bytes || announced > seconds_decoded_ + kToleranceSeconds) {
+    constexpr std::int64_t kSloppyBytes = 64;  // some programs count the WAV's own headers in
+    const bool is_cut = wav_.announced_bytes > 0 ? wav_.announced_bytes > wav_.present_bytes + kSloppyBytes
+                                                 : announced_seconds_ > seconds_decoded_ + kToleranceSeconds;
+    if (is_cut) {
       return Fail(ErrorCode::kPeerCorrupt,
                   "'{}' is truncated: its header announces {:.2f} s of audio and {:.2f} s are there; copy it again, or "
                   "write what is left into a new file with a correct header",
-                  name(), announced, seconds_decoded_);
+                  name(), announced_seconds_, seconds_decoded_);
     }
     if (cut_packet_) {
       return Fail(ErrorCode::kPeerCorrupt, "'{}' is truncated: it ends within a packet after {:.2f} s; copy it again",
@@ -293,85 +287,21 @@ class AudioDecoder::Impl final {
     return {};
   }
 
-  auto Convert(std::vector<float>& out) -> Status {
-    PENSTOCK_TRY(AdaptResampler(out));
-    const auto status = Resample(out, frame_->extended_data, frame_->nb_samples);
-    av_frame_unref(frame_.get());
-    return status;
-  }
-
-  /// Makes the converter for the decoded frame's layout, which may change within a file.
-  auto AdaptResampler(std::vector<float>& out) -> Status {
-    if (resampler_ && input_rate_ == frame_->sample_rate && input_format_ == frame_->format &&
-        av_channel_layout_compare(&input_layout_, &frame_->ch_layout) == 0) {
-      return {};
-    }
-    PENSTOCK_TRY(Drain(out));
-    input_rate_ = frame_->sample_rate;
-    input_format_ = frame_->format;
-    av_channel_layout_copy(&input_layout_, &frame_->ch_layout);
-    // Without a speaker layout (plain WAV) there is nothing to mix by: take the usual one of that many channels.
-    AVChannelLayout usual_layout{};
-    av_channel_layout_default(&usual_layout, input_layout_.nb_channels);
-    const bool mix_blindly =
-        input_layout_.order == AV_CHANNEL_ORDER_UNSPEC && input_layout_.nb_channels != output_layout_.nb_channels;
-    SwrContext* context = nullptr;
-    int code = swr_alloc_set_opts2(&context, &output_layout_, AV_SAMPLE_FMT_FLT, rate_,
-                                   mix_blindly ? &usual_layout : &input_layout_,
-                                   static_cast<AVSampleFormat>(input_format_), input_rate_, 0, nullptr);
-    resampler_.reset(context);
-    // Mixing in float is not normalised unless asked for, and two equal channels would exceed full scale.
-    if (code >= 0) code = av_opt_set_double(context, "rematrix_maxval", 1.0, 0);
-    if (code >= 0) code = swr_init(context);
-    if (code < 0) {
-      return Fail(ErrorCode::kUnsupported, "cannot convert '{}' from {} Hz, {} channels to {} Hz, {} channels ({})",
-                  name(), input_rate_, input_layout_.nb_channels, rate_, channels(), Describe(code));
-    }
-    return {};
-  }
-
-  /// Takes out what the filter still holds.
-  auto Drain(std::vector<float>& out) -> Status {
-    if (!resampler_) return {};
-    auto before = out.size();
-    do {
-      before = out.size();
-      PENSTOCK_TRY(Resample(out, nullptr, 0));
-    } while (out.size() > before);
-    return {};
-  }
-
-  auto Resample(std::vector<float>& out, std::uint8_t** input, int count) -> Status {
-    constexpr int kMinimumRoom = 64;  // while draining, the upper bound is told without the filter's own extrapolation
-    const int room = std::max(swr_get_out_samples(resampler_.get(), count), kMinimumRoom);
-    const auto width = static_cast<std::size_t>(channels());
-    const auto before = out.size();
-    out.resize(before + static_cast<std::size_t>(room) * width);
-    auto* target = reinterpret_cast<std::uint8_t*>(out.data() + before);
-    const int made = swr_convert(resampler_.get(), &target, room, const_cast<const std::uint8_t**>(input), count);
-    out.resize(before + static_cast<std::size_t>(std::max(made, 0)) * width);
-    if (made < 0) return Fail(ErrorCode::kInternal, "converting audio of '{}' failed ({})", name(), Describe(made));
-    return {};
-  }
-
   AudioDecoderOptions options_;
   base::UniqueFd file_;
   IoContext io_;  // before format_: is used until that is closed
   FormatContext format_;
   CodecContext codec_;
-  Resampler resampler_;
+  SampleConverter converter_;
   Packet packet_;
   Frame frame_;
   WavLength wav_;
-  AVStream* stream_ = nullptr;  // owned by format_
-  AVChannelLayout input_layout_{};
-  AVChannelLayout output_layout_{};
-  int input_rate_ = 0;
-  int input_format_ = -1;
-  int rate_ = 0;
-  double seconds_decoded_ = 0;  // of the file; for messages and for the check at its end
+  AVStream* stream_ = nullptr;    // owned by format_
+  double announced_seconds_ = 0;  // by the file's header; 0: not stated
+  double seconds_decoded_ = 0;    // of the file; for messages and for the check at its end
   std::int64_t damaged_packets_ = 0;
   bool cut_packet_ = false;
+  bool input_ended_ = false;
   bool finished_ = false;
 };
 

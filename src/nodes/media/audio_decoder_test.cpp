@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <fstream>
+#include <random>
 #include <sstream>
 
 #include "nodes/media/test_audio.h"
@@ -175,10 +176,18 @@ TEST_F(AudioDecoderTest, TruncatedWavGivesWhatIsThereAndThenAnError) {
   EXPECT_EQ(decoded.samples, std::vector<float>(expected.begin(), expected.begin() + 10000));
 }
 
-TEST_F(AudioDecoderTest, WavThatLacksOneSampleIsTruncated) {
+TEST_F(AudioDecoderTest, WavThatLacksSomeMillisecondsIsTruncated) {
   const auto file = WriteWav(directory_ / "a.wav", Ramp(16000, 1, 32000));
-  std::filesystem::resize_file(file, 44 + 2 * 31999);
+  std::filesystem::resize_file(file, 44 + 2 * 31900);
   EXPECT_TRUE(DecodeAll({.file = file}).error);
+}
+
+TEST_F(AudioDecoderTest, WavWhoseHeaderCountsItselfIsComplete) {
+  auto bytes = ReadBytes(WriteWav(directory_ / "a.wav", Ramp(16000, 1, 100)));
+  bytes[40] = static_cast<char>(200 + 44);
+  const auto decoded = DecodeAll({.file = WriteBytes(directory_ / "sloppy.wav", bytes)});
+  EXPECT_FALSE(decoded.error) << decoded.error->ToString();
+  EXPECT_EQ(decoded.samples.size(), 100);
 }
 
 TEST_F(AudioDecoderTest, TruncatedFlacGivesAnError) {
@@ -188,6 +197,23 @@ TEST_F(AudioDecoderTest, TruncatedFlacGivesAnError) {
   EXPECT_EQ(decoded.error->code(), ErrorCode::kPeerCorrupt);
   EXPECT_THAT(decoded.error->message(), HasSubstr("truncated"));
   EXPECT_FALSE(decoded.samples.empty());
+}
+
+TEST_F(AudioDecoderTest, DamagedFilesGiveAudioOrAnErrorAndAlwaysAnEnd) {
+  // Given files with some bytes changed anywhere, headers included
+  std::mt19937 random(1);
+  for (const char* name : {"a.wav", "a.flac", "a.g722"}) {
+    const auto file = directory_ / name;
+    const auto whole = ReadBytes(Encode(file, Sine(16000, 1, 4800, 440)));
+    for (int round = 0; round < 60; ++round) {
+      auto bytes = whole;
+      for (int i = 0; i < 8; ++i) bytes[random() % (i < 4 ? 64 : bytes.size())] = static_cast<char>(random());
+      // When they are decoded
+      const auto decoded = DecodeAll({.file = WriteBytes(file, bytes), .rate = 16000, .channels = 1});
+      // Then there is an end, and an error says which file it is about
+      EXPECT_TRUE(!decoded.error || decoded.error->message().find(name) != std::string::npos);
+    }
+  }
 }
 
 TEST_F(AudioDecoderTest, WavOfUnknownLengthIsReadToItsEnd) {
