@@ -141,7 +141,7 @@ void WarnOfOvercommitment(const HostFacts& host, Plan& plan) {
   }
   if (cpus > host.cpus) {
     plan.warnings.push_back(
-        fmt::format("the containers may use {} cores together, but this host has {}", cpus, host.cpus));
+        fmt::format("the containers may use {:g} cores together, but this host has {}", cpus, host.cpus));
   }
 }
 
