@@ -66,13 +66,15 @@ class SpeechSegments(penstock.Node):
         yield from self._feed(audio.samples.mean(axis=1, dtype=np.float32))
 
     def finish(self) -> Iterator[Audio]:
-        missing = -len(self.pending) % FRAME
-        yield from self._feed(np.zeros(missing, np.float32), last=True)
+        if self.resampler is not None:
+            rest, self.resampler = self.resampler.resample_chunk(np.zeros(0, np.float32), last=True), None
+            yield from self._feed(rest)
+        yield from self._feed(np.zeros(-len(self.pending) % FRAME, np.float32))  # completes the last frame
         yield from self._end_segment()
 
-    def _feed(self, samples: np.ndarray, last: bool = False) -> Iterator[Audio]:
+    def _feed(self, samples: np.ndarray) -> Iterator[Audio]:
         if self.resampler is not None:
-            samples = self.resampler.resample_chunk(samples, last=last)
+            samples = self.resampler.resample_chunk(samples)
         self.pending = np.concatenate([self.pending, samples])
         while len(self.pending) >= FRAME:
             frame, self.pending = self.pending[:FRAME], self.pending[FRAME:]
