@@ -1,0 +1,180 @@
+#!/bin/sh
+# First half of an environment: downloads everything into the cache, in a container with network that is thrown away.
+#
+# /mnt  what to get and how this host gets it (read-only; see src/image/host_config.h)
+# /srv  the download cache: apt/, pip/ and pip-home/ are shared by all environments, builds/$BUILD_ID belongs to this one
+set -eu
+# shellcheck source=/dev/null
+. /mnt/build # BUILD_ID, PYTHON, PYTHON_VERSION, CACHE_UID, CACHE_GID
+# shellcheck source=/dev/null
+. /mnt/mirrors
+# shellcheck source=/dev/null
+. /mnt/env
+ID=unknown VERSION_CODENAME=
+# shellcheck source=/dev/null
+[ ! -r /etc/os-release ] || . /etc/os-release
+platform=$ID-${VERSION_CODENAME:-${VERSION_ID:-0}}-$(uname -m)
+apt=/srv/apt/$platform
+build=/srv/builds/$BUILD_ID
+export DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8 HOME=/tmp
+export PIP_NO_INPUT=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore PIP_PROGRESS_BAR=off
+export PIP_CACHE_DIR="/srv/pip/$platform"
+
+step() { echo "::step $*"; }
+
+# The cache belongs to the user on the host, who must be able to remove it.
+own_directory() {
+  mkdir -p "$@"
+  chown "$CACHE_UID:$CACHE_GID" "$@"
+}
+
+# Packages' own build code runs in here: not as root, where that can be had.
+as_owner() {
+  if [ "$CACHE_UID" = 0 ] || ! command -v setpriv >/dev/null; then
+    "$@"
+  else
+    setpriv --reuid="$CACHE_UID" --regid="$CACHE_GID" --clear-groups "$@"
+  fi
+}
+
+# One container at a time uses apt's part of the cache.
+lock_apt() {
+  own_directory /srv/apt "$apt" "$apt/archives" "$apt/archives/partial" "$apt/lists" "$apt/lists/partial"
+  exec 9>"$apt/lock"
+  flock 9
+}
+unlock_apt() { exec 9>&-; }
+
+prepare_apt() {
+  export APT_CONFIG=/tmp/penstock-apt.conf
+  cat /mnt/apt.conf - >$APT_CONFIG <<CONF
+Dir::Cache "$apt";
+Dir::State::lists "$apt/lists";
+APT::Sandbox::User "root";
+APT::Keep-Downloaded-Packages "true";
+Binary::apt-get::APT::Keep-Downloaded-Packages "true";
+APT::Update::Error-Mode "any";
+APT::Install-Recommends "false";
+Acquire::Languages "none";
+CONF
+  # The host's mirror when both are Debian, else the image's own sources.
+  if [ "$ID" = debian ] && [ -n "${DEBIAN_MAIN:-}" ]; then
+    {
+      echo "deb $DEBIAN_MAIN $VERSION_CODENAME $DEBIAN_COMPONENTS"
+      echo "deb $DEBIAN_MAIN $VERSION_CODENAME-updates $DEBIAN_COMPONENTS"
+      [ -z "$DEBIAN_SECURITY" ] || echo "deb $DEBIAN_SECURITY $VERSION_CODENAME-security $DEBIAN_COMPONENTS"
+    } >/tmp/penstock-sources.list
+    printf 'Dir::Etc::sourcelist "/tmp/penstock-sources.list";\nDir::Etc::sourceparts "/tmp/none";\n' >>$APT_CONFIG
+  fi
+  lock_apt
+  # Lists of the last hour are new enough; when one of them turns out to be old, with_lists has it renewed.
+  lists_fresh=yes
+  sources=$(cat "$APT_CONFIG" /tmp/penstock-sources.list 2>/dev/null | sha256sum)
+  if [ -z "$(find "$apt/updated" -mmin -60 2>/dev/null)" ] || [ "$(cat "$apt/updated")" != "$sources" ]; then update_lists; fi
+}
+
+update_lists() {
+  rm -f "$apt/updated"
+  apt-get update -q
+  echo "$sources" >"$apt/updated"
+  lists_fresh=no
+}
+
+# Runs a command; when it fails with lists that were not renewed just now, renews them and tries again.
+with_lists() {
+  "$@" && return
+  [ "$lists_fresh" = yes ] || return 1
+  echo 'trying again with new package lists'
+  update_lists
+  "$@"
+}
+
+apt_get() { apt-get -q -y "$@" -o Dpkg::Options::=--force-unsafe-io; }
+
+fetch_system() {
+  [ -s /mnt/system ] || return 0
+  step 'downloading system packages'
+  command -v apt-get >/dev/null || {
+    echo "E: this base image has no apt-get; system packages need a Debian or Ubuntu image" >&2
+    exit 1
+  }
+  prepare_apt
+  # What would be fetched into an empty cache is what has to be installed.
+  mkdir -p /tmp/empty/partial
+  with_lists download_system
+  sed -n "s/^'[^']*' \([^ ]*\) .*/$platform\/archives\/\1/p" /tmp/uris >"$build/debs"
+  unlock_apt
+}
+
+download_system() {
+  # shellcheck disable=SC2046
+  apt-get install -q -y --print-uris -o Dir::Cache::archives=/tmp/empty $(cat /mnt/system) >/tmp/uris &&
+    apt_get install --download-only $(cat /mnt/system)
+}
+
+# pip never enters the image: one that suits this Python is run from the cache, unpacked and compiled.
+find_pip() {
+  pip_home=/srv/pip-home/$ID-$PYTHON_VERSION
+  [ ! -d "$pip_home" ] || return 0
+  mkdir -p /tmp/pip
+  bundled=$("$PYTHON" -c 'import ensurepip, os; print(os.path.join(os.path.dirname(ensurepip.__file__), "_bundled"))' 2>/dev/null || true)
+  if [ -n "$bundled" ] && find "$bundled" -name 'pip-*.whl' 2>/dev/null | grep -q .; then
+    cp "$bundled"/pip-*.whl /tmp/pip/
+  elif "$PYTHON" -m pip --version >/dev/null 2>&1; then
+    "$PYTHON" -m pip download --no-deps -d /tmp/pip pip
+  elif command -v apt-get >/dev/null; then
+    [ -n "${APT_CONFIG:-}" ] || prepare_apt
+    lock_apt
+    cd /tmp/pip
+    with_lists apt-get download -q python3-pip-whl
+    unlock_apt
+    dpkg-deb -x python3-pip-whl_*.deb .
+    mv usr/share/python-wheels/pip-*.whl .
+    cd /
+  else
+    echo "this base image has neither pip nor a way to get it" >&2
+    exit 1
+  fi
+  own_directory /srv/pip-home "$pip_home.$BUILD_ID"
+  as_owner "$PYTHON" -m zipfile -e /tmp/pip/pip-*.whl "$pip_home.$BUILD_ID"
+  as_owner "$PYTHON" -m compileall -q --invalidation-mode unchecked-hash "$pip_home.$BUILD_ID"
+  # Complete under its final name, or not there; somebody else's is as good.
+  mv -T "$pip_home.$BUILD_ID" "$pip_home" 2>/dev/null || rm -rf "$pip_home.$BUILD_ID"
+}
+
+pip_wheel_into() {
+  directory=$1
+  shift
+  as_owner env PYTHONPATH="$pip_home" "$PYTHON" -m pip wheel --wheel-dir "$build/$directory" "$@"
+}
+
+wheels() {
+  if [ -s /mnt/requirements.txt ]; then pip_wheel_into wheels -r /mnt/requirements.txt || return; fi
+  if [ -s /mnt/requirements-no-deps.txt ]; then pip_wheel_into wheels-no-deps --no-deps -r /mnt/requirements-no-deps.txt || return; fi
+}
+
+fetch_python() {
+  [ -s /mnt/requirements.txt ] || [ -s /mnt/requirements-no-deps.txt ] || return 0
+  step 'downloading Python packages'
+  find_pip
+  own_directory /srv/pip "$PIP_CACHE_DIR"
+  echo "$pip_home" >"$build/pip"
+  run_wheels && return 0
+  # A package that has to be built may need the system packages, which so far are only downloaded.
+  [ -s /mnt/system ] || exit 1
+  ! grep -qE 'No matching distribution|ResolutionImpossible' /tmp/pip.log || exit 1
+  step 'building Python packages'
+  lock_apt
+  # shellcheck disable=SC2046
+  apt_get install --no-download $(cat /mnt/system)
+  unlock_apt
+  run_wheels
+}
+
+run_wheels() {
+  { wheels && echo ok >/tmp/wheels-done; } 2>&1 | tee /tmp/pip.log
+  [ -e /tmp/wheels-done ]
+}
+
+fetch_system
+fetch_python

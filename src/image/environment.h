@@ -1,0 +1,43 @@
+// What an environment of a node consists of, and when two of them are the same.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "manifest/pipeline.h"
+
+namespace penstock::image {
+
+/// Raised when images made by an older Penstock must be made again.
+inline constexpr int kEnvironmentRecipe = 1;
+
+/// Python, system packages and Python packages on a base image. Limits, variables and volumes belong to containers.
+struct EnvironmentSpec {
+  std::string python_version;             // "3.11"
+  std::optional<std::string> base_image;  // absent: Penstock's own of that version
+  std::vector<std::string> system_packages;
+  std::vector<manifest::PythonPackage> python_packages;
+
+  auto empty() const noexcept -> bool { return system_packages.empty() && python_packages.empty(); }
+  auto operator==(const EnvironmentSpec&) const -> bool = default;
+};
+
+auto SpecOf(const manifest::DockerSection& docker) -> EnvironmentSpec;
+
+/// The same environment in one spelling: packages normalised (requirement.h), sorted, without repetition.
+/// Errors: kInvalidArgument, naming the package.
+auto Normalise(const EnvironmentSpec& spec) -> base::Expected<EnvironmentSpec>;
+
+/// What an environment is built upon. The layers are the image's content; its id also covers dates, and would make equal
+/// bases differ.
+struct BaseContent {
+  std::vector<std::string> layers;  // RootFS.Layers
+  std::string arch;                 // as the engine says it: "amd64"
+};
+
+/// SHA-256 in hexadecimal over everything that decides what the image contains. `spec` must be normalised.
+auto Identity(const EnvironmentSpec& spec, const BaseContent& base) -> std::string;
+
+}  // namespace penstock::image

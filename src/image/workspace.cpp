@@ -1,0 +1,141 @@
+#include "image/workspace.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <system_error>
+
+#include "base/file_lock.h"
+#include "base/log.h"
+#include "base/paths.h"
+#include "image/requirement.h"
+
+namespace penstock::image {
+namespace fs = std::filesystem;
+using base::Expected;
+using base::Status;
+namespace {
+
+auto MakePrivate(const fs::path& path) -> Status {
+  if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) return base::SystemError(fmt::format("make '{}'", path.string()));
+  return {};
+}
+
+void Remove(const fs::path& path) {
+  std::error_code error;
+  fs::remove_all(path, error);
+  if (error) base::Log(base::LogLevel::kWarning, "cannot remove '{}': {}", path.string(), error.message());
+}
+
+auto Below(Expected<fs::path> parent, const char* name) -> Expected<fs::path> {
+  PENSTOCK_ASSIGN(auto path, std::move(parent));
+  path /= name;
+  PENSTOCK_TRY(MakePrivate(path));
+  return path;
+}
+
+auto BuildsDirectory() -> Expected<fs::path> { return Below(base::RuntimeDirectory(), "builds"); }
+
+// Logins of builds whose process was killed: theirs is every directory whose lock is free.
+void RemoveAbandoned(const fs::path& builds) {
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(builds, error)) {
+    const auto lock_file = Workspace::LockFile(entry.path().filename());
+    if (!lock_file) continue;
+    const auto lock = base::FileLock::TryAcquire(*lock_file);
+    if (lock && *lock) Remove(entry.path());
+  }
+}
+
+// In the download container, and in the other one from what the first has put into the cache: there, a URL is a name.
+auto InstallLine(const std::string& requirement) -> std::string {
+  const auto at = requirement.find(" @ ");
+  if (at == std::string::npos) return requirement;
+  const auto marker = requirement.find(" ; ", at);
+  return requirement.substr(0, at) + (marker == std::string::npos ? "" : requirement.substr(marker));
+}
+
+struct Lists {
+  std::string system;
+  std::string python;
+  std::string no_deps;
+};
+
+auto WriteLists(const fs::path& directory, const Lists& lists, const std::string& build) -> Status {
+  PENSTOCK_TRY(WritePrivate(directory / "system", lists.system));
+  PENSTOCK_TRY(WritePrivate(directory / "requirements.txt", lists.python));
+  PENSTOCK_TRY(WritePrivate(directory / "requirements-no-deps.txt", lists.no_deps));
+  return WritePrivate(directory / "build", build);
+}
+
+auto CopyScript(const char* name, const fs::path& directory) -> Status {
+  PENSTOCK_ASSIGN(const auto install, base::InstallDirectory());
+  const auto source = install / "share/docker/scripts/environment" / name;
+  std::error_code error;
+  fs::copy_file(source, directory / name, error);
+  if (error) {
+    return base::Fail(base::ErrorCode::kUnavailable, "cannot read '{}' ({}); the installation of Penstock is incomplete",
+                      source.string(), error.message());
+  }
+  return {};
+}
+
+}  // namespace
+
+auto Workspace::LockFile(const std::string& identity) -> Expected<fs::path> {
+  PENSTOCK_ASSIGN(const auto locks, Below(base::StateDirectory(), "locks"));
+  return locks / ("environment-" + identity);
+}
+
+auto Workspace::Create(const EnvironmentSpec& normalised, const std::string& identity, const std::string& interpreter, const Host& host)
+    -> Expected<Workspace> {
+  PENSTOCK_ASSIGN(const auto builds, BuildsDirectory());
+  RemoveAbandoned(builds);
+  PENSTOCK_ASSIGN(const auto cache, Below(base::CacheDirectory(), "packages"));
+  PENSTOCK_ASSIGN(const auto cache_builds, Below(cache, "builds"));
+
+  Workspace workspace(builds / identity, cache, cache_builds / identity);
+  Remove(workspace.private_);
+  Remove(workspace.build_);
+  for (const auto& directory : {workspace.private_, workspace.fetch_directory(), workspace.install_directory(), workspace.build_,
+                                workspace.build_ / "wheels", workspace.build_ / "wheels-no-deps"}) {
+    PENSTOCK_TRY(MakePrivate(directory));
+  }
+  PENSTOCK_TRY(workspace.Fill(normalised, identity, interpreter, host));
+  return workspace;
+}
+
+auto Workspace::Fill(const EnvironmentSpec& spec, const std::string& identity, const std::string& interpreter, const Host& host) -> Status {
+  Lists fetch;
+  Lists install;
+  for (const auto& package : spec.system_packages) fetch.system += package + "\n";
+  install.system = fetch.system;
+  for (const auto& package : spec.python_packages) {
+    (package.no_deps ? fetch.no_deps : fetch.python) += package.requirement + "\n";
+    (package.no_deps ? install.no_deps : install.python) += InstallLine(package.requirement) + "\n";
+  }
+  const auto build = fmt::format("BUILD_ID={}\nPYTHON='{}'\nPYTHON_VERSION={}\nCACHE_UID={}\nCACHE_GID={}\n", identity, interpreter,
+                                 spec.python_version, ::geteuid(), ::getegid());
+  PENSTOCK_TRY(WriteLists(fetch_directory(), fetch, build));
+  PENSTOCK_TRY(WriteLists(install_directory(), install, build));
+  PENSTOCK_TRY(CopyScript("fetch.sh", fetch_directory()));
+  PENSTOCK_TRY(CopyScript("install.sh", install_directory()));
+  PENSTOCK_ASSIGN(host_config_, WriteHostConfig(host, fetch_directory(), kConfigMount));
+  return {};
+}
+
+Workspace::Workspace(Workspace&& other) noexcept
+    : private_(std::move(other.private_)),
+      cache_(std::move(other.cache_)),
+      build_(std::move(other.build_)),
+      host_config_(std::move(other.host_config_)) {
+  other.private_.clear();
+}
+
+Workspace::~Workspace() {
+  if (private_.empty()) return;
+  Remove(private_);
+  Remove(build_);
+}
+
+}  // namespace penstock::image
