@@ -13,16 +13,17 @@ using testing::ElementsAre;
 
 TEST(RunCommand, HandsOnBothOutputsLineByLineAndTheExitStatus) {
   std::vector<std::string> lines;
-  const auto status = RunCommand({"sh", "-c", "echo one; echo two >&2; printf three; exit 7"},
-                                 [&](std::string_view line) { lines.emplace_back(line); }, Deadline::In(60s));
+  const auto status = RunCommand(
+      {"sh", "-c", "echo one; echo two >&2; printf three; exit 7"},
+      [&](std::string_view line) { lines.emplace_back(line); }, Deadline::In(60s));
   EXPECT_EQ(status.value(), 7);
   EXPECT_THAT(lines, ElementsAre("one", "two", "three"));
 }
 
 TEST(RunCommand, DoesNotWaitForWhatTheProgramLeftInTheBackground) {
   std::string group;
-  const auto status = RunCommand({"sh", "-c", "sleep 1000 & echo $!"},
-                                 [&](std::string_view line) { group = line; }, Deadline::In(60s));
+  const auto status =
+      RunCommand({"sh", "-c", "sleep 1000 & echo $!"}, [&](std::string_view line) { group = line; }, Deadline::In(60s));
   EXPECT_EQ(status.value(), 0);
   ::kill(std::stoi(group), SIGKILL);
 }
@@ -37,8 +38,9 @@ TEST(RunCommand, EndsTheProgramAtTheDeadline) {
 
 TEST(RunCommand, EndsTheProgramWhenStopped) {
   std::stop_source stop;
-  const auto result = RunCommand({"sh", "-c", "echo ready; exec sleep 1000"},
-                                 [&](std::string_view) { stop.request_stop(); }, Deadline::Never(), stop.get_token());
+  const auto result = RunCommand(
+      {"sh", "-c", "echo ready; exec sleep 1000"}, [&](std::string_view) { stop.request_stop(); }, Deadline::Never(),
+      stop.get_token());
   EXPECT_EQ(result.error().code(), ErrorCode::kCancelled);
 }
 

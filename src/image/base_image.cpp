@@ -31,7 +31,8 @@ auto Describe(const docker::Image& image, std::string reference, std::string int
   for (const auto& variable : image.env) {
     if (variable.starts_with("PATH=")) path = variable.substr(5);
   }
-  return {image.id, std::move(reference), std::move(interpreter), std::move(path), image.user, {image.layers, image.arch}};
+  return {image.id,        std::move(reference), std::move(interpreter),
+          std::move(path), image.user,           {image.layers, image.arch}};
 }
 
 // nullopt: not there, or made by another version of Penstock.
@@ -53,9 +54,9 @@ auto FindOwnBase(docker::Engine& engine, const std::string& reference, const doc
 // What a look into a foreign image found.
 struct Probe {
   std::string interpreter;
-  std::string version;      // "3.11"
-  std::string libc;         // "glibc 2.36"
-  int glibc_minor = -1;     // of glibc 2.x; -1: another C library
+  std::string version;   // "3.11"
+  std::string libc;      // "glibc 2.36"
+  int glibc_minor = -1;  // of glibc 2.x; -1: another C library
 };
 
 constexpr auto kProbeScript = R"(
@@ -74,8 +75,8 @@ auto ParseProbe(const std::string& text) -> std::optional<Probe> {
   return probe;
 }
 
-auto RunProbe(docker::Engine& engine, const docker::Image& image, const std::string& reference, const docker::Call& call)
-    -> Expected<std::string> {
+auto RunProbe(docker::Engine& engine, const docker::Image& image, const std::string& reference,
+              const docker::Call& call) -> Expected<std::string> {
   docker::ContainerSpec spec;
   spec.image = image.id;
   spec.entrypoint = docker::Strings{};
@@ -96,16 +97,17 @@ auto RunProbe(docker::Engine& engine, const docker::Image& image, const std::str
     if (!status && (status.error().code() == ErrorCode::kDeadline || status.error().code() == ErrorCode::kCancelled)) {
       return tl::make_unexpected(status.error());
     }
-    return Fail(ErrorCode::kInvalidArgument,
-                "the base image '{}' has no working python3 in its PATH; install one there, or leave base_image out: {}", reference,
-                status ? tail.Show() : status.error().message());
+    return Fail(
+        ErrorCode::kInvalidArgument,
+        "the base image '{}' has no working python3 in its PATH; install one there, or leave base_image out: {}",
+        reference, status ? tail.Show() : status.error().message());
   }
   return found;
 }
 
 // A probe costs a container; the answer for one content never changes.
-auto CachedProbe(docker::Engine& engine, const docker::Image& image, const std::string& reference, const docker::Call& call)
-    -> Expected<Probe> {
+auto CachedProbe(docker::Engine& engine, const docker::Image& image, const std::string& reference,
+                 const docker::Call& call) -> Expected<Probe> {
   PENSTOCK_ASSIGN(const auto cache, base::CacheDirectory());
   const auto directory = cache / "probes";
   auto key = image.id;  // the configuration counts too: PATH decides which python3 it is
@@ -115,7 +117,8 @@ auto CachedProbe(docker::Engine& engine, const docker::Image& image, const std::
   }
   PENSTOCK_ASSIGN(const auto text, RunProbe(engine, image, reference, call));
   auto probe = ParseProbe(text);
-  if (!probe) return Fail(ErrorCode::kPeerCorrupt, "the python3 of base image '{}' says nonsense about itself", reference);
+  if (!probe)
+    return Fail(ErrorCode::kPeerCorrupt, "the python3 of base image '{}' says nonsense about itself", reference);
   std::error_code error;
   fs::create_directories(directory, error);
   const auto temporary = fs::path(file.string() + fmt::format(".{}", ::getpid()));
@@ -124,15 +127,18 @@ auto CachedProbe(docker::Engine& engine, const docker::Image& image, const std::
   return std::move(*probe);
 }
 
-auto PullWhenMissing(docker::Engine& engine, const std::string& reference, const ProgressSink& progress, const docker::Call& call)
-    -> Expected<docker::Image> {
+auto PullWhenMissing(docker::Engine& engine, const std::string& reference, const ProgressSink& progress,
+                     const docker::Call& call) -> Expected<docker::Image> {
   auto image = engine.InspectImage(reference, call);
   if (image || image.error().code() != ErrorCode::kNotFound) return image;
   const std::string subject = "base image " + reference;
   const std::string step = "fetching from its registry";
   if (progress) progress({subject, step, {}});
   auto pulled = engine.PullImage(
-      reference, [&](const docker::Progress& p) { if (progress) progress({subject, step, fmt::format("{} {}", p.layer, p.text)}); },
+      reference,
+      [&](const docker::Progress& p) {
+        if (progress) progress({subject, step, fmt::format("{} {}", p.layer, p.text)});
+      },
       call);
   if (!pulled) {
     if (pulled.error().code() == ErrorCode::kCancelled || pulled.error().code() == ErrorCode::kDeadline) {
@@ -146,8 +152,8 @@ auto PullWhenMissing(docker::Engine& engine, const std::string& reference, const
 
 }  // namespace
 
-auto EnsureBase(docker::Engine& engine, const std::string& python_version, const ProgressSink& progress, const docker::Call& call)
-    -> Expected<BaseImage> {
+auto EnsureBase(docker::Engine& engine, const std::string& python_version, const ProgressSink& progress,
+                const docker::Call& call) -> Expected<BaseImage> {
   if (std::ranges::find(kVersions, python_version) == kVersions.end()) {
     return Fail(ErrorCode::kInvalidArgument, "there is no base image for Python {}; versions are {}", python_version,
                 fmt::join(kVersions, ", "));
@@ -170,12 +176,16 @@ auto EnsureBase(docker::Engine& engine, const std::string& python_version, const
         const auto text = line.starts_with(subject + ": ") ? line.substr(subject.size() + 2) : line;
         const bool begins = line.size() != text.size() && !text.starts_with(' ');
         if (begins) step = text;
-        if (progress) progress({subject, step, begins ? std::string() : std::string(text.substr(std::min(text.find_first_not_of(' '), text.size())))});
+        if (progress)
+          progress(
+              {subject, step,
+               begins ? std::string() : std::string(text.substr(std::min(text.find_first_not_of(' '), text.size())))});
       },
       call.deadline, call.stop);
   if (!status) return tl::make_unexpected(base::Error(status.error()).While("making the base image " + reference));
   if (*status != 0) {
-    return Fail(ErrorCode::kUnavailable, "the base image {} could not be made. Its last lines:\n{}", reference, tail.Show());
+    return Fail(ErrorCode::kUnavailable, "the base image {} could not be made. Its last lines:\n{}", reference,
+                tail.Show());
   }
   PENSTOCK_ASSIGN(found, FindOwnBase(engine, reference, call));
   if (!found) return Fail(ErrorCode::kUnavailable, "'{}' has run, but {} is not there", script.string(), reference);
@@ -186,19 +196,22 @@ auto EnsureCustomBase(docker::Engine& engine, const std::string& reference, cons
                       const ProgressSink& progress, const docker::Call& call) -> Expected<BaseImage> {
   PENSTOCK_ASSIGN(const auto image, PullWhenMissing(engine, reference, progress, call));
   if (image.os != "linux" || image.arch != engine.version().arch) {
-    return Fail(ErrorCode::kInvalidArgument, "the base image '{}' is for {}/{}, this machine is linux/{}; use a matching image",
-                reference, image.os, image.arch, engine.version().arch);
+    return Fail(ErrorCode::kInvalidArgument,
+                "the base image '{}' is for {}/{}, this machine is linux/{}; use a matching image", reference, image.os,
+                image.arch, engine.version().arch);
   }
   PENSTOCK_ASSIGN(auto probe, CachedProbe(engine, image, reference, call));
   if (probe.version != python_version) {
     return Fail(ErrorCode::kInvalidArgument,
-                "the base image '{}' has Python {}, python_version says {}; make them equal", reference, probe.version, python_version);
+                "the base image '{}' has Python {}, python_version says {}; make them equal", reference, probe.version,
+                python_version);
   }
   if (probe.glibc_minor < kGlibcMinor) {
-    return Fail(ErrorCode::kInvalidArgument,
-                "the base image '{}' has {}; Penstock needs glibc 2.{} or newer: Debian bookworm, Ubuntu 22.04 or later, not "
-                "Alpine",
-                reference, probe.libc.empty() ? "no glibc" : probe.libc, kGlibcMinor);
+    return Fail(
+        ErrorCode::kInvalidArgument,
+        "the base image '{}' has {}; Penstock needs glibc 2.{} or newer: Debian bookworm, Ubuntu 22.04 or later, not "
+        "Alpine",
+        reference, probe.libc.empty() ? "no glibc" : probe.libc, kGlibcMinor);
   }
   return Describe(image, reference, probe.interpreter);
 }

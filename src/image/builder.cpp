@@ -1,5 +1,7 @@
 #include "image/builder.h"
 
+#include <algorithm>
+
 #include "base/file_lock.h"
 #include "image/base_image.h"
 #include "image/diagnosis.h"
@@ -29,7 +31,8 @@ class Build final {
   auto Run() -> Expected<std::string> {
     PENSTOCK_TRY(RemoveLeftovers());
     Report("preparing", {});
-    PENSTOCK_ASSIGN(const auto workspace, Workspace::Create(spec_, identity_, base_.interpreter, ReadHost(call_.deadline)));
+    PENSTOCK_ASSIGN(const auto workspace,
+                    Workspace::Create(spec_, identity_, base_.interpreter, ReadHost(call_.deadline)));
     PENSTOCK_TRY(Fetch(workspace));
     return Install(workspace);
   }
@@ -66,7 +69,11 @@ class Build final {
          .repository = kRepository,
          .tag = identity_.substr(0, kShortIdentity),
          .comment = {},
-         .labels = {{kEnvironmentLabel, identity_}, {"penstock.python", spec_.python_version}, {"penstock.interpreter", kInterpreter}},
+         // The container's own label is emptied: containers of the image inherit it, and are no leftovers of a build.
+         .labels = {{kBuildLabel, ""},
+                    {kEnvironmentLabel, identity_},
+                    {"penstock.python", spec_.python_version},
+                    {"penstock.interpreter", kInterpreter}},
          .changes = {fmt::format("ENV PATH=/opt/venv/bin:{}", base_.path),
                      fmt::format("USER {}", base_.user.empty() ? "1000:1000" : base_.user)},
          .command = {"python3"}},
@@ -103,8 +110,8 @@ class Build final {
     if (!status) return tl::make_unexpected(base::Error(status.error()).While(step_));
     if (*status == 0) return {};
     const auto cause = Diagnose(tail.lines(), spec_.python_version);
-    return Fail(ErrorCode::kUnavailable, "{} failed (exit status {}){}{}. Its last lines:\n{}", step_, *status, cause ? ": " : "",
-                cause.value_or(""), tail.Show());
+    return Fail(ErrorCode::kUnavailable, "{} failed (exit status {}){}{}. Its last lines:\n{}", step_, *status,
+                cause ? ": " : "", cause.value_or(""), tail.Show());
   }
 
   void Report(std::string step, std::string line) {
@@ -122,10 +129,15 @@ class Build final {
 };
 
 // nullopt: not there.
-auto FindImage(docker::Engine& engine, const std::string& identity, const docker::Call& call) -> Expected<std::optional<std::string>> {
+auto FindImage(docker::Engine& engine, const std::string& identity, const docker::Call& call)
+    -> Expected<std::optional<std::string>> {
   PENSTOCK_ASSIGN(const auto images, engine.ListImages({fmt::format("{}={}", kEnvironmentLabel, identity)}, call));
-  if (images.empty()) return std::nullopt;
-  return images.front().id;
+  // Images that somebody derived from an environment inherit its label; ours are known by their name as well.
+  const auto name = fmt::format("{}:{}", kRepository, identity.substr(0, kShortIdentity));
+  for (const auto& image : images) {
+    if (std::ranges::find(image.tags, name) != image.tags.end()) return image.id;
+  }
+  return std::nullopt;
 }
 
 auto FindOrBuild(docker::Engine& engine, const EnvironmentSpec& spec, const BaseImage& base, Environment environment,
@@ -141,7 +153,8 @@ auto FindOrBuild(docker::Engine& engine, const EnvironmentSpec& spec, const Base
   PENSTOCK_ASSIGN(const auto lock_file, Workspace::LockFile(identity));
   PENSTOCK_ASSIGN(auto lock, base::FileLock::TryAcquire(lock_file));
   if (!lock) {
-    if (progress) progress({"environment " + identity.substr(0, kShortIdentity), "waiting for another process that makes it", {}});
+    if (progress)
+      progress({"environment " + identity.substr(0, kShortIdentity), "waiting for another process that makes it", {}});
     PENSTOCK_ASSIGN(lock, base::FileLock::Acquire(lock_file, call.deadline, call.stop));
   }
   PENSTOCK_ASSIGN(found, FindImage(engine, identity, call));
@@ -154,12 +167,14 @@ auto FindOrBuild(docker::Engine& engine, const EnvironmentSpec& spec, const Base
 
 }  // namespace
 
-auto EnsureEnvironment(docker::Engine& engine, const EnvironmentSpec& spec, const ProgressSink& progress, const docker::Call& call)
-    -> Expected<Environment> {
+auto EnsureEnvironment(docker::Engine& engine, const EnvironmentSpec& spec, const ProgressSink& progress,
+                       const docker::Call& call) -> Expected<Environment> {
   PENSTOCK_ASSIGN(const auto normal, Normalise(spec));
-  PENSTOCK_ASSIGN(const auto base, spec.base_image ? EnsureCustomBase(engine, *spec.base_image, spec.python_version, progress, call)
-                                                   : EnsureBase(engine, spec.python_version, progress, call));
-  Environment environment{base.id, Identity(normal, base.content), base.interpreter, spec.python_version, Origin::kBase};
+  PENSTOCK_ASSIGN(const auto base, spec.base_image
+                                       ? EnsureCustomBase(engine, *spec.base_image, spec.python_version, progress, call)
+                                       : EnsureBase(engine, spec.python_version, progress, call));
+  Environment environment{base.id, Identity(normal, base.content), base.interpreter, spec.python_version,
+                          Origin::kBase};
   if (normal.empty()) return environment;
   environment.interpreter = kInterpreter;
   auto result = FindOrBuild(engine, normal, base, std::move(environment), progress, call);

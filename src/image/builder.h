@@ -1,8 +1,8 @@
 // Environments as images: found when they exist, built when not.
 //
-// Two containers make one: the first has network, downloads into a cache that all environments share, and is thrown away;
-// the second has none, installs from the cache, and is committed. So nothing of the host's configuration can be in the
-// image, and a second environment with the same packages downloads nothing again.
+// Two containers make one: the first has network, downloads into a cache that all environments share, and is thrown
+// away; the second has none, installs from the cache, and is committed. So nothing of the host's configuration can be
+// in the image, and a second environment with the same packages downloads nothing again.
 #pragma once
 
 #include <string>
@@ -36,7 +36,7 @@ struct Environment {
 /// Errors: kInvalidArgument (a package line, or a base image that does not fit), kNotFound (no such base image),
 /// kUnavailable (a step failed: its name, what to change where that is known, its last lines), kDeadline, kCancelled,
 /// and the engine's. A failed or stopped build leaves no container and no image.
-auto EnsureEnvironment(docker::Engine& engine, const EnvironmentSpec& spec, const ProgressSink& progress, const docker::Call& call)
-    -> base::Expected<Environment>;
+auto EnsureEnvironment(docker::Engine& engine, const EnvironmentSpec& spec, const ProgressSink& progress,
+                       const docker::Call& call) -> base::Expected<Environment>;
 
 }  // namespace penstock::image

@@ -21,7 +21,8 @@ auto Matches(const Lines& lines, const char* pattern) -> std::vector<std::string
   std::vector<std::string> found;
   for (const auto& line : lines) {
     std::smatch match;
-    if (line.size() > 4000 || !std::regex_search(line, match, expression)) continue;  // std::regex recurses per character
+    if (line.size() > 4000 || !std::regex_search(line, match, expression))
+      continue;  // std::regex recurses per character
     auto text = match.size() > 1 ? match[1].str() : match[0].str();
     if (std::find(found.begin(), found.end(), text) == found.end()) found.push_back(std::move(text));
   }
@@ -35,7 +36,9 @@ auto Contains(const Lines& lines, std::string_view text) -> bool {
   return false;
 }
 
-auto Quoted(const std::vector<std::string>& names) -> std::string { return fmt::format("'{}'", fmt::join(names, "', '")); }
+auto Quoted(const std::vector<std::string>& names) -> std::string {
+  return fmt::format("'{}'", fmt::join(names, "', '"));
+}
 
 auto NoDistribution(const Lines& lines, std::string_view python_version) -> std::optional<std::string> {
   const auto missing = Matches(lines, "No matching distribution found for (.+)$");
@@ -44,11 +47,12 @@ auto NoDistribution(const Lines& lines, std::string_view python_version) -> std:
   const auto name = std::string(RequirementName(requirement));
   const auto known = Matches(lines, "satisfies the requirement .*\\(from versions: (.*)\\)");
   if (!Matches(lines, "Ignored the following versions that require a different python version: (.+)$").empty()) {
-    return fmt::format("'{}' is not offered for Python {}: choose a version that is, or another python_version", requirement,
-                       python_version);
+    return fmt::format("'{}' is not offered for Python {}: choose a version that is, or another python_version",
+                       requirement, python_version);
   }
   if (known.empty() || known.front() == "none") {
-    return fmt::format("there is no Python package '{}' for Python {} on this platform; check its name", name, python_version);
+    return fmt::format("there is no Python package '{}' for Python {} on this platform; check its name", name,
+                       python_version);
   }
   // The newest ones are last.
   auto versions = known.front();
@@ -86,7 +90,8 @@ auto RedactUrls(std::string_view text) -> std::string {
     const auto separator = text.find("://");
     if (separator == std::string_view::npos) return result.append(text);
     auto start = separator;
-    while (start > 0 && (std::isalnum(static_cast<unsigned char>(text[start - 1])) != 0 || text[start - 1] == '+')) --start;
+    while (start > 0 && (std::isalnum(static_cast<unsigned char>(text[start - 1])) != 0 || text[start - 1] == '+'))
+      --start;
     auto end = text.find_first_of(" \t'\"<>),", separator);
     if (end == std::string_view::npos) end = text.size();
     const auto url = text.substr(separator + 3, end - separator - 3);
@@ -114,7 +119,8 @@ auto Diagnose(const Lines& lines, std::string_view python_version) -> std::optio
     return fmt::format("the image's Debian has no package {}; check the name in system_dependencies", Quoted(names));
   }
   if (const auto names = Matches(lines, "E: Package '(.+)' has no installation candidate"); !names.empty()) {
-    return fmt::format("the image's Debian knows {} but cannot install it; look for the package that replaces it", Quoted(names));
+    return fmt::format("the image's Debian knows {} but cannot install it; look for the package that replaces it",
+                       Quoted(names));
   }
   if (const auto names = Matches(lines, "E: Version '.*' for '(.+)' was not found"); !names.empty()) {
     return fmt::format("the image's Debian has no such version of {}", Quoted(names));
@@ -130,8 +136,9 @@ auto Diagnose(const Lines& lines, std::string_view python_version) -> std::optio
         "system_dependencies, or choose a version with a wheel",
         python_version, Quoted(headers));
   }
-  if (!Matches(lines, "(?:command '|unable to execute '|[Uu]nknown compiler.*|\\b)((?:[\\w-]*-)?(?:gcc|g\\+\\+|cc|clang))'?"
-                      "(?: failed)?:? .*(?:No such file|not found)")
+  if (!Matches(lines,
+               "(?:command '|unable to execute '|[Uu]nknown compiler.*|\\b)((?:[\\w-]*-)?(?:gcc|g\\+\\+|cc|clang))'?"
+               "(?: failed)?:? .*(?:No such file|not found)")
            .empty() ||
       Contains(lines, "Unknown compiler(s)") || Contains(lines, "No CMAKE_CXX_COMPILER")) {
     return fmt::format(

@@ -30,8 +30,8 @@ auto SpecOf(const manifest::DockerSection& docker) -> EnvironmentSpec;
 /// Errors: kInvalidArgument, naming the package.
 auto Normalise(const EnvironmentSpec& spec) -> base::Expected<EnvironmentSpec>;
 
-/// What an environment is built upon. The layers are the image's content; its id also covers dates, and would make equal
-/// bases differ.
+/// What an environment is built upon. The layers are the image's content; its id also covers dates, and would make
+/// equal bases differ.
 struct BaseContent {
   std::vector<std::string> layers;  // RootFS.Layers
   std::string arch;                 // as the engine says it: "amd64"

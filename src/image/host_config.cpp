@@ -24,7 +24,7 @@ using base::Expected;
 using base::Status;
 namespace {
 
-constexpr std::array kProxies{"http_proxy",  "https_proxy", "ftp_proxy", "no_proxy", "all_proxy",
+constexpr std::array kProxies{"http_proxy", "https_proxy", "ftp_proxy", "no_proxy", "all_proxy",
                               "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY",  "ALL_PROXY"};
 
 auto Variable(const Host& host, const std::string& name) -> std::string {
@@ -78,11 +78,13 @@ auto ReadPipSettings(const Host& host) -> PipSettings {
 auto CollectCertificates(const Host& host, const PipSettings& pip) -> std::string {
   std::vector<fs::path> files;
   if (const auto cert = pip.find("cert"); cert != pip.end()) files.emplace_back(cert->second);
-  for (const auto* name : {"REQUESTS_CA_BUNDLE", "SSL_CERT_FILE", "CURL_CA_BUNDLE"}) files.emplace_back(Variable(host, name));
+  for (const auto* name : {"REQUESTS_CA_BUNDLE", "SSL_CERT_FILE", "CURL_CA_BUNDLE"})
+    files.emplace_back(Variable(host, name));
   std::smatch match;
   static const std::regex kAptCa("Acquire::https::CaInfo \"([^\"]+)\"", std::regex::icase);
   if (std::regex_search(host.apt_options, match, kAptCa)) files.emplace_back(match[1].str());
-  for (const auto* file : {"/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/ca-bundle.pem"}) {
+  for (const auto* file :
+       {"/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/ca-bundle.pem"}) {
     files.emplace_back(file);
   }
   std::set<std::string> seen;
@@ -110,8 +112,8 @@ auto ShellQuote(std::string_view text) -> std::string {
 }
 
 // Directories of the host are mounted and renamed; URLs stay; what does not exist is left out, as pip itself does.
-auto LendFindLinks(const Host& host, const fs::path& directory, const std::string& mounted_at, PipSettings& pip, HostConfig& config)
-    -> Status {
+auto LendFindLinks(const Host& host, const fs::path& directory, const std::string& mounted_at, PipSettings& pip,
+                   HostConfig& config) -> Status {
   const auto found = pip.find("find-links");
   if (found == pip.end()) return {};
   std::string value;
@@ -140,14 +142,16 @@ auto LendFindLinks(const Host& host, const fs::path& directory, const std::strin
 
 // apt's way to the mirrors, without anything that is about the host's own packages.
 auto AptOptions(const Host& host, const std::string& mounted_at) -> std::string {
-  static const std::regex kKept(R"re(^Acquire::(Check-Valid-Until|Check-Date|Retries|ForceIPv4|ForceIPv6|(https?::(?!CaInfo|CaPath|SslCert|SslKey|CrlFile)[^" ]*)) "[^"\n]+";$)re",
-                                std::regex::icase);
+  static const std::regex kKept(
+      R"re(^Acquire::(Check-Valid-Until|Check-Date|Retries|ForceIPv4|ForceIPv6|(https?::(?!CaInfo|CaPath|SslCert|SslKey|CrlFile)[^" ]*)) "[^"\n]+";$)re",
+      std::regex::icase);
   std::string text;
   std::istringstream lines(host.apt_options);
   for (std::string line; std::getline(lines, line);) {
     if (line.size() < 1000 && std::regex_match(line, kKept)) text += line + "\n";
   }
-  text += fmt::format("Acquire::https::CaInfo \"{}/ca.crt\";\nDir::Etc::netrc \"{}/auth.conf\";\n", mounted_at, mounted_at);
+  text +=
+      fmt::format("Acquire::https::CaInfo \"{}/ca.crt\";\nDir::Etc::netrc \"{}/auth.conf\";\n", mounted_at, mounted_at);
   return text;
 }
 
@@ -169,8 +173,8 @@ auto Mirrors(const Host& host) -> std::string {
     }
   }
   if (main.empty()) return {};
-  return fmt::format("DEBIAN_MAIN={}\nDEBIAN_SECURITY={}\nDEBIAN_COMPONENTS={}\n", ShellQuote(main), ShellQuote(security),
-                     ShellQuote(fmt::format("{}", fmt::join(components, " "))));
+  return fmt::format("DEBIAN_MAIN={}\nDEBIAN_SECURITY={}\nDEBIAN_COMPONENTS={}\n", ShellQuote(main),
+                     ShellQuote(security), ShellQuote(fmt::format("{}", fmt::join(components, " "))));
 }
 
 auto AptLogins(const Host& host) -> std::string {
@@ -191,13 +195,16 @@ auto AptLogins(const Host& host) -> std::string {
 auto UsesLoopback(const Host& host, const PipSettings& pip, const std::string& apt) -> bool {
   std::vector<std::string> urls;
   for (const auto* key : {"index-url", "extra-index-url", "proxy", "find-links"}) {
-    if (const auto found = pip.find(key); found != pip.end()) std::ranges::move(SplitWords(found->second), std::back_inserter(urls));
+    if (const auto found = pip.find(key); found != pip.end())
+      std::ranges::move(SplitWords(found->second), std::back_inserter(urls));
   }
   for (const auto* name : kProxies) {
-    if (std::string_view(name) != "no_proxy" && std::string_view(name) != "NO_PROXY") urls.push_back(Variable(host, name));
+    if (std::string_view(name) != "no_proxy" && std::string_view(name) != "NO_PROXY")
+      urls.push_back(Variable(host, name));
   }
   static const std::regex kUrl("[a-z][a-z0-9+.-]*://[^\" ']+");
-  std::ranges::copy(std::vector<std::string>(std::sregex_token_iterator(apt.begin(), apt.end(), kUrl), {}), std::back_inserter(urls));
+  std::ranges::copy(std::vector<std::string>(std::sregex_token_iterator(apt.begin(), apt.end(), kUrl), {}),
+                    std::back_inserter(urls));
   return std::ranges::any_of(urls, [](const auto& url) { return IsLoopbackHost(UrlHost(url)); });
 }
 
@@ -213,11 +220,13 @@ auto ReadHost(base::Deadline deadline) -> Host {
   }
   // A host without apt, or whose apt fails, has no mirrors to lend: the image's own sources are used then.
   const auto collect = [&](std::string& text, const std::vector<std::string>& command) {
-    const auto status = base::RunCommand(command, [&](std::string_view line) { text.append(line).append("\n"); }, deadline);
+    const auto status =
+        base::RunCommand(command, [&](std::string_view line) { text.append(line).append("\n"); }, deadline);
     if (!status || *status != 0) text.clear();
   };
   collect(host.apt_options, {"apt-config", "dump"});
-  collect(host.apt_targets, {"apt-get", "indextargets", "--format", "$(REPO_URI) $(RELEASE) $(ORIGIN) $(COMPONENT)", "Created-By: Packages"});
+  collect(host.apt_targets, {"apt-get", "indextargets", "--format", "$(REPO_URI) $(RELEASE) $(ORIGIN) $(COMPONENT)",
+                             "Created-By: Packages"});
   return host;
 }
 
@@ -233,7 +242,8 @@ auto WritePrivate(const fs::path& path, std::string_view text) -> Status {
   return {};
 }
 
-auto WriteHostConfig(const Host& host, const fs::path& directory, const std::string& mounted_at) -> Expected<HostConfig> {
+auto WriteHostConfig(const Host& host, const fs::path& directory, const std::string& mounted_at)
+    -> Expected<HostConfig> {
   HostConfig config;
   auto pip = ReadPipSettings(host);
   const auto mirrors = Mirrors(host);
@@ -241,7 +251,9 @@ auto WriteHostConfig(const Host& host, const fs::path& directory, const std::str
   const auto certificates = CollectCertificates(host, pip);
 
   std::string env;
-  const auto set = [&env](std::string_view name, std::string_view value) { env += fmt::format("export {}={}\n", name, ShellQuote(value)); };
+  const auto set = [&env](std::string_view name, std::string_view value) {
+    env += fmt::format("export {}={}\n", name, ShellQuote(value));
+  };
   for (const auto* name : kProxies) {
     if (const auto value = Variable(host, name); !value.empty()) set(name, value);
   }

@@ -1,8 +1,8 @@
 // How this host gets its packages, lent to the containers that download them: indexes, mirrors, proxies, logins, CAs.
 //
 // Everything goes through a private directory that is mounted read-only into the downloading container and deleted
-// afterwards; nothing is passed in variables or build arguments, which an image's history would keep. The container that
-// installs (and becomes the image) has no network and sees none of it.
+// afterwards; nothing is passed in variables or build arguments, which an image's history would keep. The container
+// that installs (and becomes the image) has no network and sees none of it.
 #pragma once
 
 #include <filesystem>

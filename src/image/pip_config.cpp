@@ -10,8 +10,9 @@ namespace penstock::image {
 namespace {
 
 constexpr std::array<std::string_view, 16> kSourceSettings{
-    "index-url", "extra-index-url", "no-index", "find-links",    "trusted-host", "proxy",     "timeout",     "default-timeout",
-    "retries",   "cert",            "client-cert", "prefer-binary", "only-binary",  "no-binary", "pre", "use-deprecated"};
+    "index-url",   "extra-index-url", "no-index", "find-links",    "trusted-host", "proxy",
+    "timeout",     "default-timeout", "retries",  "cert",          "client-cert",  "prefer-binary",
+    "only-binary", "no-binary",       "pre",      "use-deprecated"};
 
 auto Trim(std::string_view text) -> std::string_view {
   const auto start = text.find_first_not_of(" \t\r");
@@ -29,7 +30,9 @@ auto Key(std::string_view text) -> std::string {
 
 }  // namespace
 
-auto IsSourceSetting(std::string_view key) -> bool { return std::ranges::find(kSourceSettings, key) != kSourceSettings.end(); }
+auto IsSourceSetting(std::string_view key) -> bool {
+  return std::ranges::find(kSourceSettings, key) != kSourceSettings.end();
+}
 
 auto ParsePipConfig(std::string_view text) -> PipSettings {
   // A section for a command outranks [global], wherever it stands in the file.

@@ -85,12 +85,15 @@ auto NormaliseRequirement(std::string_view line) -> Expected<std::string> {
                 text);
   }
   std::size_t size = 0;
-  while (size < text.size() && (IsAlnum(text[size]) || text[size] == '-' || text[size] == '_' || text[size] == '.')) ++size;
+  while (size < text.size() && (IsAlnum(text[size]) || text[size] == '-' || text[size] == '_' || text[size] == '.'))
+    ++size;
   const auto name = text.substr(0, size);
   auto rest = Trim(text.substr(size));
-  if (name.empty() || !IsAlnum(name.front()) || !IsAlnum(name.back()) || rest.starts_with('/') || rest.starts_with(':')) {
+  if (name.empty() || !IsAlnum(name.front()) || !IsAlnum(name.back()) || rest.starts_with('/') ||
+      rest.starts_with(':')) {
     return Fail(ErrorCode::kInvalidArgument,
-                "'{}' is not a requirement; write \"name\", \"name==1.2\", \"name[extra]>=1,<2\" or \"name @ URL\"", text);
+                "'{}' is not a requirement; write \"name\", \"name==1.2\", \"name[extra]>=1,<2\" or \"name @ URL\"",
+                text);
   }
 
   auto result = NormaliseName(name);
@@ -116,10 +119,11 @@ auto NormaliseRequirement(std::string_view line) -> Expected<std::string> {
   }
   const auto semicolon = std::min(rest.find(';'), rest.size());
   auto specifiers = Trim(rest.substr(0, semicolon));
-  if (specifiers.starts_with('(') && specifiers.ends_with(')')) specifiers = specifiers.substr(1, specifiers.size() - 2);
+  if (specifiers.starts_with('(') && specifiers.ends_with(')'))
+    specifiers = specifiers.substr(1, specifiers.size() - 2);
   if (!specifiers.empty() && std::string_view("<>=!~").find(specifiers.front()) == std::string_view::npos) {
-    return Fail(ErrorCode::kInvalidArgument, "'{}' has '{}' where a version is expected, like \"{}==1.2\"", text, specifiers,
-                name);
+    return Fail(ErrorCode::kInvalidArgument, "'{}' has '{}' where a version is expected, like \"{}==1.2\"", text,
+                specifiers, name);
   }
   result += SortedList(specifiers, WithoutSpace);
   if (semicolon < rest.size()) result += "; " + NormaliseMarker(rest.substr(semicolon + 1));
@@ -132,10 +136,13 @@ auto RequirementName(std::string_view normalised) -> std::string_view {
 
 auto NormaliseSystemPackage(std::string_view package) -> Expected<std::string> {
   const auto text = Trim(package);
-  const auto allowed = [](char c) { return IsAlnum(c) || std::string_view("+-.:=~").find(c) != std::string_view::npos; };
+  const auto allowed = [](char c) {
+    return IsAlnum(c) || std::string_view("+-.:=~").find(c) != std::string_view::npos;
+  };
   if (text.empty() || !IsAlnum(text.front()) || !std::ranges::all_of(text, allowed)) {
     return Fail(ErrorCode::kInvalidArgument,
-                "'{}' is not a system package; write Debian's name of it, like \"ffmpeg\" or \"libsndfile1=1.2.0-1\"", text);
+                "'{}' is not a system package; write Debian's name of it, like \"ffmpeg\" or \"libsndfile1=1.2.0-1\"",
+                text);
   }
   const auto name_end = std::min(text.find('='), text.size());
   std::string result(text);

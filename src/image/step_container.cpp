@@ -27,7 +27,8 @@ StepContainer::StepContainer(StepContainer&& other) noexcept
 StepContainer::~StepContainer() {
   if (engine_ == nullptr) return;
   if (auto removed = engine_->Remove(id_, base::Deadline::In(kRemoveWithin)); !removed) {
-    base::Log(base::LogLevel::kWarning, "cannot remove the build container {}: {}", id_.substr(0, 12), removed.error().ToString());
+    base::Log(base::LogLevel::kWarning, "cannot remove the build container {}: {}", id_.substr(0, 12),
+              removed.error().ToString());
   }
 }
 

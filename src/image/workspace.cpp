@@ -17,7 +17,8 @@ using base::Status;
 namespace {
 
 auto MakePrivate(const fs::path& path) -> Status {
-  if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) return base::SystemError(fmt::format("make '{}'", path.string()));
+  if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST)
+    return base::SystemError(fmt::format("make '{}'", path.string()));
   return {};
 }
 
@@ -74,8 +75,9 @@ auto CopyScript(const char* name, const fs::path& directory) -> Status {
   std::error_code error;
   fs::copy_file(source, directory / name, error);
   if (error) {
-    return base::Fail(base::ErrorCode::kUnavailable, "cannot read '{}' ({}); the installation of Penstock is incomplete",
-                      source.string(), error.message());
+    return base::Fail(base::ErrorCode::kUnavailable,
+                      "cannot read '{}' ({}); the installation of Penstock is incomplete", source.string(),
+                      error.message());
   }
   return {};
 }
@@ -87,8 +89,8 @@ auto Workspace::LockFile(const std::string& identity) -> Expected<fs::path> {
   return locks / ("environment-" + identity);
 }
 
-auto Workspace::Create(const EnvironmentSpec& normalised, const std::string& identity, const std::string& interpreter, const Host& host)
-    -> Expected<Workspace> {
+auto Workspace::Create(const EnvironmentSpec& normalised, const std::string& identity, const std::string& interpreter,
+                       const Host& host) -> Expected<Workspace> {
   PENSTOCK_ASSIGN(const auto builds, BuildsDirectory());
   RemoveAbandoned(builds);
   PENSTOCK_ASSIGN(const auto cache, Below(base::CacheDirectory(), "packages"));
@@ -97,15 +99,16 @@ auto Workspace::Create(const EnvironmentSpec& normalised, const std::string& ide
   Workspace workspace(builds / identity, cache, cache_builds / identity);
   Remove(workspace.private_);
   Remove(workspace.build_);
-  for (const auto& directory : {workspace.private_, workspace.fetch_directory(), workspace.install_directory(), workspace.build_,
-                                workspace.build_ / "wheels", workspace.build_ / "wheels-no-deps"}) {
+  for (const auto& directory : {workspace.private_, workspace.fetch_directory(), workspace.install_directory(),
+                                workspace.build_, workspace.build_ / "wheels", workspace.build_ / "wheels-no-deps"}) {
     PENSTOCK_TRY(MakePrivate(directory));
   }
   PENSTOCK_TRY(workspace.Fill(normalised, identity, interpreter, host));
   return workspace;
 }
 
-auto Workspace::Fill(const EnvironmentSpec& spec, const std::string& identity, const std::string& interpreter, const Host& host) -> Status {
+auto Workspace::Fill(const EnvironmentSpec& spec, const std::string& identity, const std::string& interpreter,
+                     const Host& host) -> Status {
   Lists fetch;
   Lists install;
   for (const auto& package : spec.system_packages) fetch.system += package + "\n";
@@ -114,8 +117,8 @@ auto Workspace::Fill(const EnvironmentSpec& spec, const std::string& identity, c
     (package.no_deps ? fetch.no_deps : fetch.python) += package.requirement + "\n";
     (package.no_deps ? install.no_deps : install.python) += InstallLine(package.requirement) + "\n";
   }
-  const auto build = fmt::format("BUILD_ID={}\nPYTHON='{}'\nPYTHON_VERSION={}\nCACHE_UID={}\nCACHE_GID={}\n", identity, interpreter,
-                                 spec.python_version, ::geteuid(), ::getegid());
+  const auto build = fmt::format("BUILD_ID={}\nPYTHON='{}'\nPYTHON_VERSION={}\nCACHE_UID={}\nCACHE_GID={}\n", identity,
+                                 interpreter, spec.python_version, ::geteuid(), ::getegid());
   PENSTOCK_TRY(WriteLists(fetch_directory(), fetch, build));
   PENSTOCK_TRY(WriteLists(install_directory(), install, build));
   PENSTOCK_TRY(CopyScript("fetch.sh", fetch_directory()));
