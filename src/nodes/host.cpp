@@ -1,0 +1,219 @@
+#include "nodes/host.h"
+
+#include <unistd.h>
+
+#include <utility>
+
+#include "nodes/port_set.h"
+#include "nodes/trace_ids.h"
+#include "nodes/wire.h"
+#include "transport/spin_budget.h"
+
+namespace penstock::nodes {
+namespace {
+using base::ErrorCode;
+using base::Fail;
+
+constexpr int kExitRuntimeGone = 70;  // EX_SOFTWARE: nobody is left to say more to
+
+// The message whose handler is running.
+struct Current {
+  std::size_t edge = 0;
+  message::Header header;
+  std::uint16_t attempt = 0;
+  std::vector<std::uint32_t> published;  // by output
+};
+
+}  // namespace
+
+struct Host::State {
+  worker::Configure configure;
+  std::unique_ptr<PortSet> ports;
+  std::unique_ptr<Wire> wire;  // after the ports, which its thread uses
+  transport::SpinBudget spin = transport::SpinBudget::ForThisProcess();
+  TraceIds trace_ids;
+  std::optional<Current> current;
+  std::size_t next_edge = 0;  // where the next round starts looking
+
+  auto Gone() const -> base::Status {
+    if (wire->runtime_gone()) return Fail(ErrorCode::kCancelled, "the runtime has gone");
+    return {};
+  }
+  auto Look() -> base::Expected<std::optional<Event>>;
+  auto TakeFrom(std::size_t edge) -> base::Expected<std::optional<Event>>;
+  auto AllEnded() const -> bool;
+  auto WorthLooking() const -> bool;
+  void Complete(std::size_t output, message::Header& header);
+};
+
+Host::Host(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Host::~Host() = default;
+
+auto Host::Attach(Options options, base::Deadline deadline) -> base::Expected<std::unique_ptr<Host>> {
+  base::PacketSocket control(std::move(options.control));
+  PENSTOCK_TRY(worker::Send(control, worker::FromWorker(std::move(options.hello))));
+  PENSTOCK_ASSIGN(auto packet, control.Receive(deadline));
+  PENSTOCK_ASSIGN(auto received, worker::ParseToWorker(std::move(packet)));
+  auto* configure = std::get_if<worker::Configure>(&received.message);
+  if (configure == nullptr) return Fail(ErrorCode::kPeerCorrupt, "the runtime's first packet is not 'configure'");
+  auto state = std::make_unique<State>();
+  state->configure = std::move(*configure);
+  auto ports = PortSet::Prepare(state->configure, std::move(received.fds));
+  if (!ports) {
+    const auto& error = ports.error();
+    static_cast<void>(worker::Send(control, worker::FromWorker(worker::Failed{.phase = "ports",
+                                                                              .error = std::string(base::ToString(error.code())),
+                                                                              .message = error.ToString(),
+                                                                              .traceback = {},
+                                                                              .edge = std::nullopt,
+                                                                              .sequence = std::nullopt})));
+    return tl::unexpected(error);
+  }
+  state->ports = std::move(*ports);
+  auto on_gone = options.on_runtime_gone ? std::move(options.on_runtime_gone) : [] { ::_exit(kExitRuntimeGone); };
+  PENSTOCK_ASSIGN(state->wire, Wire::Start(std::move(control), *state->ports, std::move(on_gone)));
+  return std::unique_ptr<Host>(new Host(std::move(state)));
+}
+
+auto Host::configure() const noexcept -> const worker::Configure& { return state_->configure; }
+auto Host::input_ports() const noexcept -> const std::vector<std::string>& { return state_->ports->input_names(); }
+auto Host::output_ports() const noexcept -> const std::vector<std::string>& { return state_->ports->output_names(); }
+
+auto Host::ReadyAndAwaitStart(const worker::Ready& ready) -> base::Status {
+  PENSTOCK_TRY(state_->wire->Say(ready));
+  return state_->wire->AwaitStart();
+}
+
+// --- inputs -------------------------------------------------------------------------------------------------------------
+
+auto Host::Next(base::Deadline deadline) -> base::Expected<Event> {
+  auto& state = *state_;
+  state.current.reset();
+  for (;;) {
+    PENSTOCK_TRY(state.Gone());
+    PENSTOCK_ASSIGN(auto event, state.Look());
+    if (event) return std::move(*event);
+    if (!transport::WaitAt(state.ports->bell().arrivals(), deadline, state.spin, [&state] { return state.WorthLooking(); })) {
+      return Fail(ErrorCode::kDeadline, "no message arrived at node '{}' in time", state.configure.node);
+    }
+  }
+}
+
+// One round over all edges, starting behind the one that was served last.
+auto Host::State::Look() -> base::Expected<std::optional<Event>> {
+  const auto count = ports->inputs().size();
+  for (std::size_t i = 0; i < count; ++i) {
+    PENSTOCK_ASSIGN(auto event, TakeFrom((next_edge + i) % count));
+    if (event) return event;
+  }
+  if (count == 0) return wire->stop_requested() ? std::optional(Event{.kind = Event::Kind::kStop, .input = 0, .message = std::nullopt}) : std::nullopt;
+  if (AllEnded()) return Event{.kind = Event::Kind::kAllEnded, .input = 0, .message = std::nullopt};
+  return std::nullopt;
+}
+
+auto Host::State::TakeFrom(std::size_t index) -> base::Expected<std::optional<Event>> {
+  auto& edge = *ports->inputs()[index];
+  if (edge.ended) return std::nullopt;
+  // Read before looking: what was published before the producer was given up is still delivered.
+  const bool given_up = edge.given_up.load(std::memory_order_acquire);
+  PENSTOCK_ASSIGN(auto message, edge.input->TryTake());
+  if (message) {
+    next_edge = index + 1;
+    current = Current{.edge = index,
+                      .header = message->header(),
+                      .attempt = message->redelivered() ? static_cast<std::uint16_t>(configure.attempt) : std::uint16_t{0},
+                      .published = std::vector<std::uint32_t>(ports->outputs().size(), 0)};
+    return Event{.kind = Event::Kind::kMessage, .input = edge.port, .message = std::move(message)};
+  }
+  if (!edge.input->ended() && !given_up) return std::nullopt;
+  edge.ended = true;
+  for (const auto& other : ports->inputs()) {
+    if (other->port == edge.port && !other->ended) return std::nullopt;
+  }
+  return Event{.kind = Event::Kind::kPortEnded, .input = edge.port, .message = std::nullopt};
+}
+
+auto Host::State::AllEnded() const -> bool {
+  for (const auto& edge : ports->inputs()) {
+    if (!edge->ended) return false;
+  }
+  return true;
+}
+
+auto Host::State::WorthLooking() const -> bool {
+  if (wire->runtime_gone()) return true;
+  const auto& inputs = ports->inputs();
+  if (inputs.empty()) return wire->stop_requested();
+  for (const auto& edge : inputs) {
+    if (edge->ended) continue;
+    if (edge->input->ready() || edge->input->ended() || edge->given_up.load(std::memory_order_acquire)) return true;
+  }
+  return AllEnded();
+}
+
+void Host::Acknowledge(std::uint64_t overhead_cpu_ns) {
+  auto& state = *state_;
+  if (!state.current) return;
+  auto& input = *state.ports->inputs()[state.current->edge]->input;
+  if (state.configure.measure_cpu) input.control()->overhead_cpu.Record(overhead_cpu_ns);
+  input.Acknowledge(state.current->header.sequence);
+  state.current.reset();
+}
+
+auto Host::stop_requested() const noexcept -> bool { return state_->wire->stop_requested() || state_->wire->runtime_gone(); }
+
+auto Host::SleepUntil(base::Deadline::Clock::time_point time) -> bool {
+  return !transport::WaitAt(state_->ports->bell().arrivals(), base::Deadline::At(time), 0, [this] { return stop_requested(); });
+}
+
+// --- outputs ------------------------------------------------------------------------------------------------------------
+
+auto Host::Borrow(std::size_t output, std::uint64_t payload_bytes, std::uint32_t metadata_bytes) -> base::Expected<transport::Loan> {
+  // Before the sum below can overflow.
+  if (const auto limit = state_->configure.outputs.at(output).max_message_bytes; payload_bytes > limit) {
+    return Fail(ErrorCode::kInvalidArgument, "a message of {} bytes is larger than output '{}' allows: raise max_message_bytes ({})", payload_bytes,
+                output_ports().at(output), limit);
+  }
+  PENSTOCK_ASSIGN(auto loan, state_->ports->outputs().at(output)->Borrow(message::ChunkBytes(payload_bytes, metadata_bytes)));
+  loan.header().payload_bytes = payload_bytes;
+  loan.header().metadata_bytes = metadata_bytes;
+  return loan;
+}
+
+auto Host::Publish(std::size_t output, transport::Loan loan) -> base::Status {
+  state_->Complete(output, loan.header());
+  PENSTOCK_TRY(state_->ports->outputs().at(output)->Publish(std::move(loan), base::Deadline::Never()));
+  if (state_->current) ++state_->current->published[output];
+  return {};
+}
+
+void Host::State::Complete(std::size_t output, message::Header& header) {
+  header.span_id = trace_ids.NewSpan();
+  if (!current) {
+    header.flags &= static_cast<std::uint8_t>(~message::kFlagHasOrigin);
+    header.trace_id = trace_ids.NewTrace();
+    return;
+  }
+  header.flags |= message::kFlagHasOrigin;
+  header.origin_input = static_cast<std::uint32_t>(current->edge);
+  header.origin_sequence = current->header.sequence;
+  header.origin_index = current->published[output];
+  header.attempt = current->attempt;
+  header.trace_id = current->header.trace_id;
+  if ((header.flags & message::kFlagHasMediaTime) == 0 && (current->header.flags & message::kFlagHasMediaTime) != 0) {
+    header.media_time_ns = current->header.media_time_ns;
+    header.flags |= message::kFlagHasMediaTime;
+  }
+}
+
+auto Host::Drain() -> base::Status {
+  state_->current.reset();
+  for (const auto& output : state_->ports->outputs()) output->Close();
+  for (const auto& output : state_->ports->outputs()) PENSTOCK_TRY(output->Drain(base::Deadline::Never()));
+  return {};
+}
+
+void Host::ReportFinished() { state_->wire->SayLast(worker::Finished{}); }
+void Host::ReportFailure(const worker::Failed& failed) { state_->wire->SayLast(failed); }
+
+}  // namespace penstock::nodes

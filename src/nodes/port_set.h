@@ -1,0 +1,68 @@
+// The ports of one worker, from the descriptors that came with `configure` to open outputs and inputs.
+//
+// Prepared on the node's thread before any user code runs, opened on the wire thread, used by the node's thread after `start`.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/error.h"
+#include "base/unique_fd.h"
+#include "transport/doorbell.h"
+#include "transport/input_port.h"
+#include "transport/output_port.h"
+#include "worker/protocol.h"
+
+namespace penstock::nodes {
+
+/// One edge into this node.
+struct InputEdge {
+  std::size_t port = 0;  // index into PortSet::input_names
+  std::unique_ptr<transport::InputPort> input;
+  std::atomic<bool> given_up{false};  // set by the wire thread: the producer will not come back
+  bool ended = false;                 // node's thread
+};
+
+class PortSet final {
+ public:
+  /// Places the realms at their numbers and maps every block and bell. Errors: kPeerCorrupt for memory that fails its
+  /// checks; kConflict when a realm's number is taken by another descriptor of this process.
+  static auto Prepare(const worker::Configure& configure, std::vector<base::UniqueFd> fds) -> base::Expected<std::unique_ptr<PortSet>>;
+
+  auto OpenOutputs() -> base::Status;
+  auto OpenInputs() -> base::Status;
+  /// Every output sees all its consumers. Errors: kInternal with the one that does not.
+  auto Connect() -> base::Status;
+
+  void PeerAttached(std::string_view edge);
+  void PeerGone(std::string_view edge);
+  /// Makes every wait of the node's thread return.
+  void Interrupt() noexcept;
+
+  auto bell() noexcept -> transport::Doorbell& { return bell_; }
+  /// Distinct names, in the order of `configure`.
+  auto input_names() const noexcept -> const std::vector<std::string>& { return input_names_; }
+  auto output_names() const noexcept -> const std::vector<std::string>& { return output_names_; }
+  auto inputs() noexcept -> std::vector<std::unique_ptr<InputEdge>>& { return inputs_; }
+  auto outputs() noexcept -> std::vector<std::unique_ptr<transport::OutputPort>>& { return outputs_; }
+
+ private:
+  explicit PortSet(transport::Doorbell bell) : bell_(std::move(bell)) {}
+  auto OutputOf(std::string_view edge) -> transport::OutputPort*;
+
+  std::vector<base::UniqueFd> realms_;  // ports name them by number
+  transport::Doorbell bell_;            // outlives the outputs, which wait at it
+  std::vector<std::string> input_names_;
+  std::vector<std::string> output_names_;
+  std::vector<transport::InputPortOptions> input_options_;
+  std::vector<transport::OutputPortOptions> output_options_;
+  std::vector<std::vector<std::string>> output_edges_;
+  std::vector<std::unique_ptr<InputEdge>> inputs_;
+  std::vector<std::unique_ptr<transport::OutputPort>> outputs_;
+};
+
+}  // namespace penstock::nodes
