@@ -43,7 +43,7 @@ TEST(EventLoop, CallsTheHandlerOfAReadableDescriptorUntilUnwatched) {
 TEST(EventLoop, PostedWorkFromAnotherThreadRunsOnTheLoop) {
   auto loop = EventLoop::Create().value();
   std::thread::id ran_on;
-  std::jthread other([&] {
+  const std::jthread other([&] {
     loop->Post([&] {
       ran_on = std::this_thread::get_id();
       loop->Stop();

@@ -31,7 +31,7 @@ struct PeerCredentials {
 class PacketSocket final {
  public:
   // What an unprivileged process may send with the default net.core.wmem_max.
-  static constexpr std::size_t kMaxPacketBytes = 192 * 1024;
+  static constexpr std::size_t kMaxPacketBytes = std::size_t{192} * 1024;
   static constexpr std::size_t kMaxDescriptors = 250;  // the kernel's limit is 253 (SCM_MAX_FD)
 
   PacketSocket() = default;
