@@ -1,7 +1,7 @@
-"""Adds up the JUnit files of a `./dev test`; the last line is `N passed, N failed`, `, N skipped` if any.
+"""Adds up the JUnit files of one `./dev test`; its last line is `N passed, N failed` and, if any were, `, N skipped`.
 
-The folder holds `runners.tsv` (runner, exit code) and a `RUNNER.xml` for each. A runner that left no file, an unreadable
-one or one without tests is a failure, and so is one that exited with an error although every test passed.
+The folder holds `runners.tsv` (runner, exit code) and a `RUNNER.xml` for each. A runner that left no file, an
+unreadable one or one without tests is a failure, and so is one that exited with an error although every test passed.
 """
 
 from __future__ import annotations

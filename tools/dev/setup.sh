@@ -67,10 +67,6 @@ unpack_tools() {
 # The oldest Rust that the bridge's crate compiles with is written in the crate.
 check_rust() {
   local needed found advice
-  if [[ ! -f $CRATE ]]; then
-    say "    no crate in this tree"
-    return
-  fi
   needed=$(sed -n 's/^rust-version *= *"\([0-9.]*\)".*/\1/p' "$CRATE")
   [[ -n $needed ]] || die "$CRATE names no rust-version"
   advice="Install Rust with rustup (rustup.rs describes it; no root is needed), or a distribution's cargo >= $needed; then make sure that 'cargo' is on PATH."
