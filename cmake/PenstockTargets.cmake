@@ -57,13 +57,14 @@ function(penstock_test module)
   gtest_discover_tests(${module}_test TEST_PREFIX ${module}. TEST_LIST ${module}_tests DISCOVERY_TIMEOUT 60
     PROPERTIES TIMEOUT 300)
   # gtest_discover_tests loses empty properties and all but the first of a list: these are set by ctest, after its own file.
+  # Generated, so that $<TARGET_FILE:…> may stand in them.
   set(script ${CMAKE_CURRENT_BINARY_DIR}/${module}_test_properties.cmake)
-  file(WRITE ${script} "if(${module}_tests)\n")
+  set(lines "if(${module}_tests)\n")
   foreach(property LABELS ENVIRONMENT)
     if(ARG_${property})
-      file(APPEND ${script} "  set_tests_properties(\${${module}_tests} PROPERTIES ${property} [==[${ARG_${property}}]==])\n")
+      string(APPEND lines "  set_tests_properties(\${${module}_tests} PROPERTIES ${property} [==[${ARG_${property}}]==])\n")
     endif()
   endforeach()
-  file(APPEND ${script} "endif()\n")
+  file(GENERATE OUTPUT ${script} CONTENT "${lines}endif()\n")
   set_property(DIRECTORY APPEND PROPERTY TEST_INCLUDE_FILES ${script})
 endfunction()
