@@ -157,11 +157,14 @@ def main() -> NoReturn:
         # What a node prints is seen when it prints it, and never fails for want of a locale.
         stream.reconfigure(line_buffering=True, errors="backslashreplace")  # type: ignore[union-attr]
     _records.install(RECORDS)
+    process = os.getpid()
     worker = Worker(_attach())
     host = worker._host
     try:
         worker.run()
     except BaseException as error:
+        if os.getpid() != process:
+            raise  # a child that the node forked ends as Python ends it
         worker.report(error)
         _exit(EXIT_FAILED)
     host.report_finished()
@@ -182,9 +185,9 @@ def _attach() -> Host:
             CONTROL, "python", platform.python_version(), __version__, sys.executable, _ATTACH_TIMEOUT_S
         )
     except PortError as error:
-        if error.code == "peer_gone":
-            _exit(EXIT_RUNTIME_GONE)
-        _fail_without_extension(error)
+        # The runtime knows: it is gone, or was told what is wrong with its configuration.
+        print(f"penstock: {error}", file=sys.stderr)
+        _exit(EXIT_RUNTIME_GONE if error.code == "peer gone" else EXIT_FAILED)
     except ImportError as error:
         _fail_without_extension(error)
 

@@ -154,8 +154,11 @@ auto Borrow(PyObject* object, PyObject* const* args, Py_ssize_t count) -> PyObje
   if (!loan) return Raise(loan.error());
   loan->header().payload_bytes = shape->payload_bytes;
   if (!Describe({args[3], args[4], args[5], args[6], args[7]}, loan->header())) return nullptr;
-  // A loan whose header does not describe its bytes would be read out of bounds through the buffer protocol.
-  if (auto valid = message::Validate(loan->header(), shape->payload_bytes); !valid) return Raise(valid.error());
+  // A loan whose header does not describe its bytes would be written out of bounds through the buffer protocol.
+  auto header = loan->header();
+  header.size = sizeof(header);
+  header.metadata_bytes = 0;
+  if (auto valid = message::Validate(header, shape->payload_bytes); !valid) return Raise(valid.error());
   return NewLoan(object, *shape, std::move(*loan));
 }
 

@@ -1,0 +1,217 @@
+// Python workers end to end, on every interpreter that the SDK supports: processes, realms, protocol and nodes are
+// real.
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+
+#include "stage.h"
+
+namespace penstock::python_tests {
+namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
+
+// PENSTOCK_TEST_PYTHON_ROOT/3.10*/bin/python3, then python3.10 on PATH.
+auto FindPython(const std::string& version) -> std::string {
+  namespace fs = std::filesystem;
+  std::vector<fs::path> roots;
+  for (const char* name : {"PENSTOCK_TEST_PYTHON_ROOT", "PYENV_ROOT"}) {
+    if (const char* root = std::getenv(name)) roots.emplace_back(fs::path(root));
+  }
+  if (const char* home = std::getenv("HOME")) roots.emplace_back(fs::path(home) / ".pyenv");
+  std::error_code ignored;
+  for (const auto& root : roots) {
+    for (const auto& entry : fs::directory_iterator(root / "versions", ignored)) {
+      if (entry.path().filename().string().rfind(fmt::format("{}.", version), 0) == 0) return entry.path() / "bin/python3";
+    }
+  }
+  for (const char* folder : {"/usr/local/bin", "/usr/bin"}) {
+    const auto path = fs::path(folder) / fmt::format("python{}", version);
+    if (fs::exists(path, ignored)) return path;
+  }
+  return {};
+}
+
+class PythonWorker : public testing::TestWithParam<const char*> {
+ protected:
+  void SetUp() override {
+    python = FindPython(GetParam());
+    if (python.empty()) {
+      GTEST_SKIP() << "NOT TESTED: no Python " << GetParam()
+                   << " on this host. Install it below ~/.pyenv/versions, or below the versions/ of "
+                   << "PENSTOCK_TEST_PYTHON_ROOT.";
+    }
+  }
+  std::string python;
+};
+
+auto Node(std::string id, const std::string& cls, std::string params = "{}") -> NodeSpec {
+  return {std::move(id), fmt::format("pair:{}", cls), std::move(params)};
+}
+
+// source → node, from start to the node's end.
+auto RunPair(const std::string& python, NodeSpec source, NodeSpec sink, transport::EdgeContract contract = {})
+    -> Ending {
+  Stage stage(python);
+  const auto started = stage.Start({std::move(source), std::move(sink)}, {{"source.out", "sink.in", contract}});
+  if (!started) ADD_FAILURE() << started.error().ToString();
+  return stage.Await("sink");
+}
+
+constexpr const char* kEveryKind = R"(["Audio", "f", [2, 1], [[0.5], [-0.5]], 20000000, {"n": 0}, true]
+["Text", "B", [7], "gr\u00c3\u00bc\u00c3\u009fe", 1, {}, true]
+["Json", "B", [14], "1,null]}", 0, {"key": "\u00fc"}, true]
+["Bytes", "B", [0], "", 0, {}, true]
+["Tensor", "h", [2, 3], [[0, 1, 2], [3, 4, 5]], 0, {}, true]
+["Audio", "f", [2, 2], [[1.0, 2.0], [3.0, 4.0]], 5, {"loaned": true}, true]
+["Bytes", "B", [8000000], "\u0000\u0000\u0000\u0000\u0000\u0000\u0000\u0007", 0, {}, true]
+["Tensor", "d", [], 2.5, 0, {}, true]
+finished
+torn down
+)";
+
+TEST_P(PythonWorker, MessagesOfEveryKindArriveInOrderAndTheStreamEnds) {
+  Stage stage(python);
+  const auto started =
+      stage.Start({Node("source", "EveryKind"), Node("sink", "Describe")}, {{"source.out", "sink.in"}});
+  ASSERT_TRUE(started) << started.error().ToString();
+  const auto sink = stage.Await("sink");
+  const auto source = stage.Await("source");
+  EXPECT_EQ(sink.standard_output, kEveryKind) << sink.failed.traceback << sink.standard_error;
+  EXPECT_TRUE(sink.finished && source.finished) << source.failed.traceback << source.standard_error;
+  EXPECT_EQ(sink.exit_status, 0) << sink.standard_error;
+  EXPECT_EQ(source.exit_status, 0) << source.standard_error;
+}
+
+TEST_P(PythonWorker, ReceivedMessagesCanBePassedOn) {
+  Stage stage(python);
+  const auto started = stage.Start({Node("source", "EveryKind"), Node("pass", "PassOn"), Node("sink", "Describe")},
+                                   {{"source.out", "pass.in"}, {"pass.out", "sink.in"}});
+  ASSERT_TRUE(started) << started.error().ToString();
+  EXPECT_EQ(stage.Await("sink").standard_output, kEveryKind);
+}
+
+TEST_P(PythonWorker, ConsumersSeeTheMemoryThatTheProducerWrote) {
+  const auto sink = RunPair(python, Node("source", "Places"), Node("sink", "SamePlace"));
+  EXPECT_EQ(sink.standard_output, "same\nsame\nsame\n") << sink.failed.traceback;
+}
+
+TEST_P(PythonWorker, FailingHandlersReportTracebackAndMessage) {
+  const auto sink =
+      RunPair(python, Node("source", "Numbers", R"({"count": 5})"), Node("sink", "FailsAt", R"({"number": 3})"));
+  EXPECT_EQ(sink.exit_status, 1);
+  EXPECT_EQ(sink.failed.phase, "process");
+  EXPECT_EQ(sink.failed.error, "ValueError");
+  EXPECT_EQ(sink.failed.message, "cannot handle 3");
+  EXPECT_EQ(sink.failed.edge.value_or("none"), "source.out->sink.in");
+  EXPECT_EQ(sink.failed.sequence.value_or(0), 3U);
+  EXPECT_THAT(sink.failed.traceback,
+              AllOf(HasSubstr("pair.py"), HasSubstr("raise ValueError"), testing::Not(HasSubstr("_runner.py"))));
+}
+
+TEST_P(PythonWorker, SystemExitOfANodeIsAFailure) {
+  const auto sink = RunPair(python, Node("source", "Numbers", R"({"count": 1})"), Node("sink", "Exits"));
+  EXPECT_EQ(sink.exit_status, 1);
+  EXPECT_EQ(sink.failed.error, "SystemExit");
+}
+
+TEST_P(PythonWorker, FailuresBeforeTheStartAreReportedWithTheirPhase) {
+  for (const auto& [cls, phase] : {std::pair{"FailsInSetup", "setup"}, std::pair{"Absent", "import"}}) {
+    Stage stage(python);
+    const auto started = stage.Start({Node("source", "Numbers"), Node("sink", cls)}, {{"source.out", "sink.in"}});
+    EXPECT_FALSE(started);
+    const auto sink = stage.Await("sink");
+    EXPECT_EQ(sink.failed.phase, phase) << sink.failed.message;
+    EXPECT_EQ(sink.exit_status, 1);
+  }
+}
+
+TEST_P(PythonWorker, StopEndsASourceAndWithItTheStream) {
+  Stage stage(python);
+  const auto started = stage.Start({Node("source", "Numbers"), Node("sink", "Describe")}, {{"source.out", "sink.in"}});
+  ASSERT_TRUE(started) << started.error().ToString();
+  ASSERT_TRUE(stage.SendStop("source"));
+  const auto sink = stage.Await("sink");
+  EXPECT_TRUE(sink.finished) << sink.failed.traceback;
+  const auto source = stage.Await("source");
+  EXPECT_EQ(source.standard_output, "closed\n");
+  EXPECT_EQ(source.exit_status, 0);
+}
+
+TEST_P(PythonWorker, AsManyMessagesCanBeKeptAsTheEdgeAllows) {
+  transport::EdgeContract contract;
+  contract.max_held = 3;
+  const auto sink =
+      RunPair(python, Node("source", "Numbers", R"({"count": 50})"), Node("sink", "Keeps", R"({"keep": 3})"), contract);
+  EXPECT_EQ(sink.standard_output, "[47, 48, 49]\n") << sink.failed.traceback;
+}
+
+TEST_P(PythonWorker, KeepingMoreMessagesIsAnErrorThatNamesTheEdge) {
+  transport::EdgeContract contract;
+  contract.max_held = 3;
+  const auto sink = RunPair(python, Node("source", "Numbers", R"({"count": 50})"),
+                            Node("sink", "Keeps", R"({"keep": 20})"), contract);
+  EXPECT_EQ(sink.failed.phase, "process");
+  EXPECT_THAT(sink.failed.message, HasSubstr("source.out->sink.in"));
+  EXPECT_EQ(sink.exit_status, 1);
+}
+
+TEST_P(PythonWorker, MessagesInReferenceCyclesAreCollectedBeforeTheyAreTooMany) {
+  const auto sink = RunPair(python, Node("source", "Numbers", R"({"count": 50})"), Node("sink", "KeepsInCycles"));
+  EXPECT_EQ(sink.standard_output, "finished\n") << sink.failed.message;
+}
+
+TEST_P(PythonWorker, ForkedChildrenAreRefusedAndLeaveThePortsAlone) {
+  Stage stage(python);
+  const auto started =
+      stage.Start({Node("source", "Numbers", R"({"count": 3})"), Node("forks", "Forks"), Node("sink", "Describe")},
+                  {{"source.out", "forks.in"}, {"forks.out", "sink.in"}});
+  ASSERT_TRUE(started) << started.error().ToString();
+  const auto sink = stage.Await("sink");
+  const auto forks = stage.Await("forks");
+  EXPECT_EQ(forks.exit_status, 0) << forks.failed.traceback;
+  EXPECT_THAT(forks.standard_output, HasSubstr("2\nrefused: this process was forked from a Penstock worker"));
+  EXPECT_THAT(forks.standard_output, HasSubstr("refused again\nchild 7\nchild 8\n"));
+  EXPECT_THAT(sink.standard_output, HasSubstr("[\"Json\", \"B\", [1], \"2\", 2, {}, true]\nfinished\n"));
+}
+
+TEST_P(PythonWorker, ReceivedMessagesCannotBeWrittenTo) {
+  const auto sink = RunPair(python, Node("source", "Numbers", R"({"count": 1})"), Node("sink", "Writes"));
+  EXPECT_THAT(sink.standard_output,
+              AllOf(HasSubstr("cannot modify read-only memory"), HasSubstr("underlying buffer is not writable")));
+}
+
+TEST_P(PythonWorker, PrintsAndLogRecordsTravelApart) {
+  const auto sink = RunPair(python, Node("source", "Numbers", R"({"count": 1})"), Node("sink", "Logs"));
+  EXPECT_EQ(sink.standard_output, "printed\n");
+  EXPECT_EQ(sink.standard_error, "to stderr\n");
+  EXPECT_THAT(sink.records, AllOf(HasSubstr(R"("level":"warning","logger":"speech","message":"heard 0","time_ns":)"),
+                                  testing::EndsWith("}\n")));
+}
+
+TEST_P(PythonWorker, CpuOutsideTheHandlerIsMeasuredWhenAskedFor) {
+  Stage stage(python);
+  auto sink = Node("sink", "Describe");
+  sink.measure_cpu = true;
+  const auto started =
+      stage.Start({Node("source", "Numbers", R"({"count": 20})"), std::move(sink)}, {{"source.out", "sink.in"}});
+  ASSERT_TRUE(started) << started.error().ToString();
+  ASSERT_TRUE(stage.Await("sink").finished);
+  EXPECT_EQ(stage.ControlOf("source.out")->overhead_cpu.Count(), 20U);
+  EXPECT_GT(stage.ControlOf("source.out")->overhead_cpu.Quantile(0.5), 0U);
+}
+
+INSTANTIATE_TEST_SUITE_P(Interpreters, PythonWorker, testing::Values("3.9", "3.10", "3.11", "3.12", "3.13"),
+                         [](const auto& parameter) {
+                           std::string name = parameter.param;
+                           std::replace(name.begin(), name.end(), '.', '_');
+                           return name;
+                         });
+
+}  // namespace
+}  // namespace penstock::python_tests
