@@ -38,8 +38,9 @@ auto PlaceRealms(const std::vector<worker::RealmHandle>& realms, Descriptors& fd
 
 auto IndexOf(std::vector<std::string>& names, const std::string& name) -> std::size_t {
   const auto found = std::find(names.begin(), names.end(), name);
+  const auto index = static_cast<std::size_t>(std::distance(names.begin(), found));
   if (found == names.end()) names.push_back(name);
-  return static_cast<std::size_t>(std::distance(names.begin(), found));
+  return index;
 }
 
 auto MapBlock(Descriptors& fds, const worker::EdgeHandle& edge) -> base::Expected<transport::ControlBlock> {
