@@ -1,0 +1,210 @@
+// Native workers as processes, driven over the real protocol.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "nodes/native/test_session.h"
+
+namespace penstock::nodes {
+namespace {
+using testing::HasSubstr;
+
+class NativeWorker : public testing::Test {
+ protected:
+  void SetUp() override { ::alarm(120); }
+  void TearDown() override { ::alarm(0); }
+
+  // The node's first failure.
+  auto Failure(const std::string& node_type, const std::string& params = "{}") -> worker::Failed {
+    TestSession session;
+    auto& worker = session.Add("node", node_type, params);
+    session.Configure();
+    for (;;) {
+      auto message = worker.Receive();
+      if (auto* failed = std::get_if<worker::Failed>(&message)) {
+        EXPECT_EQ(worker.Wait(), 1);
+        return std::move(*failed);
+      }
+    }
+  }
+  static auto Lines(const std::string& text) -> std::vector<std::string> {
+    std::vector<std::string> lines;
+    std::istringstream stream(text);
+    for (std::string line; std::getline(stream, line);) lines.push_back(line);
+    return lines;
+  }
+
+  TestSession session_;
+};
+
+TEST_F(NativeWorker, CarriesAStreamToItsEndAndFinishes) {
+  auto& source = session_.Add("source", "test.lines", R"({"count": 100})");
+  auto& sink = session_.Add("sink", "text.sink");
+  session_.Connect("source", "sink");
+  session_.Start();
+  source.Next<worker::Finished>();
+  sink.Next<worker::Finished>();
+  EXPECT_EQ(source.Wait(), 0);
+  EXPECT_EQ(sink.Wait(), 0);
+  const auto lines = Lines(sink.Output());
+  ASSERT_EQ(lines.size(), 100U);
+  EXPECT_EQ(lines.front(), "line   0");
+  EXPECT_EQ(lines.back(), "line  99");
+  auto& account = session_.control(0);
+  EXPECT_EQ(account->published, 100U);
+  EXPECT_EQ(account->acked, 100U);
+  EXPECT_EQ(account->lost, 0U);
+  EXPECT_EQ(account->handler.Count(), 100U);
+}
+
+TEST_F(NativeWorker, SaysHelloAndWhatItsPortsAre) {
+  auto& worker = session_.Add("node", "test.twice");
+  const auto hello = worker.Next<worker::Hello>();
+  EXPECT_EQ(hello.language, "native");
+  EXPECT_THAT(hello.executable, testing::EndsWith("penstock-native"));
+  worker.Say(worker.configure);
+  auto message = worker.Receive();
+  if (std::holds_alternative<worker::OutputsOpen>(message)) message = worker.Receive();
+  const auto ready = std::get<worker::Ready>(message);
+  EXPECT_THAT(ready.inputs, testing::ElementsAre(testing::Pair("in", "Text")));
+  EXPECT_THAT(ready.outputs, testing::ElementsAre(testing::Pair("out", "Text")));
+}
+
+TEST_F(NativeWorker, KeepsMediaTimeTraceAndOriginAcrossAHop) {
+  session_.Add("source", "test.lines", R"({"count": 2})");
+  session_.Add("twice", "test.twice");
+  auto& sink = session_.Add("sink", "json.sink");
+  auto& direct = session_.Add("direct", "json.sink");
+  session_.Connect("source", "twice");
+  session_.Connect("source", "direct");
+  session_.Connect("twice", "sink");
+  session_.Start();
+  sink.Next<worker::Finished>();
+  direct.Next<worker::Finished>();
+
+  std::vector<nlohmann::json> sent;
+  for (const auto& line : Lines(direct.Output())) sent.push_back(nlohmann::json::parse(line));
+  std::vector<nlohmann::json> got;
+  for (const auto& line : Lines(sink.Output())) got.push_back(nlohmann::json::parse(line));
+  ASSERT_EQ(sent.size(), 2U);
+  ASSERT_EQ(got.size(), 5U);
+  EXPECT_NE(sent[0]["trace"], sent[1]["trace"]);
+  EXPECT_TRUE(sent[0]["origin"].is_null());
+  for (std::size_t i = 0; i < 4; ++i) {
+    const auto& cause = sent[i / 2];
+    EXPECT_EQ(got[i]["text"], cause["text"]);
+    EXPECT_EQ(got[i]["trace"], cause["trace"]);
+    EXPECT_NE(got[i]["span"], cause["span"]);
+    EXPECT_EQ(got[i]["time_ns"], cause["time_ns"]);
+    EXPECT_EQ(got[i]["origin"], (nlohmann::json{{"input", 0}, {"sequence", i / 2}, {"index", i % 2}}));
+    EXPECT_EQ(got[i]["sequence"], i);
+  }
+  EXPECT_EQ(got[4]["text"], "the end");
+  EXPECT_TRUE(got[4]["origin"].is_null());
+}
+
+TEST_F(NativeWorker, TakesFromSeveralEdgesInTurn) {
+  auto& endless = session_.Add("endless", "test.lines", R"({"count": -1})");
+  auto& other = session_.Add("other", "test.lines", R"({"count": 500})");
+  auto& sink = session_.Add("sink", "text.sink", R"({"path": "/dev/null"})");
+  session_.Connect("endless", "sink");
+  session_.Connect("other", "sink");
+  session_.Start();
+  other.Next<worker::Finished>();  // although the first edge never runs dry
+  EXPECT_EQ(session_.control(1)->acked, 500U);
+  endless.Say(worker::Stop{});
+  sink.Next<worker::Finished>();
+  EXPECT_EQ(session_.control(0)->acked, session_.control(0)->published);
+}
+
+TEST_F(NativeWorker, AStopWakesASourceThatSleeps) {
+  auto& source = session_.Add("source", "test.sleeper");
+  auto& sink = session_.Add("sink", "text.sink");
+  session_.Connect("source", "sink");
+  session_.Start();
+  source.Say(worker::Stop{});
+  source.Next<worker::Finished>();
+  sink.Next<worker::Finished>();
+  EXPECT_EQ(sink.Output(), "stopped\n");
+}
+
+TEST_F(NativeWorker, ReportsWhatANodeThrowsAndTheMessageItWasHandling) {
+  session_.Add("source", "test.lines", R"({"count": 10})");
+  auto& twice = session_.Add("twice", "test.twice", R"({"throw_at": "line   4"})");
+  session_.Add("sink", "text.sink");
+  session_.Connect("source", "twice");
+  session_.Connect("twice", "sink");
+  session_.Start();
+  const auto failed = twice.Next<worker::Failed>();
+  EXPECT_EQ(failed.phase, "process");
+  EXPECT_EQ(failed.error, "std::out_of_range");
+  EXPECT_EQ(failed.message, "no place for line   4");
+  EXPECT_EQ(failed.edge, "source.out->twice.in");
+  EXPECT_EQ(failed.sequence, 4U);
+  EXPECT_EQ(twice.Wait(), 1);
+}
+
+TEST_F(NativeWorker, NamesTheNodesItKnowsWhenAskedForAnother) {
+  const auto failed = Failure("text.snik");
+  EXPECT_EQ(failed.phase, "import");
+  EXPECT_EQ(failed.message, "there is no native node 'text.snik'; known are json.sink, test.lines, test.sleeper, test.twice, text.sink");
+}
+
+TEST_F(NativeWorker, RefusesParamsThatTheNodeDoesNotHave) {
+  const auto failed = Failure("text.sink", R"({"file": "x", "path": 3})");
+  EXPECT_EQ(failed.phase, "setup");
+  EXPECT_THAT(failed.message, HasSubstr("params of text.sink: 'path' must be a string, not 3; unknown parameter 'file' (known: path)"));
+}
+
+TEST_F(NativeWorker, RefusesAConnectionToAPortThatTheNodeDoesNotHave) {
+  session_.Add("source", "test.lines");
+  auto& sink = session_.Add("sink", "text.sink");
+  session_.Connect("source", "sink");
+  sink.configure.inputs.front().port = "caption";
+  session_.Configure();
+  const auto first = sink.Receive();
+  const auto failed = std::holds_alternative<worker::Failed>(first) ? std::get<worker::Failed>(first) : sink.Next<worker::Failed>();
+  EXPECT_THAT(failed.message, HasSubstr("text.sink has no input 'caption'; its inputs are 'in'"));
+}
+
+TEST_F(NativeWorker, ReportsPortsThatCannotBeOpened) {
+  session_.Add("source", "test.lines");
+  auto& sink = session_.Add("sink", "text.sink");
+  session_.Connect("source", "sink");
+  const auto not_a_block = transport::Doorbell::Create().value();
+  sink.configure.inputs.front().edge.control = not_a_block.fd().get();
+  session_.Configure();
+  const auto failed = sink.Next<worker::Failed>();
+  EXPECT_EQ(failed.phase, "ports");
+  EXPECT_THAT(failed.message, HasSubstr("edge 'source.out->sink.in'"));
+  EXPECT_EQ(sink.Wait(), 1);
+}
+
+TEST_F(NativeWorker, EndsAtOnceWhenItsRuntimeIsGone) {
+  auto& source = session_.Add("source", "test.sleeper");
+  auto& sink = session_.Add("sink", "text.sink");
+  session_.Connect("source", "sink");
+  session_.Start();
+  source.control().Close();
+  sink.control().Close();
+  EXPECT_EQ(source.Wait(), 70);
+  EXPECT_EQ(sink.Wait(), 70);
+}
+
+TEST_F(NativeWorker, GoesOnWithoutAProducerThatWasGivenUp) {
+  session_.Add("killed", "test.sleeper");
+  session_.Add("other", "test.lines", R"({"count": 5})");
+  auto& sink = session_.Add("sink", "text.sink");
+  session_.Connect("killed", "sink");
+  session_.Connect("other", "sink");
+  session_.Start();
+  sink.Say(worker::Peer{.edge = "killed.out->sink.in", .state = worker::Peer::State::kGone});
+  sink.Next<worker::Finished>();
+  EXPECT_EQ(Lines(sink.Output()).size(), 5U);
+}
+
+}  // namespace
+}  // namespace penstock::nodes

@@ -1,0 +1,171 @@
+#include "nodes/native/run_node.h"
+
+#include <cxxabi.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <exception>
+#include <optional>
+#include <set>
+#include <typeinfo>
+#include <utility>
+
+#include "nodes/native/node_context.h"
+
+namespace penstock::nodes {
+namespace {
+using base::ErrorCode;
+using base::Fail;
+
+auto TypeName(const std::type_info& type) -> std::string {
+  int status = 0;
+  char* const name = abi::__cxa_demangle(type.name(), nullptr, nullptr, &status);
+  std::string text = status == 0 && name != nullptr ? name : type.name();
+  std::free(name);
+  return text;
+}
+
+// Runs `step`, turning what it throws into `failed`.
+template <class Step>
+auto Contained(worker::Failed& failed, Step&& step) -> bool {
+  try {
+    const base::Status status = step();
+    if (status) return true;
+    failed.error = base::ToString(status.error().code());
+    failed.message = status.error().ToString();
+  } catch (const std::exception& error) {
+    failed.error = TypeName(typeid(error));
+    failed.message = error.what();
+  } catch (...) {
+    const auto* type = abi::__cxa_current_exception_type();
+    failed.error = type == nullptr ? "unknown exception" : TypeName(*type);
+    failed.message = "something was thrown that is not a std::exception";
+  }
+  return false;
+}
+
+auto PortsOf(const PluginPort* ports, std::size_t count) -> std::map<std::string, std::string> {
+  std::map<std::string, std::string> named;
+  for (const auto& port : std::span(ports, count)) named[port.name] = port.type;
+  return named;
+}
+
+class NodeLife final {
+ public:
+  NodeLife(Host& host, PluginRegistry& registry) : host_(host), registry_(registry) {}
+
+  auto Run(const std::vector<std::filesystem::path>& plugins) -> base::Status {
+    phase_ = "import";
+    PENSTOCK_TRY(Create(plugins));
+    phase_ = "setup";
+    const auto& configure = host_.configure();
+    PENSTOCK_TRY(node_->Setup(nlohmann::json::parse(configure.params_json)));
+    phase_ = "ports";
+    PENSTOCK_TRY(host_.ReadyAndAwaitStart({.inputs = PortsOf(type_->inputs, type_->input_count), .outputs = PortsOf(type_->outputs, type_->output_count)}));
+    phase_ = "process";
+    NodeContext context(host_, *type_);
+    PENSTOCK_TRY(host_.input_ports().empty() ? node_->Run(context) : Serve(context));
+    phase_ = "finish";
+    PENSTOCK_TRY(node_->Finish(context));
+    phase_ = "ports";
+    PENSTOCK_TRY(host_.Drain());
+    return {};
+  }
+
+  /// Also after a failure.
+  auto Teardown() -> base::Status {
+    if (!node_) return {};
+    auto node = std::exchange(node_, nullptr);
+    return node->Teardown();
+  }
+
+  auto phase() const -> const char* { return phase_; }
+  /// Edge and sequence of the message whose handler is running.
+  void DescribeMessage(worker::Failed& failed) const {
+    if (!in_flight_) return;
+    failed.sequence = in_flight_->second;
+    std::vector<std::string> edges;
+    for (const auto& input : host_.configure().inputs) {
+      if (input.port == host_.input_ports()[in_flight_->first]) edges.push_back(input.edge.edge);
+    }
+    if (edges.size() == 1) failed.edge = edges.front();
+  }
+
+ private:
+  auto Create(const std::vector<std::filesystem::path>& plugins) -> base::Status {
+    const auto& wanted = host_.configure().node_type;
+    std::vector<std::string> not_loaded;
+    // What is linked in needs none of them: loading FFmpeg for a text.sink would take longer than the sink's own start.
+    for (auto plugin = plugins.begin(); registry_.Find(wanted) == nullptr && plugin != plugins.end(); ++plugin) {
+      if (const auto loaded = registry_.Load(*plugin); !loaded) not_loaded.push_back(loaded.error().message());
+    }
+    type_ = registry_.Find(wanted);
+    if (type_ == nullptr) {
+      std::set<std::string> known;
+      for (const auto* node : registry_.nodes()) known.insert(node->name);
+      return Fail(ErrorCode::kNotFound, "there is no native node '{}'; known are {}{}{}", wanted, fmt::join(known, ", "), not_loaded.empty() ? "" : "; ",
+                  fmt::join(not_loaded, "; "));
+    }
+    PENSTOCK_TRY(CheckPorts("input", host_.input_ports(), type_->inputs, type_->input_count));
+    PENSTOCK_TRY(CheckPorts("output", host_.output_ports(), type_->outputs, type_->output_count));
+    node_.reset(type_->create());
+    if (!node_) return Fail(ErrorCode::kInternal, "the plugin made no '{}'", wanted);
+    return {};
+  }
+
+  auto CheckPorts(const char* what, const std::vector<std::string>& connected, const PluginPort* ports, std::size_t count) const -> base::Status {
+    const auto declared = PortsOf(ports, count);
+    for (const auto& port : connected) {
+      if (declared.contains(port)) continue;
+      std::vector<std::string> names;
+      for (const auto& [name, type] : declared) names.push_back("'" + name + "'");
+      return Fail(ErrorCode::kInvalidArgument, "{} has no {} '{}'; {}", type_->name, what, port,
+                  names.empty() ? fmt::format("it has no {}s", what) : fmt::format("its {}s are {}", what, fmt::join(names, ", ")));
+    }
+    return {};
+  }
+
+  auto Serve(NodeContext& context) -> base::Status {
+    for (;;) {
+      PENSTOCK_ASSIGN(auto event, host_.Next(base::Deadline::Never()));
+      if (event.kind == Event::Kind::kAllEnded) return {};
+      if (event.kind != Event::Kind::kMessage) continue;
+      in_flight_ = std::pair(event.input, event.message->header().sequence);
+      PENSTOCK_TRY(node_->Process(context, host_.input_ports()[event.input], ToReceived(std::move(*event.message))));
+      host_.Acknowledge();
+      in_flight_.reset();
+    }
+  }
+
+  Host& host_;
+  PluginRegistry& registry_;
+  const PluginNode* type_ = nullptr;
+  std::unique_ptr<Node> node_;
+  const char* phase_ = "import";
+  std::optional<std::pair<std::size_t, std::uint64_t>> in_flight_;
+};
+
+}  // namespace
+
+auto RunNode(Host& host, PluginRegistry& registry, const std::vector<std::filesystem::path>& plugins) -> int {
+  NodeLife life(host, registry);
+  worker::Failed failed;
+  if (!Contained(failed, [&] { return life.Run(plugins); })) {
+    failed.phase = life.phase();
+    life.DescribeMessage(failed);
+    host.ReportFailure(failed);
+    worker::Failed ignored;  // the first failure is the one that matters
+    static_cast<void>(Contained(ignored, [&] { return life.Teardown(); }));
+    return 1;
+  }
+  if (!Contained(failed, [&] { return life.Teardown(); })) {
+    failed.phase = "teardown";
+    host.ReportFailure(failed);
+    return 1;
+  }
+  host.ReportFinished();
+  return 0;
+}
+
+}  // namespace penstock::nodes

@@ -1,0 +1,82 @@
+#include "nodes/sinks/json_sink.h"
+
+#include <fmt/ranges.h>
+
+#include "nodes/params.h"
+
+namespace penstock::nodes {
+namespace {
+using nlohmann::json;
+using message::Kind;
+
+template <std::size_t N>
+auto Hex(const std::array<std::uint8_t, N>& id) -> std::string {
+  return fmt::format("{:02x}", fmt::join(id, ""));
+}
+
+auto Text(std::span<const std::byte> bytes) -> std::string_view { return {reinterpret_cast<const char*>(bytes.data()), bytes.size()}; }
+
+// JSON made by a node: shown as a string when it is none.
+auto Parsed(std::string_view text) -> json {
+  auto value = json::parse(text, nullptr, /*allow_exceptions=*/false);
+  return value.is_discarded() ? json(std::string(text)) : value;
+}
+
+auto TypeName(const message::DataType& type) -> std::string {
+  constexpr std::array kNames{"int", "uint", "float", "opaque", "bfloat", "complex", "bool"};
+  return fmt::format("{}{}", type.code < kNames.size() ? kNames.at(type.code) : "type", type.bits);
+}
+
+void DescribePayload(const Received& message, json& line) {
+  const auto& header = message.header();
+  if (header.kind == Kind::kText) {
+    line["text"] = std::string(Text(message.payload()));
+    return;
+  }
+  if (header.kind == Kind::kJson) {
+    line["value"] = Parsed(Text(message.payload()));
+    return;
+  }
+  line["bytes"] = header.payload_bytes;
+  if (header.kind != Kind::kAudio && header.kind != Kind::kImage && header.kind != Kind::kTensor) return;
+  line["dtype"] = TypeName(header.dtype);
+  line["shape"] = std::vector(header.shape.begin(), header.shape.begin() + header.dimensions);
+  if (header.kind == Kind::kAudio) line["rate"] = header.rate;
+}
+
+}  // namespace
+
+auto ToJsonLine(std::string_view input, const Received& message) -> std::string {
+  const auto& header = message.header();
+  json line{{"port", input},
+            {"sequence", header.sequence},
+            {"epoch", header.epoch},
+            {"kind", message::ToString(header.kind)},
+            {"time_ns", nullptr},
+            {"trace", Hex(header.trace_id)},
+            {"span", Hex(header.span_id)},
+            {"origin", nullptr},
+            {"attempt", header.attempt},
+            {"metadata", nullptr}};
+  if ((header.flags & message::kFlagHasMediaTime) != 0) line["time_ns"] = header.media_time_ns;
+  if ((header.flags & message::kFlagHasOrigin) != 0) {
+    line["origin"] = {{"input", header.origin_input}, {"sequence", header.origin_sequence}, {"index", header.origin_index}};
+  }
+  if (header.metadata_bytes != 0) line["metadata"] = Parsed(message.metadata());
+  DescribePayload(message, line);
+  return line.dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+auto JsonSink::Setup(const json& params) -> base::Status {
+  ParamReader reader("json.sink", params);
+  const auto path = reader.Optional<std::string>("path", "a string", "");
+  PENSTOCK_TRY(reader.Finish());
+  PENSTOCK_ASSIGN(output_, LineOutput::Open(path));
+  return {};
+}
+
+auto JsonSink::Process(Context& /*context*/, std::string_view input, std::unique_ptr<Received> message) -> base::Status {
+  return output_.Write(ToJsonLine(input, *message));
+}
+
+}  // namespace penstock::nodes

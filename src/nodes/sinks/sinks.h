@@ -1,0 +1,10 @@
+// The nodes that are linked into the native worker: text.sink and json.sink.
+#pragma once
+
+#include "nodes/node.h"
+
+namespace penstock::nodes {
+
+auto SinksPlugin() -> const Plugin&;
+
+}  // namespace penstock::nodes

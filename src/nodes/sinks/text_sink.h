@@ -1,0 +1,20 @@
+// text.sink: each text message as a line. JSON messages are written as they are.
+//
+// Params: path (default: standard output).
+#pragma once
+
+#include "nodes/node.h"
+#include "nodes/sinks/line_output.h"
+
+namespace penstock::nodes {
+
+class TextSink final : public Node {
+ public:
+  auto Setup(const nlohmann::json& params) -> base::Status override;
+  auto Process(Context& context, std::string_view input, std::unique_ptr<Received> message) -> base::Status override;
+
+ private:
+  LineOutput output_;
+};
+
+}  // namespace penstock::nodes
