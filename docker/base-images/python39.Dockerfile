@@ -6,7 +6,10 @@
 ARG REGISTRY=
 FROM ${REGISTRY}python:3.9-slim-bookworm
 
-RUN groupadd --gid 1000 penstock \
- && useradd --uid 1000 --gid 1000 --create-home --home-dir /home/penstock --shell /bin/sh penstock
+# A mirror's image may have a user 1000 already.
+USER root
+RUN getent passwd 1000 >/dev/null \
+ || { groupadd --gid 1000 penstock \
+   && useradd --uid 1000 --gid 1000 --create-home --home-dir /home/penstock --shell /bin/sh penstock; }
 USER 1000:1000
 CMD ["python3"]

@@ -34,12 +34,13 @@ usage: build-base-images.sh [--from auto|registry|local] [--python 3.X]... [--re
   --repository NAME name of the images. Default: penstock/base, where Penstock looks for them
   --force           make them although they are there
 
+$PENSTOCK_BASE_FROM and $PENSTOCK_BASE_REGISTRY are the defaults of --from and --registry.
 Needs: docker; for --from local also mmdebstrap, patchelf and binutils.
 Exit codes: 0 all there, 1 a step failed, 2 usage, 3 this machine lacks something.
 USAGE
 }
 
-from=auto registry='' repository=penstock/base force=no versions=() kPrefixes=()
+from=${PENSTOCK_BASE_FROM:-auto} registry=${PENSTOCK_BASE_REGISTRY:-} repository=penstock/base force=no versions=() kPrefixes=()
 while (($# > 0)); do
   case $1 in
     --offline) from=local && shift && continue ;;
@@ -148,7 +149,7 @@ is_present() {
 
 from_registry() {
   local version=$1 prefix=${registry:+$registry/} label options=()
-  for label in $(labels "$version" registry /usr/local/bin/python3); do options+=(--label "$label"); done
+  for label in $(labels "$version" registry); do options+=(--label "$label"); done
   mkdir -p "$scratch/empty"
   run_step "base $version" "building on python:$version-slim-bookworm" build_image \
     --build-arg "REGISTRY=$prefix" "${options[@]}" -f "$kDockerfiles/python${version/./}.Dockerfile" "$scratch/empty" ||
@@ -202,10 +203,10 @@ DOCKERFILE
     rm -r "$scratch/context" && publish "$version" || return "$kExitFailed"
 }
 
-# What tells an image of this script from others. Without spaces in the values.
+# What tells an image of this script from others, and where its Python is (absent: Penstock looks). No spaces in values.
 labels() {
-  local version=$1 source=$2 interpreter=$3
-  echo "penstock.base=$version penstock.base.recipe=$kRecipe penstock.base.from=$source penstock.interpreter=$interpreter"
+  local version=$1 source=$2 interpreter=${3:-}
+  echo "penstock.base=$version penstock.base.recipe=$kRecipe penstock.base.from=$source${interpreter:+ penstock.interpreter=$interpreter}"
 }
 
 # docker build, without a tag: nobody may find the image before it has been tried.

@@ -1,5 +1,7 @@
 #include "image/base_image.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <array>
 #include <filesystem>
@@ -33,22 +35,6 @@ auto Describe(const docker::Image& image, std::string reference, std::string int
   }
   return {image.id,        std::move(reference), std::move(interpreter),
           std::move(path), image.user,           {image.layers, image.arch}};
-}
-
-// nullopt: not there, or made by another version of Penstock.
-auto FindOwnBase(docker::Engine& engine, const std::string& reference, const docker::Call& call)
-    -> Expected<std::optional<BaseImage>> {
-  const auto image = engine.InspectImage(reference, call);
-  if (!image) {
-    if (image.error().code() == ErrorCode::kNotFound) return std::nullopt;
-    return tl::make_unexpected(image.error());
-  }
-  const auto recipe = image->labels.find(kRecipeLabel);
-  const auto interpreter = image->labels.find(kInterpreterLabel);
-  if (recipe == image->labels.end() || recipe->second != PENSTOCK_BASE_RECIPE || interpreter == image->labels.end()) {
-    return std::nullopt;
-  }
-  return Describe(*image, reference, interpreter->second);
 }
 
 // What a look into a foreign image found.
@@ -110,8 +96,7 @@ auto CachedProbe(docker::Engine& engine, const docker::Image& image, const std::
                  const docker::Call& call) -> Expected<Probe> {
   PENSTOCK_ASSIGN(const auto cache, base::CacheDirectory());
   const auto directory = cache / "probes";
-  auto key = image.id;  // the configuration counts too: PATH decides which python3 it is
-  const auto file = directory / base::Sha256(key);
+  const auto file = directory / base::Sha256(image.id);  // not the layers': the configuration's PATH decides, too
   if (std::ifstream stream(file); stream) {
     if (auto probe = ParseProbe(std::string(std::istreambuf_iterator<char>(stream), {}))) return std::move(*probe);
   }
@@ -125,6 +110,22 @@ auto CachedProbe(docker::Engine& engine, const docker::Image& image, const std::
   std::ofstream(temporary) << text;
   fs::rename(temporary, file, error);  // without it the next run asks again
   return std::move(*probe);
+}
+
+// nullopt: not there, or made by another version of Penstock.
+auto FindOwnBase(docker::Engine& engine, const std::string& reference, const docker::Call& call)
+    -> Expected<std::optional<BaseImage>> {
+  const auto image = engine.InspectImage(reference, call);
+  if (!image) {
+    if (image.error().code() == ErrorCode::kNotFound) return std::nullopt;
+    return tl::make_unexpected(image.error());
+  }
+  const auto recipe = image->labels.find(kRecipeLabel);
+  const auto interpreter = image->labels.find(kInterpreterLabel);
+  if (recipe == image->labels.end() || recipe->second != PENSTOCK_BASE_RECIPE) return std::nullopt;
+  if (interpreter != image->labels.end()) return Describe(*image, reference, interpreter->second);
+  PENSTOCK_ASSIGN(auto probe, CachedProbe(engine, *image, reference, call));
+  return Describe(*image, reference, std::move(probe.interpreter));
 }
 
 auto PullWhenMissing(docker::Engine& engine, const std::string& reference, const ProgressSink& progress,

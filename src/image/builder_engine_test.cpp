@@ -1,0 +1,218 @@
+// Environments against the real engine: built once, found again, without a trace of the host.
+#include <gmock/gmock.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <future>
+#include <mutex>
+
+#include "base/paths.h"
+#include "base/uuid.h"
+#include "docker/tar.h"
+#include "docker/testing/engine_fixture.h"
+#include "image/base_image.h"
+#include "image/builder.h"
+#include "image/step_container.h"
+#include "image/testing/background.h"
+
+namespace penstock::image {
+namespace {
+namespace fs = std::filesystem;
+using base::ErrorCode;
+using testing::HasSubstr;
+using testing::Not;
+
+// A directory served as a package index, with one wheel of the test's own: penstock-test-wheel 1.0.
+constexpr auto kMakeWheel = R"(
+import sys, zipfile
+with zipfile.ZipFile(sys.argv[1] + "/penstock_test_wheel-1.0-py3-none-any.whl", "w") as wheel:
+    info = "penstock_test_wheel-1.0.dist-info/"
+    wheel.writestr("penstock_test_wheel.py", "ANSWER = 42\n")
+    wheel.writestr(info + "METADATA", "Metadata-Version: 2.1\nName: penstock-test-wheel\nVersion: 1.0\n"
+                   "Requires-Dist: penstock-test-never-there\n")
+    wheel.writestr(info + "WHEEL", "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+    wheel.writestr(info + "RECORD", "penstock_test_wheel.py,,\n" + info + "METADATA,,\n" + info + "WHEEL,,\n" + info + "RECORD,,\n")
+)";
+constexpr auto kSecret = "s3cr3t-0f-the-h0st";
+
+class BuilderEngineTest : public docker::EngineFixture {
+ protected:
+  void SetUp() override {
+    EngineFixture::SetUp();
+    ::setenv("XDG_RUNTIME_DIR", (scratch_ / "run").c_str(), 1);  // other builds on this machine are not ours to count
+    // A base of this test alone: new content, so that nothing is cached, and its label, so that the janitor finds what
+    // is built upon it.
+    const auto own = EnsureBase(*engine_, "3.11", {}, Soon());
+    ASSERT_TRUE(own) << own.error().ToString();
+    const auto context =
+        docker::MakeTar({{.path = "Dockerfile", .content = fmt::format("FROM {}\nCOPY test-id /\n", own->reference)},
+                         {.path = "test-id", .content = label() + base::NewUuidV7()}});
+    base_ = fmt::format("penstock-test-{}:base", base::NewUuidV7());
+    const auto built = engine_->Build({.context = *context, .tags = {base_}, .labels = labels()}, {}, Soon());
+    ASSERT_TRUE(built) << built.error().ToString();
+    images_before_ = 0;
+    images_before_ = EnvironmentImages();
+  }
+  void TearDown() override { fs::remove_all(scratch_); }
+
+  auto Ensure(const EnvironmentSpec& spec) -> base::Expected<Environment> {
+    return EnsureEnvironment(
+        *engine_, spec,
+        [this](const Progress& progress) {
+          const std::lock_guard lock(mutex_);
+          if (progress.line.empty()) steps_.push_back(progress.step);
+        },
+        docker::Call(base::Deadline::In(std::chrono::minutes(4))));
+  }
+  auto Spec(std::vector<std::string> system, std::vector<manifest::PythonPackage> python) const -> EnvironmentSpec {
+    return {"3.11", base_, std::move(system), std::move(python)};
+  }
+  // Serves the wheel with a login in the index's address.
+  auto ServeIndex() -> std::unique_ptr<Background> {
+    const auto directory = scratch_ / "simple/penstock-test-wheel";
+    fs::create_directories(directory);
+    EXPECT_EQ(RunToEnd({"python3", "-c", kMakeWheel, directory}).status, 0);
+    auto server = std::make_unique<Background>(std::vector<std::string>{"python3", "-u", "-m", "http.server", "0",
+                                                                        "--bind", "127.0.0.1", "--directory", scratch_},
+                                               R"(port (\d+))");
+    ::setenv("PIP_INDEX_URL", fmt::format("http://user:{}@127.0.0.1:{}/simple", kSecret, server->found()).c_str(), 1);
+    return server;
+  }
+  auto InContainer(const Environment& environment, const std::string& python) -> Finished {
+    docker::ContainerSpec spec;
+    spec.image = environment.image_id;
+    spec.command = {environment.interpreter, "-c", python};
+    spec.labels = labels();
+    spec.network = "none";
+    spec.read_only_root = true;
+    auto container = StepContainer::Create(*engine_, spec, Soon()).value();
+    Finished finished;
+    finished.status = static_cast<int>(
+        container.Run([&](std::string_view line) { finished.output.append(line).append("\n"); }, Soon()).value());
+    return finished;
+  }
+  auto ExpectNothingLeft() -> void {
+    EXPECT_TRUE(engine_->List({label()}, Soon()).value().empty()) << "a build container is left";
+    const auto builds = base::RuntimeDirectory().value() / "builds";
+    EXPECT_TRUE(!fs::exists(builds) || fs::is_empty(builds)) << "the host's configuration is left";
+  }
+  auto EnvironmentImages() -> std::size_t {
+    return engine_->ListImages({label(), kEnvironmentLabel}, Soon()).value().size() - images_before_;
+  }
+
+  std::mutex mutex_;
+  std::vector<std::string> steps_;
+  std::string base_;
+  std::size_t images_before_ = 0;  // of the tests that this process ran before
+  const fs::path scratch_ = fs::temp_directory_path() / ("builder-" + base::NewUuidV7());
+};
+
+TEST_F(BuilderEngineTest, TwoAtOnceBuildOnceAndLaterRunsFindIt) {
+  const auto spec = Spec({"tree"}, {{"six==1.17.0", false}});
+  auto other = std::async(std::launch::async, [&] { return Ensure(spec); });
+  const auto one = Ensure(spec);
+  const auto two = other.get();
+  ASSERT_TRUE(one) << one.error().ToString();
+  ASSERT_TRUE(two) << two.error().ToString();
+  EXPECT_EQ(one->image_id, two->image_id);
+  EXPECT_EQ(std::ranges::count(steps_, "saving the image"), 1);
+  EXPECT_EQ(EnvironmentImages(), 1U);
+
+  steps_.clear();
+  const auto later = Ensure(Spec({"tree", "tree"}, {{" Six == 1.17.0", false}}));
+  ASSERT_TRUE(later) << later.error().ToString();
+  EXPECT_EQ(later->origin, Origin::kCached);
+  EXPECT_EQ(later->image_id, one->image_id);
+  EXPECT_TRUE(steps_.empty());
+
+  EXPECT_EQ(one->interpreter, "/opt/venv/bin/python3");
+  const auto run = InContainer(*one,
+                               "import os, six, subprocess, sys\nprint(six.__version__, os.getuid(), sys.prefix)\n"
+                               "print(subprocess.run(['tree', '--version'], capture_output=True, text=True).stdout)");
+  EXPECT_EQ(run.status, 0) << run.output;
+  EXPECT_THAT(run.output, HasSubstr("1.17.0 1000 /opt/venv"));
+  EXPECT_THAT(run.output, HasSubstr("tree v"));
+  ExpectNothingLeft();
+}
+
+TEST_F(BuilderEngineTest, NothingOfTheHostsConfigurationIsInTheImage) {
+  const auto server = ServeIndex();
+  const auto environment = Ensure(Spec({}, {{"penstock-test-wheel", true}}));
+  ASSERT_TRUE(environment) << environment.error().ToString();
+  EXPECT_EQ(InContainer(*environment, "import penstock_test_wheel; print(penstock_test_wheel.ANSWER)").output, "42\n");
+
+  // `docker save` has every layer, the configuration and the history.
+  const auto search = [](const std::string& image, const std::string& text) {
+    return RunToEnd({"bash", "-c", fmt::format("docker save '{}' | tar -xO | grep -aF '{}' >/dev/null", image, text)})
+        .status;
+  };
+  EXPECT_EQ(search(environment->image_id, kSecret), 1);
+  EXPECT_EQ(search(environment->image_id, "127.0.0.1:" + server->found()), 1);
+  EXPECT_EQ(search(environment->image_id, label()), 0) << "the search finds what is there";
+  ExpectNothingLeft();
+}
+
+TEST_F(BuilderEngineTest, APackageThatDoesNotExistIsNamedWithTheLastLines) {
+  const auto server = ServeIndex();
+  const auto python = Ensure(Spec({}, {{"penstock-test-no-such-package", false}}));
+  ASSERT_FALSE(python);
+  EXPECT_EQ(python.error().code(), ErrorCode::kUnavailable);
+  EXPECT_THAT(python.error().message(), HasSubstr("downloading Python packages failed"));
+  EXPECT_THAT(python.error().message(), HasSubstr("there is no Python package 'penstock-test-no-such-package'"));
+  EXPECT_THAT(python.error().message(), HasSubstr("\n    ERROR: No matching distribution found"));
+  EXPECT_THAT(python.error().message(), Not(HasSubstr(kSecret)));
+
+  const auto dependency = Ensure(Spec({}, {{"penstock-test-wheel", false}}));
+  ASSERT_FALSE(dependency);
+  EXPECT_THAT(dependency.error().message(), HasSubstr("'penstock-test-never-there'"));
+
+  const auto system = Ensure(Spec({"penstock-test-no-such-package", "tree"}, {}));
+  ASSERT_FALSE(system);
+  EXPECT_THAT(system.error().message(), HasSubstr("downloading system packages failed"));
+  EXPECT_THAT(system.error().message(), HasSubstr("no package 'penstock-test-no-such-package'"));
+  EXPECT_EQ(EnvironmentImages(), 0U);
+  ExpectNothingLeft();
+}
+
+TEST_F(BuilderEngineTest, StoppedInTheMiddleItLeavesNothing) {
+  std::stop_source stop;
+  const auto stopped = EnsureEnvironment(
+      *engine_, Spec({}, {{"six", false}}),
+      [&](const Progress& progress) {
+        if (progress.step == "downloading Python packages") stop.request_stop();
+      },
+      docker::Call(base::Deadline::Never(), stop.get_token()));
+  ASSERT_FALSE(stopped);
+  EXPECT_EQ(stopped.error().code(), ErrorCode::kCancelled) << stopped.error().ToString();
+  EXPECT_EQ(EnvironmentImages(), 0U);
+  ExpectNothingLeft();
+}
+
+TEST_F(BuilderEngineTest, WithoutPackagesTheBaseImageIsTheEnvironment) {
+  const auto environment = Ensure({"3.11", std::nullopt, {}, {}});
+  ASSERT_TRUE(environment) << environment.error().ToString();
+  EXPECT_EQ(environment->origin, Origin::kBase);
+  EXPECT_EQ(environment->image_id, EnsureBase(*engine_, "3.11", {}, Soon())->id);
+  EXPECT_EQ(InContainer(*environment, "import sys; print(sys.version_info[:2])").output, "(3, 11)\n");
+}
+
+TEST_F(BuilderEngineTest, ABaseImageThatDoesNotFitIsRefusedWithTheReason) {
+  const auto other_python = Ensure({"3.10", base_, {}, {}});
+  ASSERT_FALSE(other_python);
+  EXPECT_EQ(other_python.error().code(), ErrorCode::kInvalidArgument);
+  EXPECT_THAT(other_python.error().message(), HasSubstr("has Python 3.11, python_version says 3.10"));
+
+  const auto no_python = Ensure({"3.11", image(), {}, {}});
+  ASSERT_FALSE(no_python);
+  EXPECT_EQ(no_python.error().code(), ErrorCode::kInvalidArgument);
+  EXPECT_THAT(no_python.error().message(), HasSubstr("no working python3"));
+
+  const auto missing = Ensure({"3.11", "127.0.0.1:1/penstock-test/no-such-image:1", {}, {}});
+  ASSERT_FALSE(missing);
+  EXPECT_EQ(missing.error().code(), ErrorCode::kNotFound) << missing.error().ToString();
+  ExpectNothingLeft();
+}
+
+}  // namespace
+}  // namespace penstock::image
