@@ -48,8 +48,8 @@ class BaseScriptTest : public docker::EngineFixture {
   }
   static auto HasPython(const std::string& version) -> bool {
     return RunToEnd({"bash", "-c",
-                "source \"$0/share/docker/scripts/lib/python_tree.sh\"; kPrefixes=(); find_python_prefix \"$1\"",
-                base::InstallDirectory().value(), version})
+                     "source \"$0/share/docker/scripts/lib/python_tree.sh\"; kPrefixes=(); find_python_prefix \"$1\"",
+                     base::InstallDirectory().value(), version})
                .status == 0;
   }
 
@@ -79,6 +79,7 @@ TEST_F(BaseScriptTest, WithoutARegistryMakesTheSameLayersEachTimeAndTellsNothing
   // The mirrors' addresses, and this machine's name, are in no byte of it; the user is (the search works).
   const auto targets = RunToEnd({"apt-get", "indextargets", "--format", "$(REPO_URI)", "Created-By: Packages"});
   ASSERT_EQ(targets.status, 0);
+  ASSERT_THAT(targets.output, HasSubstr("://"));
   const auto addresses = scratch_ / "addresses";
   std::ofstream(addresses) << targets.output;
   const auto search = [&](const std::string& grep) {
