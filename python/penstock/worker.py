@@ -165,6 +165,8 @@ def main() -> NoReturn:
     except BaseException as error:
         if os.getpid() != process:
             raise  # a child that the node forked ends as Python ends it
+        if isinstance(error, PortError) and error.code == "cancelled":
+            _exit(EXIT_RUNTIME_GONE)
         worker.report(error)
         _exit(EXIT_FAILED)
     host.report_finished()

@@ -214,12 +214,15 @@ auto Stage::SendStop(const std::string& node) -> base::Status {
   return worker::Send(Find(node).control, worker::ToWorker(worker::Stop{}));
 }
 
-void Stage::Kill(const std::string& node) { kill(Find(node).pid, SIGKILL); }
+void Stage::Signal(const std::string& node, int signal) { kill(Find(node).pid, signal); }
+
+void Stage::CloseControl(const std::string& node) { Find(node).control.Close(); }
 
 auto Stage::Await(const std::string& node) -> Ending {
   auto& worker = Find(node);
   // Reads until its last words or end of file; a failure that Start saw already is remembered.
-  if (worker.failed.phase.empty() && !worker.finished) static_cast<void>(Expect<worker::Finished>(worker));
+  if (worker.control.valid() && worker.failed.phase.empty() && !worker.finished)
+    static_cast<void>(Expect<worker::Finished>(worker));
   int status = 0;
   waitpid(worker.pid, &status, 0);
   worker.pid = -1;

@@ -53,7 +53,9 @@ class Stage final {
   auto SendStop(const std::string& node) -> base::Status;
   /// Waits until the worker has ended, with what it said and wrote.
   auto Await(const std::string& node) -> Ending;
-  void Kill(const std::string& node);
+  void Signal(const std::string& node, int signal);
+  /// What the death of the runtime looks like to a worker.
+  void CloseControl(const std::string& node);
   auto ControlOf(const std::string& from) -> const transport::ControlBlock&;
 
  private:

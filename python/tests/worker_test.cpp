@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <csignal>
 #include <cstdlib>
 #include <filesystem>
 
@@ -27,7 +28,8 @@ auto FindPython(const std::string& version) -> std::string {
   std::error_code ignored;
   for (const auto& root : roots) {
     for (const auto& entry : fs::directory_iterator(root / "versions", ignored)) {
-      if (entry.path().filename().string().rfind(fmt::format("{}.", version), 0) == 0) return entry.path() / "bin/python3";
+      if (entry.path().filename().string().rfind(fmt::format("{}.", version), 0) == 0)
+        return entry.path() / "bin/python3";
     }
   }
   for (const char* folder : {"/usr/local/bin", "/usr/bin"}) {
@@ -192,6 +194,43 @@ TEST_P(PythonWorker, PrintsAndLogRecordsTravelApart) {
   EXPECT_EQ(sink.standard_error, "to stderr\n");
   EXPECT_THAT(sink.records, AllOf(HasSubstr(R"("level":"warning","logger":"speech","message":"heard 0","time_ns":)"),
                                   testing::EndsWith("}\n")));
+}
+
+TEST_P(PythonWorker, OnlyTheNodesOwnThreadMayEmit) {
+  const auto sink = RunPair(python, Node("source", "EmitsFromAThread"), Node("sink", "Describe"));
+  EXPECT_THAT(sink.standard_output, HasSubstr("belong to the thread that runs its handlers"));
+}
+
+TEST_P(PythonWorker, WorkersEndWithTheirRuntime) {
+  Stage stage(python);
+  const auto started = stage.Start({Node("source", "Numbers"), Node("sink", "Sleeps")}, {{"source.out", "sink.in"}});
+  ASSERT_TRUE(started) << started.error().ToString();
+  for (const char* node : {"source", "sink"}) {
+    stage.CloseControl(node);
+    EXPECT_EQ(stage.Await(node).exit_status, 70) << node;
+  }
+}
+
+TEST_P(PythonWorker, TheTerminalsInterruptIsLeftToTheRuntime) {
+  Stage stage(python);
+  const auto started = stage.Start({Node("source", "Numbers"), Node("sink", "Describe")}, {{"source.out", "sink.in"}});
+  ASSERT_TRUE(started) << started.error().ToString();
+  for (const char* node : {"source", "sink"}) stage.Signal(node, SIGINT);
+  ASSERT_TRUE(stage.SendStop("source"));
+  EXPECT_EQ(stage.Await("sink").exit_status, 0);
+}
+
+TEST_P(PythonWorker, NumpyArraysAreTheSharedMemoryItself) {
+  // The interpreter of the tests' own environment has numpy; others may.
+  if (std::string(GetParam()) == "3.11" && std::filesystem::exists(PENSTOCK_TEST_VENV_PYTHON))
+    python = PENSTOCK_TEST_VENV_PYTHON;
+  if (std::system(fmt::format("{} -c 'import numpy' 2>/dev/null", python).c_str()) != 0) {
+    GTEST_SKIP() << "NOT TESTED: " << python << " has no numpy.";
+  }
+  NodeSpec source{"source", "arrays:Loans"};
+  NodeSpec sink{"sink", "arrays:Checks"};
+  const auto ending = RunPair(python, std::move(source), std::move(sink));
+  EXPECT_EQ(ending.standard_output, "ok\nok\nok\nok\n") << ending.failed.traceback;
 }
 
 TEST_P(PythonWorker, CpuOutsideTheHandlerIsMeasuredWhenAskedFor) {

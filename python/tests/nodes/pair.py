@@ -8,6 +8,7 @@ import json
 import logging
 import os
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -189,6 +190,29 @@ class Forks(penstock.Node):
             raise SystemExit(8)
         print("child", os.WEXITSTATUS(os.waitpid(exiting, 0)[1]))
         return message
+
+
+class EmitsFromAThread(penstock.Node):
+    def process(self) -> Iterator[Text]:
+        said: list[str] = []
+
+        def emit() -> None:
+            try:
+                self.emit("out", Text("never"))
+            except RuntimeError as error:
+                said.append(str(error))
+
+        thread = threading.Thread(target=emit)
+        thread.start()
+        thread.join()
+        yield Text("refused", metadata={"said": said})
+
+
+class Sleeps(penstock.Node):
+    """In a handler that takes for ever."""
+
+    def process(self, message: Json) -> None:
+        threading.Event().wait()
 
 
 class Logs(penstock.Node):
