@@ -1,0 +1,57 @@
+#include "observe/line_reader.h"
+
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+
+namespace penstock::observe {
+
+void LineReader::Feed(std::string_view bytes) {
+  while (!bytes.empty()) {
+    const auto newline = bytes.find('\n');
+    const auto piece = bytes.substr(0, newline);
+    if (newline != std::string_view::npos && partial_.empty() && piece.size() <= kMaxLineBytes) {
+      handler_({.text = piece});
+      bytes.remove_prefix(newline + 1);
+      continue;
+    }
+    const auto room = kMaxLineBytes - partial_.size();
+    if (piece.size() > room) {
+      partial_.append(piece.substr(0, room));
+      handler_({.text = partial_, .continued = true});
+      partial_.clear();
+      bytes.remove_prefix(room);
+      continue;
+    }
+    partial_.append(piece);
+    if (newline == std::string_view::npos) return;
+    handler_({.text = partial_});
+    partial_.clear();
+    bytes.remove_prefix(newline + 1);
+  }
+}
+
+void LineReader::End() {
+  if (partial_.empty()) return;
+  handler_({.text = partial_});
+  partial_.clear();
+}
+
+auto LineReader::Drain(int fd) -> bool {
+  std::array<char, 65536> buffer{};
+  for (;;) {
+    const auto got = ::read(fd, buffer.data(), buffer.size());
+    if (got > 0) {
+      Feed({buffer.data(), static_cast<std::size_t>(got)});
+      if (static_cast<std::size_t>(got) < buffer.size()) return true;
+      continue;
+    }
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0 && errno == EAGAIN) return true;
+    End();
+    return false;
+  }
+}
+
+}  // namespace penstock::observe
