@@ -1,0 +1,48 @@
+// The order in which ports open: every output before any input that reads it, every input before its producer counts its
+// consumers, everything before anyone starts. Pure bookkeeping over the plan's graph.
+#pragma once
+
+#include <cstddef>
+#include <vector>
+
+#include "plan/plan.h"
+
+namespace penstock::session {
+
+class AttachBarrier final {
+ public:
+  explicit AttachBarrier(const plan::Plan& plan);
+
+  enum class Step { kOpenInputs, kConnect };
+  struct Command {
+    std::size_t node;
+    Step step;
+  };
+
+  /// Each returns the commands that may be sent now, each command once.
+  auto OutputsOpen(std::size_t node) -> std::vector<Command>;
+  auto InputsOpen(std::size_t node) -> std::vector<Command>;
+  void Connected(std::size_t node) { state_.at(node).connected = true; }
+  void Ready(std::size_t node) { state_.at(node).ready = true; }
+
+  /// Everybody is connected and set up.
+  auto Passed() const -> bool;
+  /// Nodes that are still awaited, for the sentence when the deadline passes.
+  auto Missing() const -> std::vector<std::size_t>;
+
+ private:
+  struct State {
+    std::vector<std::size_t> producers;  // nodes, each once
+    std::vector<std::size_t> consumers;
+    bool outputs_open = false;
+    bool inputs_open = false;
+    bool told_to_open = false;
+    bool told_to_connect = false;
+    bool connected = false;
+    bool ready = false;
+  };
+  void Offer(std::size_t node, std::vector<Command>& commands);
+  std::vector<State> state_;
+};
+
+}  // namespace penstock::session

@@ -1,0 +1,36 @@
+// Who follows a session while it runs: a terminal, a log, a test. Called on the session's thread unless said otherwise.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "base/log.h"
+#include "session/report.h"
+
+namespace penstock::session {
+
+enum class Stream { kStdout, kStderr, kLog };
+
+struct LogLine {
+  std::string_view node;
+  Stream stream = Stream::kStdout;
+  base::LogLevel level = base::LogLevel::kInfo;  // of kLog records
+  std::string_view text;
+};
+
+class Observer {
+ public:
+  Observer() = default;
+  Observer(const Observer&) = delete;
+  auto operator=(const Observer&) -> Observer& = delete;
+  virtual ~Observer() = default;
+
+  /// A step of the start: "building environment" with its live lines, "starting containers", … Any thread.
+  virtual void OnProgress(std::string_view phase, std::string_view text) = 0;
+  virtual void OnStarted(std::string_view session_id) = 0;
+  virtual void OnLog(const LogLine& line) = 0;
+  /// At once when the first failure is known; the session ends everything after it.
+  virtual void OnFailure(const Failure& failure) = 0;
+};
+
+}  // namespace penstock::session

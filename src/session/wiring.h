@@ -1,0 +1,36 @@
+// The shared memory of a session: a realm for each output, a control block for each edge, a doorbell for each node. Nameless: held
+// as descriptors here and by the workers they are handed to, freed by the kernel with the last holder.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "plan/plan.h"
+#include "transport/control_block.h"
+#include "transport/doorbell.h"
+#include "transport/realm.h"
+#include "worker/protocol.h"
+
+namespace penstock::session {
+
+class Wiring final {
+ public:
+  static auto Make(const plan::Plan& plan, const std::string& session_id) -> base::Expected<Wiring>;
+
+  /// What the worker of node `index` is handed. The descriptors in it are borrowed from this object.
+  auto ConfigureFor(const plan::Plan& plan, std::size_t index) const -> worker::Configure;
+  auto edge(std::size_t index) const -> const transport::ControlBlock& { return edges_.at(index); }
+
+ private:
+  explicit Wiring(std::string session_id) : session_id_(std::move(session_id)) {}
+  std::string session_id_;
+  std::vector<transport::Realm> realms_;         // by output
+  std::vector<transport::ControlBlock> edges_;   // by edge
+  std::vector<transport::Doorbell> doorbells_;   // by node
+  std::vector<std::size_t> producer_of_output_;  // node index
+  std::vector<std::size_t> consumer_of_edge_;    // node index
+};
+
+}  // namespace penstock::session
