@@ -40,7 +40,12 @@ constexpr int kLeaseNumber = 3;
 
 }  // namespace
 
-auto StartHostAgent(const std::string& session, base::Deadline deadline) -> base::Expected<AgentLease> {
+HostAgent::~HostAgent() {
+  lease_.Close();
+  ::waitpid(pid_, nullptr, 0);
+}
+
+auto HostAgent::Start(const std::string& session, base::Deadline deadline) -> base::Expected<std::unique_ptr<HostAgent>> {
   PENSTOCK_ASSIGN(const auto home, base::InstallDirectory());
   const auto program = (home / "worker" / "penstock-agent").string();
   PENSTOCK_ASSIGN(auto sockets, base::PacketSocket::Pair());
@@ -61,7 +66,12 @@ auto StartHostAgent(const std::string& session, base::Deadline deadline) -> base
     return tl::make_unexpected(status.error());
   }
   theirs.Close();
-  return AgentLease::Acquire(std::move(ours), session, deadline);
+  auto lease = AgentLease::Acquire(std::move(ours), session, deadline);
+  if (!lease) {
+    ::waitpid(pid, nullptr, 0);
+    return tl::make_unexpected(lease.error());
+  }
+  return std::unique_ptr<HostAgent>(new HostAgent(std::move(*lease), pid));
 }
 
 }  // namespace penstock::container

@@ -19,6 +19,15 @@ constexpr auto kLockFile = "lock";
 // The last group of a version 7 UUID is random: short enough for the 108 bytes of a socket path.
 auto ShortId() -> std::string { return base::NewUuidV7().substr(24); }
 
+// Each container has a directory for its sockets.
+auto HeldContainers(const fs::path& directory) -> bool {
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(directory, error)) {
+    if (entry.is_directory(error)) return true;
+  }
+  return false;
+}
+
 enum class LockResult { kLocked, kHeld, kGone };
 
 auto TryLock(const fs::path& directory, base::UniqueFd& lock) -> LockResult {
@@ -62,7 +71,7 @@ auto SweepDeadRuntimes(const std::function<base::Status(const std::string& runti
     if (!name.starts_with(kPrefix)) continue;
     base::UniqueFd lock;
     if (TryLock(entry.path(), lock) != LockResult::kLocked) continue;
-    PENSTOCK_TRY(remove(name.substr(kPrefix.size())));
+    if (HeldContainers(entry.path())) PENSTOCK_TRY(remove(name.substr(kPrefix.size())));
     fs::remove_all(entry.path(), error);
     base::Log(base::LogLevel::kInfo, "removed what runtime {} left behind when it died", name.substr(kPrefix.size()));
   }

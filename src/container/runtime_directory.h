@@ -32,7 +32,7 @@ class RuntimeDirectory final {
   base::UniqueFd lock_;
 };
 
-/// Calls `remove` with the id of every runtime of this user that has died, its lock held meanwhile so that nobody else does the
+/// Calls `remove` with the id of every runtime of this user that has died with containers, its lock held meanwhile so that nobody else does the
 /// same, and removes the directory when that succeeded. Costs one directory listing when there are none.
 auto SweepDeadRuntimes(const std::function<base::Status(const std::string& runtime_id)>& remove) -> base::Status;
 

@@ -52,6 +52,7 @@ TEST_F(RuntimeDirectoryTest, OfARuntimeThatWasKilledIsSweptOnce) {
   const auto child = ::fork();
   if (child == 0) {
     const auto directory = RuntimeDirectory::Create();
+    fs::create_directory(directory->path() / "container");
     ::kill(::getpid(), SIGKILL);
   }
   int status = 0;
@@ -60,10 +61,22 @@ TEST_F(RuntimeDirectoryTest, OfARuntimeThatWasKilledIsSweptOnce) {
   EXPECT_TRUE(Swept().empty());
 }
 
+TEST_F(RuntimeDirectoryTest, OfADeadRuntimeWithoutContainersNeedsNoEngineToGo) {
+  const auto child = ::fork();
+  if (child == 0) {
+    const auto directory = RuntimeDirectory::Create();
+    ::kill(::getpid(), SIGKILL);
+  }
+  ASSERT_EQ(::waitpid(child, nullptr, 0), child);
+  EXPECT_TRUE(Swept().empty());
+  EXPECT_TRUE(fs::is_empty(root_ / "penstock"));
+}
+
 TEST_F(RuntimeDirectoryTest, StaysWhenItsContainersCouldNotBeRemoved) {
   const auto child = ::fork();
   if (child == 0) {
     const auto directory = RuntimeDirectory::Create();
+    fs::create_directory(directory->path() / "container");
     ::kill(::getpid(), SIGKILL);
   }
   ASSERT_EQ(::waitpid(child, nullptr, 0), child);

@@ -1,0 +1,18 @@
+// From a manifest's path to its plan on this host, with every error shown.
+#pragma once
+
+#include <optional>
+
+#include "cli/verbs.h"
+#include "manifest/pipeline.h"
+#include "plan/plan.h"
+
+namespace penstock::cli {
+
+auto GatherHostFacts() -> plan::HostFacts;
+/// nullopt after showing the errors.
+auto LoadPipeline(const std::string& path) -> std::optional<manifest::Pipeline>;
+auto LoadPlan(const PipelineOptions& options) -> std::optional<plan::Plan>;
+auto NeedsEngine(const plan::Plan& plan) -> bool;
+
+}  // namespace penstock::cli

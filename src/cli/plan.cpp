@@ -1,0 +1,22 @@
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "cli/load.h"
+#include "cli/verbs.h"
+#include "plan/render.h"
+
+namespace penstock::cli {
+
+auto Plan(const PlanOptions& options) -> int {
+  const auto plan = LoadPlan(options.pipeline);
+  if (!plan) return kUsage;
+  if (options.json) {
+    fmt::print("{}\n", plan::ToJson(*plan).dump(2));
+  } else {
+    fmt::print("{}", plan::RenderTable(*plan));
+  }
+  return kDone;
+}
+
+}  // namespace penstock::cli

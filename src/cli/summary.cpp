@@ -1,0 +1,70 @@
+#include "cli/summary.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace penstock::cli {
+namespace {
+
+using Row = std::vector<std::string>;
+
+auto Duration(std::uint64_t nanoseconds) -> std::string {
+  const auto value = static_cast<double>(nanoseconds);
+  if (nanoseconds == 0) return "-";
+  if (value < 1e6) return fmt::format("{:.0f} µs", value / 1e3);
+  if (value < 1e9) return fmt::format("{:.1f} ms", value / 1e6);
+  return fmt::format("{:.1f} s", value / 1e9);
+}
+
+auto Memory(const session::NodeReport& node) -> std::string {
+  constexpr double kMebibyte = 1024 * 1024;
+  if (!node.peak_memory_bytes) return "-";
+  const auto peak = static_cast<double>(*node.peak_memory_bytes) / kMebibyte;
+  if (!node.memory_limit_bytes) return fmt::format("{:.0f} MB", peak);
+  return fmt::format("{:.0f} of {:.0f} MB", peak, static_cast<double>(*node.memory_limit_bytes) / kMebibyte);
+}
+
+// Columns in display, not bytes: continuation bytes of UTF-8 take no room.
+auto DisplayWidth(const std::string& text) -> std::size_t {
+  return static_cast<std::size_t>(std::ranges::count_if(text, [](char c) { return (static_cast<unsigned char>(c) & 0xc0U) != 0x80U; }));
+}
+
+auto Table(const std::vector<Row>& rows) -> std::string {
+  std::vector<std::size_t> widths(rows.front().size());
+  for (const auto& row : rows) {
+    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], DisplayWidth(row[i]));
+  }
+  std::string text;
+  for (const auto& row : rows) {
+    std::string line;
+    for (std::size_t i = 0; i < row.size(); ++i) line += row[i] + std::string(widths[i] - DisplayWidth(row[i]) + 2, ' ');
+    line.erase(line.find_last_not_of(' ') + 1);
+    text += line + '\n';
+  }
+  return text;
+}
+
+}  // namespace
+
+auto RenderSummary(const session::Report& report) -> std::string {
+  std::vector<Row> nodes{{"node", "where", "interpreter", "handled", "p50", "p99", "sent", "peak memory"}};
+  for (const auto& node : report.nodes) {
+    nodes.push_back({node.id, std::string(plan::ToString(node.placement)), node.interpreter, std::to_string(node.messages), Duration(node.handler_p50_ns),
+                     Duration(node.handler_p99_ns), std::to_string(node.sent), Memory(node)});
+  }
+  std::vector<Row> edges{{"edge", "policy", "sent", "delivered", "lost", "blocked"}};
+  for (const auto& edge : report.edges) {
+    edges.push_back({edge.id, std::string(manifest::ToString(edge.policy)), std::to_string(edge.stats.sent), std::to_string(edge.stats.delivered),
+                     std::to_string(edge.stats.lost), Duration(edge.stats.blocked_ns)});
+  }
+  auto text = Table(nodes);
+  if (edges.size() > 1) text += '\n' + Table(edges);
+  const auto& timeline = report.timeline;
+  if (timeline.started > 0) {
+    text += fmt::format("\nstarted in {:.2f} s, ran {:.2f} s\n", timeline.started, timeline.ended - timeline.started);
+  }
+  return text;
+}
+
+}  // namespace penstock::cli

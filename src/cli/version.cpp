@@ -1,0 +1,28 @@
+#include <fmt/format.h>
+
+#include <chrono>
+#include <nlohmann/json.hpp>
+
+#include "cli/verbs.h"
+#include "docker/engine.h"
+#include "message/header.h"
+#include "worker/protocol.h"
+
+namespace penstock::cli {
+
+auto Version(bool json) -> int {
+  const auto engine = docker::Engine::Connect({}, docker::Call(base::Deadline::In(std::chrono::seconds(2))));
+  if (json) {
+    const nlohmann::json version{{"penstock", PENSTOCK_VERSION},
+                                 {"worker_protocol", worker::kProtocolVersion},
+                                 {"message_header", message::kHeaderVersion},
+                                 {"engine", engine ? nlohmann::json((*engine)->version().engine) : nlohmann::json(nullptr)}};
+    fmt::print("{}\n", version.dump(2));
+    return kDone;
+  }
+  fmt::print("penstock {} (worker protocol {}, message header {})\n", PENSTOCK_VERSION, worker::kProtocolVersion, message::kHeaderVersion);
+  fmt::print("engine   {}\n", engine ? (*engine)->version().engine : "none: " + engine.error().message());
+  return kDone;
+}
+
+}  // namespace penstock::cli

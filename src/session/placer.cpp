@@ -1,0 +1,59 @@
+#include "session/placer.h"
+
+#include <unistd.h>
+
+#include <cstdlib>
+
+#include "base/paths.h"
+
+namespace penstock::session {
+namespace {
+
+constexpr std::chrono::seconds kContainerTimeout{60};
+
+// Process and native nodes see the runtime's own environment, as a program started by hand would.
+auto InheritedEnvironment() -> std::map<std::string, std::string> {
+  std::map<std::string, std::string> variables;
+  for (char** entry = environ; *entry != nullptr; ++entry) {
+    const std::string_view text(*entry);
+    const auto equals = text.find('=');
+    if (equals != std::string_view::npos) variables.emplace(text.substr(0, equals), text.substr(equals + 1));
+  }
+  return variables;
+}
+
+void AddPythonSettings(std::map<std::string, std::string>& env, const std::string& sdk, const std::string& code) {
+  env["PYTHONPATH"] = sdk + ":" + code;
+  env["PYTHONUNBUFFERED"] = "1";
+  env["PYTHONDONTWRITEBYTECODE"] = "1";
+}
+
+auto PythonCommand(std::string interpreter) -> std::vector<std::string> { return {std::move(interpreter), "-m", "penstock.worker"}; }
+
+}  // namespace
+
+Placer::Placer(Options options, Observer& observer) : options_(std::move(options)), observer_(observer) {}
+
+auto Placer::SecondsSinceStart() const -> double { return std::chrono::duration<double>(base::Deadline::Clock::now() - began_).count(); }
+
+auto Placer::Place(const plan::Plan& plan, const plan::Node& node) const -> base::Expected<Placed> {
+  switch (node.placement) {
+    case plan::Placement::kContainer: return PlaceInContainer(plan, node);
+    case plan::Placement::kProcess: return PlaceOnHost(plan, node);
+    case plan::Placement::kNative: break;
+  }
+  return PlaceNative(plan, node);
+}
+
+auto Placer::PlaceNative(const plan::Plan& plan, const plan::Node& node) const -> base::Expected<Placed> {
+  PENSTOCK_ASSIGN(const auto home, base::InstallDirectory());
+  Placed placed;
+  placed.command.argv = {(home / "bin" / "penstock-native").string()};
+  placed.command.env = InheritedEnvironment();
+  for (const auto& [name, value] : node.env) placed.command.env[name] = value;
+  placed.command.cwd = plan.directory;
+  placed.environment_ready = SecondsSinceStart();
+  return placed;
+}
+
+}  // namespace penstock::session

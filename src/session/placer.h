@@ -1,0 +1,50 @@
+// Brings a node to the point where its worker can be started: its environment exists, its container runs, an agent's lease is held.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+
+#include "base/error.h"
+#include "container/agent_lease.h"
+#include "container/container.h"
+#include "docker/engine.h"
+#include "plan/plan.h"
+#include "session/observer.h"
+#include "session/worker_process.h"
+
+namespace penstock::session {
+
+struct Placed {
+  std::optional<container::Container> container;
+  std::unique_ptr<container::AgentLease> lease;  // null: the session's lease of the host's agent
+  WorkerCommand command;
+  double environment_ready = 0;  // seconds since the placer was made
+};
+
+/// Blocking; any thread, several at once.
+class Placer final {
+ public:
+  struct Options {
+    const docker::Engine* engine = nullptr;  // null: no container nodes
+    const container::RuntimeDirectory* runtime = nullptr;
+    std::string session;
+    std::stop_token stop;
+  };
+
+  Placer(Options options, Observer& observer);
+  auto Place(const plan::Plan& plan, const plan::Node& node) const -> base::Expected<Placed>;
+
+ private:
+  auto PlaceInContainer(const plan::Plan& plan, const plan::Node& node) const -> base::Expected<Placed>;
+  auto PlaceOnHost(const plan::Plan& plan, const plan::Node& node) const -> base::Expected<Placed>;
+  auto PlaceNative(const plan::Plan& plan, const plan::Node& node) const -> base::Expected<Placed>;
+  auto SecondsSinceStart() const -> double;
+
+  Options options_;
+  Observer& observer_;
+  base::Deadline::Clock::time_point began_ = base::Deadline::Clock::now();
+};
+
+}  // namespace penstock::session

@@ -1,0 +1,75 @@
+#include "session/report.h"
+
+#include <nlohmann/json.hpp>
+
+namespace penstock::session {
+namespace {
+
+using nlohmann::json;
+
+template <class T>
+auto OrNull(const std::optional<T>& value) -> json {
+  return value ? json(*value) : json(nullptr);
+}
+
+auto ToJson(const EdgeReport& edge) -> json {
+  const auto& stats = edge.stats;
+  return {{"id", edge.id},
+          {"policy", manifest::ToString(edge.policy)},
+          {"sent", stats.sent},
+          {"delivered", stats.delivered},
+          {"acknowledged", stats.acked},
+          {"lost", stats.lost},
+          {"redelivered", stats.redelivered},
+          {"blocked_ns", stats.blocked_ns},
+          {"queue_wait_p50_ns", stats.queue_wait_p50_ns},
+          {"queue_wait_p99_ns", stats.queue_wait_p99_ns},
+          {"handler_p50_ns", stats.handler_p50_ns},
+          {"handler_p99_ns", stats.handler_p99_ns},
+          {"overhead_cpu_p50_ns", stats.overhead_cpu_p50_ns},
+          {"overhead_cpu_p99_ns", stats.overhead_cpu_p99_ns}};
+}
+
+auto ToJson(const NodeReport& node) -> json {
+  return {{"id", node.id},
+          {"placement", plan::ToString(node.placement)},
+          {"interpreter", node.interpreter},
+          {"container", node.container},
+          {"messages", node.messages},
+          {"sent", node.sent},
+          {"handler_p50_ns", node.handler_p50_ns},
+          {"handler_p99_ns", node.handler_p99_ns},
+          {"overhead_cpu_p50_ns", node.overhead_cpu_p50_ns},
+          {"peak_memory_bytes", OrNull(node.peak_memory_bytes)},
+          {"memory_limit_bytes", OrNull(node.memory_limit_bytes)}};
+}
+
+}  // namespace
+
+auto ToJson(const Report& report) -> json {
+  json result{{"version", 1},
+              {"session", report.session},
+              {"pipeline", report.pipeline},
+              {"interrupted", report.interrupted},
+              {"failure", nullptr},
+              {"timeline_s",
+               {{"environments", report.timeline.environments},
+                {"agents", report.timeline.agents},
+                {"hellos", report.timeline.hellos},
+                {"started", report.timeline.started},
+                {"ended", report.timeline.ended},
+                {"engine_requests", report.timeline.engine_requests}}},
+              {"nodes", json::array()},
+              {"edges", json::array()}};
+  if (report.failure) {
+    result["failure"] = {{"node", report.failure->node},
+                         {"sentence", report.failure->sentence},
+                         {"traceback", report.failure->traceback},
+                         {"environment", report.failure->environment}};
+  }
+  for (const auto& node : report.nodes) result["nodes"].push_back(ToJson(node));
+  for (const auto& edge : report.edges) result["edges"].push_back(ToJson(edge));
+  return result;
+}
+
+}  // namespace penstock::session

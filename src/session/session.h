@@ -1,0 +1,55 @@
+// One running instance of a pipeline: places its nodes, starts their workers, opens their ports in order, follows them to the end
+// of their streams, and on the first failure ends everything and says why.
+//
+// Run occupies the caller's thread as the session's event loop; blocking work (engine, images) runs on threads of its own that post
+// their results to it. Stop and Kill may be called from any thread.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "base/error.h"
+#include "container/runtime_directory.h"
+#include "docker/call.h"
+#include "docker/engine.h"
+#include "plan/plan.h"
+#include "session/observer.h"
+#include "session/report.h"
+
+namespace penstock::session {
+
+class EngineAccount;
+
+struct SessionOptions {
+  plan::Plan plan;
+  /// Needed when the plan has container nodes; must outlive the session, as must `runtime` and `engine_account`.
+  const docker::Engine* engine = nullptr;
+  const container::RuntimeDirectory* runtime = nullptr;
+  /// What the engine's requests took; null: not counted.
+  const EngineAccount* engine_account = nullptr;
+  /// Have workers measure the CPU time per message that is not the node's own.
+  bool measure_cpu = false;
+};
+
+class Session final {
+ public:
+  static auto Create(SessionOptions options, Observer& observer) -> base::Expected<std::unique_ptr<Session>>;
+  Session(const Session&) = delete;
+  auto operator=(const Session&) -> Session& = delete;
+  ~Session();
+
+  auto id() const noexcept -> const std::string&;
+  /// Runs the pipeline to its end. Once.
+  auto Run() -> Report;
+  /// Ends the sources' streams; what is in flight is handled to the end. Before the start: gives up.
+  void Stop();
+  /// Ends everything now.
+  void Kill();
+
+ private:
+  class Impl;
+  explicit Session(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace penstock::session
