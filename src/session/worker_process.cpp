@@ -36,7 +36,7 @@ auto WorkerProcess::OpenPipe(Stream stream) -> base::Expected<base::UniqueFd> {
   constexpr int kPipeBytes = 1 << 20;  // what a burst may hold before the worker waits; refused above the user's limit
   ::fcntl(ours.get(), F_SETPIPE_SZ, kPipeBytes);
   const int fd = ours.get();
-  auto [entry, inserted] = pipes_.try_emplace(
+  pipes_.try_emplace(
       stream, Pipe{.fd = std::move(ours), .reader = observe::LineReader([this, stream](const auto& line) { OnLine(stream, line.text); })});
   PENSTOCK_TRY(loop_.Watch(fd, EPOLLIN, [this, stream](std::uint32_t) {
     auto& pipe = pipes_.at(stream);
