@@ -1,0 +1,70 @@
+"""Interrupts, and a runtime that is killed: in order when asked, nothing left behind in any case."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+
+from conftest import SINK, Project, docker, node, penstock, wait_gone
+
+
+def endless(project: Project, container: bool = False) -> None:
+    project.chain(node("count", "Endless"), node("pass", "Pass", container=container), SINK)
+
+
+def test_an_interrupt_ends_the_source_and_handles_what_is_in_flight(project: Project) -> None:
+    endless(project)
+    report = project.folder / "report.json"
+    with project.start("--report", str(report)) as run:
+        run.pid_of("count")
+        run.process.send_signal(signal.SIGINT)
+        assert run.wait() == 130
+    text = report.read_text()
+    assert '"failure": null' in text
+    for edge in json.loads(text)["edges"]:
+        assert edge["sent"] == edge["acknowledged"]
+
+
+def test_a_second_interrupt_ends_a_hanging_pipeline_at_once(project: Project) -> None:
+    project.chain(node("count", "Count", params={"n": 10}), node("crash", "Crash", params={"how": "hang"}), SINK)
+    with project.start() as run:
+        pidfd = os.pidfd_open(run.pid_of("crash"))
+        run.read_until("[crash] hanging")
+        run.process.send_signal(signal.SIGINT)
+        run.process.send_signal(signal.SIGINT)
+        assert run.wait() == 130
+        wait_gone(pidfd)
+        os.close(pidfd)
+
+
+def test_a_killed_runtime_leaves_no_process(project: Project) -> None:
+    endless(project)
+    with project.start() as run:
+        pidfd = os.pidfd_open(run.pid_of("count"))
+        run.process.kill()
+        wait_gone(pidfd)
+        os.close(pidfd)
+
+
+def test_a_killed_runtime_leaves_only_a_record_that_the_next_command_removes(project: Project) -> None:
+    endless(project, container=True)
+    with project.start() as run:
+        session = run.read_until("session ").split()[1]
+        label = f"label=penstock.session={session}"
+        container = docker("ps", "-q", "--filter", label).strip()
+        assert container
+        run.process.kill()
+        docker("wait", container)
+    assert docker("ps", "-q", "--filter", label) == ""
+    assert penstock("version").returncode == 0
+    assert docker("ps", "-aq", "--filter", label) == ""
+
+
+def test_nothing_is_left_after_a_run(project: Project) -> None:
+    project.chain(node("count", "Count"), node("pass", "Pass", container=True), SINK)
+    report = project.folder / "report.json"
+    result = project.run("--report", str(report))
+    assert result.returncode == 0, result.stderr
+    session = json.loads(report.read_text())["session"]
+    assert docker("ps", "-aq", "--filter", f"label=penstock.session={session}") == ""

@@ -1,0 +1,108 @@
+"""What a user is told when something goes wrong, and with which exit code the run ends."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+import pytest
+
+from conftest import SINK, Project, docker, node
+
+PLACES = pytest.mark.parametrize("container", [False, True], ids=["process", "container"])
+
+
+def crash(project: Project, how: str, container: bool = False, **more: object) -> None:
+    project.chain(node("count", "Endless"), node("crash", "Crash", container=container, params={"how": how}, **more), SINK)
+
+
+@PLACES
+def test_an_exception_ends_the_run_with_its_traceback(project: Project, container: bool) -> None:
+    crash(project, "exception", container)
+    result = project.run()
+    assert result.returncode == 1
+    assert "penstock: error: node 'crash' failed while handling message 3 of edge count.out->crash.in: ValueError: no such word" in result.stderr
+    assert 'raise ValueError("no such word")' in result.stderr
+
+
+def test_an_exception_in_setup_is_told_apart(project: Project) -> None:
+    crash(project, "setup")
+    result = project.run()
+    assert result.returncode == 1
+    assert "node 'crash' failed in its setup: FileNotFoundError: model.onnx" in result.stderr
+
+
+def test_a_module_that_does_not_exist_is_named(project: Project) -> None:
+    project.chain(node("count", "Count"), {"id": "lost", "node_type": "nowhere:Node"}, SINK)
+    result = project.run()
+    assert result.returncode == 1
+    assert "node 'lost' failed while importing its module: ModuleNotFoundError" in result.stderr
+
+
+@PLACES
+def test_an_exit_code_is_reported(project: Project, container: bool) -> None:
+    crash(project, "exit", container)
+    result = project.run()
+    assert result.returncode == 1
+    assert "node 'crash' exited with code 3 before its stream had ended while handling message 3 of edge count.out->crash.in" in result.stderr
+
+
+@PLACES
+def test_a_segmentation_fault_is_reported_with_the_python_stack(project: Project, container: bool) -> None:
+    crash(project, "segfault", container)
+    result = project.run()
+    assert result.returncode == 1
+    assert "node 'crash' was killed by signal 11 (SIGSEGV) while handling message 3" in result.stderr
+    assert "Fatal Python error: Segmentation fault" in result.stderr
+
+
+def test_a_killed_worker_is_reported(project: Project) -> None:
+    crash(project, "hang")
+    with project.start() as run:
+        pid = run.pid_of("crash")
+        run.read_until("[crash] hanging")
+        os.kill(pid, signal.SIGKILL)
+        run.read_until("penstock: error: node 'crash' was killed by signal 9 (SIGKILL) while handling message 3")
+        assert run.wait() == 1
+
+
+def test_a_killed_container_is_reported_with_how_it_ended(project: Project) -> None:
+    crash(project, "hang", container=True)
+    with project.start() as run:
+        session = run.read_until("session ").split()[1]
+        run.read_until("[crash] hanging")
+        container = docker("ps", "-q", "--filter", f"label=penstock.session={session}").strip()
+        docker("kill", container)
+        run.read_until("penstock: error: the container of node 'crash' ended unexpectedly")
+        run.read_until("the container of node 'crash' was killed with signal 9 (SIGKILL)")
+        assert run.wait() == 1
+        assert docker("ps", "-aq", "--filter", f"label=penstock.session={session}") == ""
+
+
+def test_a_setup_that_never_ends_meets_its_deadline(project: Project) -> None:
+    crash(project, "slow setup", start_timeout="1s")
+    result = project.run()
+    assert result.returncode == 1
+    assert "node 'crash' did not import its module and set up within 1.0 s; raise its start_timeout" in result.stderr
+
+
+def test_an_absent_engine_is_one_clear_sentence_and_no_fallback(project: Project) -> None:
+    project.chain(node("count", "Count"), node("shout", "Shout", container=True), SINK)
+    result = project.run(env={"DOCKER_HOST": f"unix://{project.folder}/no.sock"})
+    assert result.returncode == 3
+    errors = [line for line in result.stderr.splitlines() if "error" in line]
+    assert len(errors) == 1 and "no.sock" in errors[0]
+    assert result.stdout == ""
+
+
+def test_a_pipeline_without_containers_needs_no_engine(project: Project) -> None:
+    project.chain(node("count", "Count", params={"n": 1}), SINK)
+    result = project.run(env={"DOCKER_HOST": f"unix://{project.folder}/no.sock"})
+    assert (result.returncode, result.stdout) == (0, "0\n"), result.stderr
+
+
+def test_a_manifest_with_errors_is_refused_with_positions(project: Project) -> None:
+    project.manifest.write_text("version: v1\nnodes:\n  - id: a\n    node_typ: text.sink\n")
+    result = project.run()
+    assert result.returncode == 2
+    assert "pipeline.json:4:5" in result.stderr and "node_type" in result.stderr
