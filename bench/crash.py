@@ -1,0 +1,96 @@
+#!/usr/bin/env python3
+"""From a worker's death to the sentence about it on the terminal, p99 over many sessions.
+
+The worker writes CLOCK_MONOTONIC right before it raises or dies by SIGSEGV; the reader takes the same clock when the line
+arrives. A container is killed through its first process, by its process id on the host.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+from figures import PENSTOCK, figure, median, node, percentile, write, write_pipeline
+
+RUNS = {"exception": 40, "signal": 40, "container": 20}
+NODES = """
+import os, signal, threading, time
+import penstock
+from penstock import Text
+
+class One(penstock.Node):
+    def process(self):
+        yield Text("x")
+
+class Die(penstock.Node):
+    def setup(self, params):
+        self.how = params["how"]
+    def process(self, text: Text) -> None:
+        if self.how == "container":
+            print("ready", flush=True)
+            threading.Event().wait()
+        print("at", time.monotonic_ns(), flush=True)
+        if self.how == "signal":
+            os.kill(os.getpid(), signal.SIGSEGV)
+        raise ValueError("on purpose")
+"""
+
+
+def host_pid_of_container(session: str) -> int:
+    container = subprocess.run(
+        ["docker", "ps", "-q", "--filter", f"label=penstock.session={session}", "--filter", "label=penstock.node=die"],
+        capture_output=True, text=True, check=True,
+    ).stdout.strip()
+    state = subprocess.run(["docker", "inspect", "-f", "{{.State.Pid}}", container], capture_output=True, text=True, check=True)
+    return int(state.stdout)
+
+
+def one(manifest: Path, how: str) -> float:
+    """Milliseconds from death to sentence."""
+    with subprocess.Popen([str(PENSTOCK), "run", str(manifest)], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        died = session = None
+        for line in process.stderr:
+            now = time.monotonic_ns()
+            if line.startswith("session "):
+                session = line.split()[1]
+            elif line.startswith("[die] at "):
+                died = int(line.split()[2])
+            elif line.startswith("[die] ready"):
+                assert session is not None
+                pid = host_pid_of_container(session)
+                died = time.monotonic_ns()
+                os.kill(pid, signal.SIGKILL)
+            elif line.startswith("penstock: error:"):
+                process.stderr.read()
+                if died is None:
+                    raise SystemExit(f"an unexpected failure: {line}")
+                return (now - died) / 1e6
+    raise SystemExit("the run ended without its sentence")
+
+
+def main() -> None:
+    times: dict[str, list[float]] = {}
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        (folder / "nodes.py").write_text(NODES)
+        for how, runs in RUNS.items():
+            python = "3.11" if how == "container" else None
+            die = node("die", "nodes:Die", params={"how": how}, python=python)
+            manifest = write_pipeline(folder, [node("one", "nodes:One"), die], [{"from": "one", "to": "die"}])
+            times[how] = [one(manifest, how) for _ in range(runs)]
+    everything = [value for values in times.values() for value in values]
+    figures = [figure("crash.reported", percentile(everything, 99), "ms p99", "<= 15", len(everything))]
+    for how, values in times.items():
+        figures.append(figure(f"crash.reported.{how}", percentile(values, 99), "ms p99", "<= 15", len(values)))
+        figures.append(figure(f"crash.reported.{how}.p50", median(values), "ms p50", "shown", len(values)))
+    write(figures)
+
+
+if __name__ == "__main__":
+    main()

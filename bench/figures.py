@@ -1,0 +1,70 @@
+"""What every benchmark here shares: running `penstock`, and figures as `./dev bench` collects them.
+
+A script is called with the path that its figures go to, a JSON list of objects with id, value, unit, goal, against, ratio
+and runs. Values are medians over runs unless the id says otherwise; both sides of a comparison come from one run.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, Optional
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+PENSTOCK = Path(os.environ.get("PENSTOCK_BIN", REPOSITORY / "build/bin/penstock"))
+
+
+def figure(
+    id: str, value: float, unit: str, goal: str, runs: int, against: Optional[float] = None, ratio: Optional[float] = None
+) -> dict[str, Any]:
+    """One figure. `against` is the other side of a comparison, in the same unit; `ratio` is value / against."""
+    if ratio is None and against:
+        ratio = value / against
+    rounded = None if ratio is None else round(ratio, 3)
+    return {"id": id, "value": round(value, 3), "unit": unit, "goal": goal, "against": against and round(against, 3), "ratio": rounded, "runs": runs}
+
+
+def write(figures: list[dict[str, Any]]) -> None:
+    Path(sys.argv[1]).write_text(json.dumps(figures, indent=1) + "\n")
+
+
+def percentile(values: list[float], percent: float) -> float:
+    """The smallest value that `percent` of all do not exceed."""
+    ordered = sorted(values)
+    rank = math.ceil(len(ordered) * percent / 100)
+    return ordered[max(rank, 1) - 1]
+
+
+def median(values: list[float]) -> float:
+    return statistics.median(values)
+
+
+def node(id: str, node_type: str, *, python: Optional[str] = None, **more: Any) -> dict[str, Any]:
+    """A node of a manifest; in a container of its own when `python` names a version."""
+    result: dict[str, Any] = {"id": id, "node_type": node_type, **more}
+    if python is not None:
+        result["docker"] = {"python_version": python, "resource_limits": {"memory_mb": 512, "cpu_cores": 2}}
+    return result
+
+
+def write_pipeline(folder: Path, nodes: list[dict[str, Any]], connections: list[dict[str, Any]]) -> Path:
+    manifest = folder / "pipeline.json"
+    manifest.write_text(json.dumps({"version": "v1", "metadata": {"name": "bench"}, "nodes": nodes, "connections": connections}))
+    return manifest
+
+
+def run(manifest: Path, *arguments: str, report: Optional[Path] = None) -> dict[str, Any]:
+    """Runs the pipeline to its end. Returns its report."""
+    report = report or manifest.with_suffix(".report")
+    done = subprocess.run(
+        [str(PENSTOCK), "run", str(manifest), "--quiet", "--report", str(report), *arguments],
+        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, check=False,
+    )
+    if done.returncode != 0:
+        raise SystemExit(f"penstock run ended with {done.returncode}:\n{done.stderr}")
+    return json.loads(report.read_text())
