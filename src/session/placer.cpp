@@ -5,6 +5,8 @@
 #include <cstdlib>
 
 #include "base/paths.h"
+#include "image/builder.h"
+#include "image/process_environment.h"
 
 namespace penstock::session {
 namespace {
@@ -28,6 +30,13 @@ void AddPythonSettings(std::map<std::string, std::string>& env, const std::strin
   env["PYTHONDONTWRITEBYTECODE"] = "1";
 }
 
+auto SpecOf(const plan::Environment& environment) -> image::EnvironmentSpec {
+  return {.python_version = environment.python_version,
+          .base_image = environment.base_image,
+          .system_packages = environment.system_packages,
+          .python_packages = environment.python_packages};
+}
+
 auto PythonCommand(std::string interpreter) -> std::vector<std::string> { return {std::move(interpreter), "-m", "penstock.worker"}; }
 
 }  // namespace
@@ -43,6 +52,54 @@ auto Placer::Place(const plan::Plan& plan, const plan::Node& node) const -> base
     case plan::Placement::kNative: break;
   }
   return PlaceNative(plan, node);
+}
+
+auto Placer::ProgressOf(const plan::Node& node) const -> image::ProgressSink {
+  return [this, id = node.id](const image::Progress& progress) {
+    observer_.OnProgress(fmt::format("environment of {}: {}", id, progress.step), progress.line);
+  };
+}
+
+auto Placer::PlaceInContainer(const plan::Plan& plan, const plan::Node& node) const -> base::Expected<Placed> {
+  PENSTOCK_ASSIGN(const auto home, base::InstallDirectory());
+  const docker::Call build_call(base::Deadline::Never(), options_.stop);  // a download takes what it takes; its progress is shown
+  PENSTOCK_ASSIGN(const auto environment, image::EnsureEnvironment(*options_.engine, SpecOf(*node.environment), ProgressOf(node), build_call));
+  Placed placed;
+  placed.environment_ready = SecondsSinceStart();
+  observer_.OnProgress("starting containers", node.id);
+  const container::ContainerRequest request{.session = options_.session,
+                                            .node = node.id,
+                                            .image = environment.image,
+                                            .spec = *node.container,
+                                            .code = plan.directory,
+                                            .installed = home / "worker",
+                                            .keep_warm = {}};
+  const docker::Call start_call(base::Deadline::In(kContainerTimeout), options_.stop);
+  PENSTOCK_ASSIGN(auto leased, container::Container::Start(*options_.engine, *options_.runtime, request, start_call));
+  placed.container = std::move(leased.container);
+  placed.lease = std::make_unique<container::AgentLease>(std::move(leased.lease));
+  placed.command.argv = PythonCommand(environment.interpreter);
+  placed.command.env = environment.env;
+  placed.command.env["HOME"] = "/tmp";  // the only writable place
+  AddPythonSettings(placed.command.env, std::string(container::kInstallTarget) + "/python", container::kCodeTarget);
+  for (const auto& [name, value] : node.env) placed.command.env[name] = value;
+  placed.command.cwd = container::kCodeTarget;
+  return placed;
+}
+
+auto Placer::PlaceOnHost(const plan::Plan& plan, const plan::Node& node) const -> base::Expected<Placed> {
+  PENSTOCK_ASSIGN(const auto home, base::InstallDirectory());
+  const docker::Call call(base::Deadline::Never(), options_.stop);
+  auto environment = image::EnsureProcessEnvironment(SpecOf(*node.environment), node.environment->interpreter.value_or(""), ProgressOf(node), call);
+  if (!environment) return tl::make_unexpected(std::move(environment.error()).While(fmt::format("making the environment of node '{}'", node.id)));
+  Placed placed;
+  placed.environment_ready = SecondsSinceStart();
+  placed.command.argv = PythonCommand(environment->interpreter);
+  placed.command.env = InheritedEnvironment();
+  AddPythonSettings(placed.command.env, home / "worker" / "python", plan.directory);
+  for (const auto& [name, value] : node.env) placed.command.env[name] = value;
+  placed.command.cwd = plan.directory;
+  return placed;
 }
 
 auto Placer::PlaceNative(const plan::Plan& plan, const plan::Node& node) const -> base::Expected<Placed> {

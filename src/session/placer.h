@@ -10,6 +10,7 @@
 #include "container/agent_lease.h"
 #include "container/container.h"
 #include "docker/engine.h"
+#include "image/progress.h"
 #include "plan/plan.h"
 #include "session/observer.h"
 #include "session/worker_process.h"
@@ -40,6 +41,7 @@ class Placer final {
   auto PlaceInContainer(const plan::Plan& plan, const plan::Node& node) const -> base::Expected<Placed>;
   auto PlaceOnHost(const plan::Plan& plan, const plan::Node& node) const -> base::Expected<Placed>;
   auto PlaceNative(const plan::Plan& plan, const plan::Node& node) const -> base::Expected<Placed>;
+  auto ProgressOf(const plan::Node& node) const -> image::ProgressSink;
   auto SecondsSinceStart() const -> double;
 
   Options options_;
