@@ -3,6 +3,7 @@
 #include <chrono>
 
 #include "base/log.h"
+#include "cli/engine.h"
 #include "container/container.h"
 #include "container/runtime_directory.h"
 
@@ -13,7 +14,7 @@ void RemoveLeftovers() {
   std::unique_ptr<docker::Engine> engine;
   const auto swept = container::SweepDeadRuntimes([&](const std::string& runtime_id) -> base::Status {
     if (!engine) {
-      PENSTOCK_ASSIGN(engine, docker::Engine::Connect({}, call));
+      PENSTOCK_ASSIGN(engine, ConnectEngine());
     }
     return container::RemoveContainersOf(*engine, runtime_id, call);
   });

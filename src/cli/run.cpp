@@ -3,11 +3,11 @@
 #include <signal.h>
 
 #include <atomic>
-#include <chrono>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <thread>
 
+#include "cli/engine.h"
 #include "cli/load.h"
 #include "cli/summary.h"
 #include "cli/terminal.h"
@@ -17,8 +17,6 @@
 
 namespace penstock::cli {
 namespace {
-
-constexpr std::chrono::seconds kEngineDeadline{10};
 
 // Ctrl-C once ends the session in order, twice at once. The signals are blocked everywhere and awaited on one thread.
 class InterruptWatch final {
@@ -80,11 +78,6 @@ auto ExitCode(const session::Report& report) -> int {
   return report.interrupted ? kInterrupted : kDone;
 }
 
-auto Complain(const base::Error& error) -> int {
-  fmt::print(stderr, "penstock: error: {}\n", error.ToString());
-  return kEnvironment;
-}
-
 }  // namespace
 
 auto Run(const RunOptions& options) -> int {
@@ -103,8 +96,7 @@ auto Run(const RunOptions& options) -> int {
   session::EngineAccount account;
   std::unique_ptr<docker::Engine> engine;
   if (NeedsEngine(*plan)) {
-    auto connected = docker::Engine::Connect({.host = {}, .observer = [&](const docker::RequestTiming& timing) { account.Add(timing); }},
-                                             docker::Call(base::Deadline::In(kEngineDeadline)));
+    auto connected = ConnectEngine([&](const docker::RequestTiming& timing) { account.Add(timing); });
     if (!connected) return Complain(connected.error());
     engine = std::move(*connected);
   }

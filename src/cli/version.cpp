@@ -1,17 +1,16 @@
 #include <fmt/format.h>
 
-#include <chrono>
 #include <nlohmann/json.hpp>
 
+#include "cli/engine.h"
 #include "cli/verbs.h"
-#include "docker/engine.h"
 #include "message/header.h"
 #include "worker/protocol.h"
 
 namespace penstock::cli {
 
 auto Version(bool json) -> int {
-  const auto engine = docker::Engine::Connect({}, docker::Call(base::Deadline::In(std::chrono::seconds(2))));
+  const auto engine = ConnectEngine();
   if (json) {
     const nlohmann::json version{{"penstock", PENSTOCK_VERSION},
                                  {"worker_protocol", worker::kProtocolVersion},

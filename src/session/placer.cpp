@@ -5,8 +5,6 @@
 #include <cstdlib>
 
 #include "base/paths.h"
-#include "image/builder.h"
-#include "image/process_environment.h"
 
 namespace penstock::session {
 namespace {
@@ -28,13 +26,6 @@ void AddPythonSettings(std::map<std::string, std::string>& env, const std::strin
   env["PYTHONPATH"] = sdk + ":" + code;
   env["PYTHONUNBUFFERED"] = "1";
   env["PYTHONDONTWRITEBYTECODE"] = "1";
-}
-
-auto SpecOf(const plan::Environment& environment) -> image::EnvironmentSpec {
-  return {.python_version = environment.python_version,
-          .base_image = environment.base_image,
-          .system_packages = environment.system_packages,
-          .python_packages = environment.python_packages};
 }
 
 auto PythonCommand(std::string interpreter) -> std::vector<std::string> { return {std::move(interpreter), "-m", "penstock.worker"}; }
@@ -60,10 +51,14 @@ auto Placer::ProgressOf(const plan::Node& node) const -> image::ProgressSink {
   };
 }
 
+auto Placer::EnsureEnvironment(const plan::Node& node) const -> base::Expected<NodeEnvironment> {
+  // A download takes what it takes; its progress is shown, and it can be stopped.
+  return EnsureEnvironmentOf(node, options_.engine, ProgressOf(node), docker::Call(base::Deadline::Never(), options_.stop));
+}
+
 auto Placer::PlaceInContainer(const plan::Plan& plan, const plan::Node& node) const -> base::Expected<Placed> {
   PENSTOCK_ASSIGN(const auto home, base::InstallDirectory());
-  const docker::Call build_call(base::Deadline::Never(), options_.stop);  // a download takes what it takes; its progress is shown
-  PENSTOCK_ASSIGN(const auto environment, image::EnsureEnvironment(*options_.engine, SpecOf(*node.environment), ProgressOf(node), build_call));
+  PENSTOCK_ASSIGN(const auto environment, EnsureEnvironment(node));
   Placed placed;
   placed.environment_ready = SecondsSinceStart();
   observer_.OnProgress("starting containers", node.id);
@@ -74,8 +69,8 @@ auto Placer::PlaceInContainer(const plan::Plan& plan, const plan::Node& node) co
                                             .code = plan.directory,
                                             .installed = home / "worker",
                                             .keep_warm = {}};
-  const docker::Call start_call(base::Deadline::In(kContainerTimeout), options_.stop);
-  PENSTOCK_ASSIGN(auto leased, container::Container::Start(*options_.engine, *options_.runtime, request, start_call));
+  const docker::Call call(base::Deadline::In(kContainerTimeout), options_.stop);
+  PENSTOCK_ASSIGN(auto leased, container::Container::Start(*options_.engine, *options_.runtime, request, call));
   placed.container = std::move(leased.container);
   placed.lease = std::make_unique<container::AgentLease>(std::move(leased.lease));
   placed.command.argv = PythonCommand(environment.interpreter);
@@ -89,12 +84,10 @@ auto Placer::PlaceInContainer(const plan::Plan& plan, const plan::Node& node) co
 
 auto Placer::PlaceOnHost(const plan::Plan& plan, const plan::Node& node) const -> base::Expected<Placed> {
   PENSTOCK_ASSIGN(const auto home, base::InstallDirectory());
-  const docker::Call call(base::Deadline::Never(), options_.stop);
-  auto environment = image::EnsureProcessEnvironment(SpecOf(*node.environment), node.environment->interpreter.value_or(""), ProgressOf(node), call);
-  if (!environment) return tl::make_unexpected(std::move(environment.error()).While(fmt::format("making the environment of node '{}'", node.id)));
+  PENSTOCK_ASSIGN(const auto environment, EnsureEnvironment(node));
   Placed placed;
   placed.environment_ready = SecondsSinceStart();
-  placed.command.argv = PythonCommand(environment->interpreter);
+  placed.command.argv = PythonCommand(environment.interpreter);
   placed.command.env = InheritedEnvironment();
   AddPythonSettings(placed.command.env, home / "worker" / "python", plan.directory);
   for (const auto& [name, value] : node.env) placed.command.env[name] = value;

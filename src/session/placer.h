@@ -12,6 +12,7 @@
 #include "docker/engine.h"
 #include "image/progress.h"
 #include "plan/plan.h"
+#include "session/environment.h"
 #include "session/observer.h"
 #include "session/worker_process.h"
 
@@ -28,7 +29,7 @@ struct Placed {
 class Placer final {
  public:
   struct Options {
-    const docker::Engine* engine = nullptr;  // null: no container nodes
+    docker::Engine* engine = nullptr;  // null: no container nodes
     const container::RuntimeDirectory* runtime = nullptr;
     std::string session;
     std::stop_token stop;
@@ -41,6 +42,7 @@ class Placer final {
   auto PlaceInContainer(const plan::Plan& plan, const plan::Node& node) const -> base::Expected<Placed>;
   auto PlaceOnHost(const plan::Plan& plan, const plan::Node& node) const -> base::Expected<Placed>;
   auto PlaceNative(const plan::Plan& plan, const plan::Node& node) const -> base::Expected<Placed>;
+  auto EnsureEnvironment(const plan::Node& node) const -> base::Expected<NodeEnvironment>;
   auto ProgressOf(const plan::Node& node) const -> image::ProgressSink;
   auto SecondsSinceStart() const -> double;
 

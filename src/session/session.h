@@ -23,7 +23,7 @@ class EngineAccount;
 struct SessionOptions {
   plan::Plan plan;
   /// Needed when the plan has container nodes; must outlive the session, as must `runtime` and `engine_account`.
-  const docker::Engine* engine = nullptr;
+  docker::Engine* engine = nullptr;
   const container::RuntimeDirectory* runtime = nullptr;
   /// What the engine's requests took; null: not counted.
   const EngineAccount* engine_account = nullptr;

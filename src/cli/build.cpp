@@ -1,0 +1,45 @@
+#include <fmt/format.h>
+
+#include <mutex>
+#include <thread>
+
+#include "cli/engine.h"
+#include "cli/load.h"
+#include "cli/terminal.h"
+#include "cli/verbs.h"
+#include "session/environment.h"
+
+namespace penstock::cli {
+
+auto Build(const PipelineOptions& options) -> int {
+  const auto plan = LoadPlan(options);
+  if (!plan) return kUsage;
+  std::unique_ptr<docker::Engine> engine;
+  if (NeedsEngine(*plan)) {
+    auto connected = ConnectEngine();
+    if (!connected) return Complain(connected.error());
+    engine = std::move(*connected);
+  }
+  Terminal terminal({});
+  std::mutex mutex;
+  int result = kDone;
+  std::vector<std::jthread> building;
+  for (const auto& node : plan->nodes) {
+    if (!node.environment) continue;
+    building.emplace_back([&, &node = node] {
+      const auto progress = [&](const image::Progress& step) { terminal.OnProgress(fmt::format("environment of {}: {}", node.id, step.step), step.line); };
+      const auto environment = session::EnsureEnvironmentOf(node, engine.get(), progress, docker::Call(base::Deadline::Never()));
+      const std::lock_guard lock(mutex);
+      if (!environment) {
+        result = Complain(environment.error());
+      } else {
+        terminal.OnProgress(node.id, fmt::format("{} ({})", environment->cached ? "there already" : "built",
+                                                 environment->image.empty() ? environment->interpreter : environment->image));
+      }
+    });
+  }
+  building.clear();
+  return result;
+}
+
+}  // namespace penstock::cli
