@@ -11,9 +11,7 @@ endif()
 
 add_library(penstock_flags INTERFACE)
 target_compile_options(penstock_flags INTERFACE
-  -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wnon-virtual-dtor -Woverloaded-virtual -Werror
-  # g++ 12 sees overlapping copies in every std::string assignment of a literal (GCC bug 105651).
-  $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>)
+  -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wnon-virtual-dtor -Woverloaded-virtual -Werror)
 target_include_directories(penstock_flags INTERFACE ${CMAKE_SOURCE_DIR}/src)
 target_link_libraries(penstock_flags INTERFACE Threads::Threads)
 if(PENSTOCK_SANITIZE)
