@@ -13,10 +13,24 @@ auto SpecOf(const plan::Environment& environment) -> image::EnvironmentSpec {
           .python_packages = environment.python_packages};
 }
 
+auto ParseVariables(const std::vector<std::string>& assignments) -> std::map<std::string, std::string> {
+  std::map<std::string, std::string> variables;
+  for (const auto& assignment : assignments) {
+    const auto equals = assignment.find('=');
+    if (equals != std::string::npos) variables.emplace(assignment.substr(0, equals), assignment.substr(equals + 1));
+  }
+  return variables;
+}
+
 auto InContainer(const plan::Node& node, docker::Engine& engine, const image::ProgressSink& progress, const docker::Call& call)
     -> base::Expected<NodeEnvironment> {
   PENSTOCK_ASSIGN(const auto environment, image::EnsureEnvironment(engine, SpecOf(*node.environment), progress, call));
-  return NodeEnvironment{.image = environment.image, .interpreter = environment.interpreter, .env = environment.env, .cached = environment.cached};
+  // Workers inherit nothing, so that what the image sets (PATH, locale) is handed on with the rest.
+  PENSTOCK_ASSIGN(const auto image, engine.InspectImage(environment.image_id, call));
+  return NodeEnvironment{.image = environment.image_id,
+                         .interpreter = environment.interpreter,
+                         .env = ParseVariables(image.env),
+                         .cached = environment.origin != image::Origin::kBuilt};
 }
 
 auto OnHost(const plan::Node& node, const image::ProgressSink& progress, const docker::Call& call) -> base::Expected<NodeEnvironment> {
