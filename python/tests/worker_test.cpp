@@ -235,14 +235,17 @@ TEST_P(PythonWorker, NumpyArraysAreTheSharedMemoryItself) {
 
 TEST_P(PythonWorker, CpuOutsideTheHandlerIsMeasuredWhenAskedFor) {
   Stage stage(python);
-  auto sink = Node("sink", "Describe");
-  sink.measure_cpu = true;
+  auto thrice = Node("thrice", "Thrice");
+  thrice.measure_cpu = true;
   const auto started =
-      stage.Start({Node("source", "Numbers", R"({"count": 20})"), std::move(sink)}, {{"source.out", "sink.in"}});
+      stage.Start({Node("source", "Numbers", R"({"count": 20})"), std::move(thrice), Node("sink", "Describe")},
+                  {{"source.out", "thrice.in"}, {"thrice.out", "sink.in"}});
   ASSERT_TRUE(started) << started.error().ToString();
-  ASSERT_TRUE(stage.Await("sink").finished);
+  const auto sink = stage.Await("sink");
+  EXPECT_EQ(std::count(sink.standard_output.begin(), sink.standard_output.end(), '\n'), 3 * 20 + 2);
   EXPECT_EQ(stage.ControlOf("source.out")->overhead_cpu.Count(), 20U);
   EXPECT_GT(stage.ControlOf("source.out")->overhead_cpu.Quantile(0.5), 0U);
+  EXPECT_EQ(stage.ControlOf("thrice.out")->overhead_cpu.Count(), 0U);
 }
 
 INSTANTIATE_TEST_SUITE_P(Interpreters, PythonWorker, testing::Values("3.9", "3.10", "3.11", "3.12", "3.13"),

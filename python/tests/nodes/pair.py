@@ -64,6 +64,15 @@ class PassOn(penstock.Node):
         return message
 
 
+class Thrice(penstock.Node):
+    """A generator that also emits."""
+
+    def process(self, message: Json) -> Iterator[Json]:
+        yield message
+        self.emit("out", Json(message.value))
+        yield message
+
+
 class Describe(penstock.Node):
     """Prints what it received, one JSON line a message."""
 
