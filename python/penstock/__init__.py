@@ -9,9 +9,12 @@
 
 from __future__ import annotations
 
-from penstock._errors import NodeError, PenstockError, PortError
-from penstock._messages import Audio, Bytes, Json, Message, Tensor, Text
-from penstock._node import Node, node
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from penstock._errors import NodeError, PenstockError, PortError
+    from penstock._messages import Audio, Bytes, Json, Message, Tensor, Text
+    from penstock._node import Node, node
 
 __version__ = "0.1.0"
 
@@ -28,3 +31,25 @@ __all__ = [
     "Text",
     "node",
 ]
+
+_MODULES = {
+    "_errors": ("NodeError", "PenstockError", "PortError"),
+    "_messages": ("Audio", "Bytes", "Json", "Message", "Tensor", "Text"),
+    "_node": ("Node", "node"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    # Imported on first use: a worker greets its runtime before it needs any of these.
+    for module, names in _MODULES.items():
+        if name in names:
+            from importlib import import_module
+
+            value = getattr(import_module(f"penstock.{module}"), name)
+            globals()[name] = value
+            return value
+    raise AttributeError(f"module 'penstock' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

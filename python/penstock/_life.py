@@ -1,0 +1,146 @@
+"""One node's life in a worker: import, setup, messages, finish, teardown.
+
+Imported once the runtime has been greeted, so that its cost runs beside the opening of the ports.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import sys
+from pathlib import Path
+from time import thread_time_ns
+from typing import TYPE_CHECKING, Any, Optional
+
+from penstock import _failures
+from penstock._errors import PortError
+from penstock._ports import inspect_node, type_name
+from penstock._resolve import resolve
+from penstock._runner import Identity, NodeContext, Runner, UserClock
+
+if TYPE_CHECKING:
+    from penstock._core import Host
+
+_MESSAGE, _PORT_ENDED = 0, 1
+
+
+class Worker:
+    """One node's life. `phase` is where it is, for the report of a failure."""
+
+    def __init__(self, host: Host) -> None:
+        self.phase = "import"
+        self.in_flight: Optional[tuple[int, int]] = None  # input and sequence of the message whose handler failed
+        self._host = host
+        self.configuration = host.configuration()
+        self.node_id = self.configuration["node"]
+
+    def run(self) -> None:
+        """From the import to teardown. Raises whatever the node raises."""
+        configuration, host = self.configuration, self._host
+        code = configuration["code"]
+        _put_first_on_path(code)
+        cls = resolve(configuration["node_type"], configuration["modules"], code)
+        ports = inspect_node(cls)
+
+        self.phase = "setup"
+        node = cls()
+        identity = Identity(self.node_id, configuration["session"], configuration["attempt"])
+        connected = {port: index for index, port in enumerate(configuration["output_ports"])}
+        context = NodeContext(node, ports, identity, host, connected)
+        runner = Runner(node, ports, context, configuration["input_ports"])
+        node.setup(json.loads(configuration["params"]))
+
+        self.phase = "ports"
+        inputs = {port: type_name(types) for port, types in ports.inputs.items()}
+        host.ready(inputs, {port: type_name(types) for port, types in ports.outputs.items()})
+        context.is_open = True
+
+        self.phase = "process"
+        if runner.is_source:
+            runner.run_source()
+        elif configuration["measure_cpu"]:
+            context.clock = UserClock()
+            self._serve_measured(runner, context.clock)
+            context.clock = None
+        else:
+            self._serve(runner)
+        self.phase = "finish"
+        runner.finish()
+        self.phase = "ports"
+        host.drain()
+        self.phase = "teardown"
+        node.teardown()
+
+    def _serve(self, runner: Runner) -> None:
+        # The hot loop. Nothing may refer to a message while the next one is awaited: its slot would stay taken.
+        next_event, acknowledge, handle = self._host.next, self._host.acknowledge, runner.handle
+        view = None
+        try:
+            while True:
+                try:
+                    kind, port, view = next_event()
+                except PortError as error:
+                    kind, port, view = self._next_after(error)
+                if kind == _MESSAGE:
+                    handle(port, view)
+                    view = None
+                    acknowledge(0)
+                elif kind != _PORT_ENDED:
+                    return
+        except BaseException:
+            if view is not None:
+                self.in_flight = (port, view.sequence)
+            raise
+
+    def _serve_measured(self, runner: Runner, clock: UserClock) -> None:
+        """As _serve, with the CPU time between two acknowledgements that was not the node's own."""
+        host = self._host
+        view = None
+        start = thread_time_ns()
+        try:
+            while True:
+                try:
+                    kind, port, view = host.next()
+                except PortError as error:
+                    kind, port, view = self._next_after(error)
+                if kind == _MESSAGE:
+                    clock.user_ns = 0
+                    runner.handle_measured(port, view, clock)
+                    view = None
+                    end = thread_time_ns()
+                    host.acknowledge(max(end - start - clock.user_ns, 0))
+                    start = end
+                elif kind != _PORT_ENDED:
+                    return
+        except BaseException:
+            if view is not None:
+                self.in_flight = (port, view.sequence)
+            raise
+
+    def _next_after(self, error: PortError) -> Any:
+        if error.code == "exhausted":
+            # Messages in reference cycles are held by nobody but the collector.
+            gc.collect()
+            return self._host.next()
+        self.phase = "ports"
+        raise error
+
+    def report(self, error: BaseException) -> None:
+        """Tells the runtime why the node cannot go on."""
+        failure = _failures.describe(error, self.node_id)
+        edge, sequence = None, None
+        if self.in_flight is not None:
+            port = self.configuration["input_ports"][self.in_flight[0]]
+            edges = [edge for name, ids in self.configuration["input_edges"] if name == port for edge in ids]
+            edge = edges[0] if len(edges) == 1 else None
+            sequence = self.in_flight[1]
+        self._host.report_failed(self.phase, failure.error, failure.message, failure.traceback, edge, sequence)
+
+
+def _put_first_on_path(code: str) -> None:
+    # `-m` put the working directory first, which is nobody's business here.
+    if sys.path and sys.path[0] in ("", str(Path.cwd())):
+        del sys.path[0]
+    if code in sys.path:
+        sys.path.remove(code)
+    sys.path.insert(0, code)
