@@ -61,12 +61,13 @@ auto Host::Attach(Options options, base::Deadline deadline) -> base::Expected<st
   auto ports = PortSet::Prepare(state->configure, std::move(received.fds));
   if (!ports) {
     const auto& error = ports.error();
-    static_cast<void>(worker::Send(control, worker::FromWorker(worker::Failed{.phase = "ports",
-                                                                              .error = std::string(base::ToString(error.code())),
-                                                                              .message = error.ToString(),
-                                                                              .traceback = {},
-                                                                              .edge = std::nullopt,
-                                                                              .sequence = std::nullopt})));
+    static_cast<void>(
+        worker::Send(control, worker::FromWorker(worker::Failed{.phase = "ports",
+                                                                .error = std::string(base::ToString(error.code())),
+                                                                .message = error.ToString(),
+                                                                .traceback = {},
+                                                                .edge = std::nullopt,
+                                                                .sequence = std::nullopt})));
     return tl::unexpected(error);
   }
   state->ports = std::move(*ports);
@@ -84,7 +85,8 @@ auto Host::ReadyAndAwaitStart(const worker::Ready& ready) -> base::Status {
   return state_->wire->AwaitStart();
 }
 
-// --- inputs -------------------------------------------------------------------------------------------------------------
+// --- inputs
+// -------------------------------------------------------------------------------------------------------------
 
 auto Host::Next(base::Deadline deadline) -> base::Expected<Event> {
   auto& state = *state_;
@@ -93,7 +95,8 @@ auto Host::Next(base::Deadline deadline) -> base::Expected<Event> {
     PENSTOCK_TRY(state.Gone());
     PENSTOCK_ASSIGN(auto event, state.Look());
     if (event) return std::move(*event);
-    if (!transport::WaitAt(state.ports->bell().arrivals(), deadline, state.spin, [&state] { return state.WorthLooking(); })) {
+    if (!transport::WaitAt(state.ports->bell().arrivals(), deadline, state.spin,
+                           [&state] { return state.WorthLooking(); })) {
       return Fail(ErrorCode::kDeadline, "no message arrived at node '{}' in time", state.configure.node);
     }
   }
@@ -106,7 +109,10 @@ auto Host::State::Look() -> base::Expected<std::optional<Event>> {
     PENSTOCK_ASSIGN(auto event, TakeFrom((next_edge + i) % count));
     if (event) return event;
   }
-  if (count == 0) return wire->stop_requested() ? std::optional(Event{.kind = Event::Kind::kStop, .input = 0, .message = std::nullopt}) : std::nullopt;
+  if (count == 0)
+    return wire->stop_requested()
+               ? std::optional(Event{.kind = Event::Kind::kStop, .input = 0, .message = std::nullopt})
+               : std::nullopt;
   if (AllEnded()) return Event{.kind = Event::Kind::kAllEnded, .input = 0, .message = std::nullopt};
   return std::nullopt;
 }
@@ -119,10 +125,11 @@ auto Host::State::TakeFrom(std::size_t index) -> base::Expected<std::optional<Ev
   PENSTOCK_ASSIGN(auto message, edge.input->TryTake());
   if (message) {
     next_edge = index + 1;
-    current = Current{.edge = index,
-                      .header = message->header(),
-                      .attempt = message->redelivered() ? static_cast<std::uint16_t>(configure.attempt) : std::uint16_t{0},
-                      .published = std::vector<std::uint32_t>(ports->outputs().size(), 0)};
+    current =
+        Current{.edge = index,
+                .header = message->header(),
+                .attempt = message->redelivered() ? static_cast<std::uint16_t>(configure.attempt) : std::uint16_t{0},
+                .published = std::vector<std::uint32_t>(ports->outputs().size(), 0)};
     return Event{.kind = Event::Kind::kMessage, .input = edge.port, .message = std::move(message)};
   }
   if (!edge.input->ended() && !given_up) return std::nullopt;
@@ -160,21 +167,28 @@ void Host::Acknowledge(std::uint64_t overhead_cpu_ns) {
   state.current.reset();
 }
 
-auto Host::stop_requested() const noexcept -> bool { return state_->wire->stop_requested() || state_->wire->runtime_gone(); }
-
-auto Host::SleepUntil(base::Deadline::Clock::time_point time) -> bool {
-  return !transport::WaitAt(state_->ports->bell().arrivals(), base::Deadline::At(time), 0, [this] { return stop_requested(); });
+auto Host::stop_requested() const noexcept -> bool {
+  return state_->wire->stop_requested() || state_->wire->runtime_gone();
 }
 
-// --- outputs ------------------------------------------------------------------------------------------------------------
+auto Host::SleepUntil(base::Deadline::Clock::time_point time) -> bool {
+  return !transport::WaitAt(state_->ports->bell().arrivals(), base::Deadline::At(time), 0,
+                            [this] { return stop_requested(); });
+}
 
-auto Host::Borrow(std::size_t output, std::uint64_t payload_bytes, std::uint32_t metadata_bytes) -> base::Expected<transport::Loan> {
+// --- outputs
+// ------------------------------------------------------------------------------------------------------------
+
+auto Host::Borrow(std::size_t output, std::uint64_t payload_bytes, std::uint32_t metadata_bytes)
+    -> base::Expected<transport::Loan> {
   // Before the sum below can overflow.
   if (const auto limit = state_->configure.outputs.at(output).max_message_bytes; payload_bytes > limit) {
-    return Fail(ErrorCode::kInvalidArgument, "a message of {} bytes is larger than output '{}' allows: raise max_message_bytes ({})", payload_bytes,
+    return Fail(ErrorCode::kInvalidArgument,
+                "a message of {} bytes is larger than output '{}' allows: raise max_message_bytes ({})", payload_bytes,
                 output_ports().at(output), limit);
   }
-  PENSTOCK_ASSIGN(auto loan, state_->ports->outputs().at(output)->Borrow(message::ChunkBytes(payload_bytes, metadata_bytes)));
+  PENSTOCK_ASSIGN(auto loan,
+                  state_->ports->outputs().at(output)->Borrow(message::ChunkBytes(payload_bytes, metadata_bytes)));
   loan.header().payload_bytes = payload_bytes;
   loan.header().metadata_bytes = metadata_bytes;
   return loan;

@@ -1,8 +1,8 @@
 // A worker's own end of a session: the control channel on a thread of its own ("penstock-wire"), and the node's ports.
 //
-// Used alike by the native worker and by the Python extension. The node's thread calls everything here; the wire thread opens and
-// connects ports while the node is still being imported and set up, refreshes outputs when peers attach, and interrupts
-// waits when the runtime says stop or is gone.
+// Used alike by the native worker and by the Python extension. The node's thread calls everything here; the wire thread
+// opens and connects ports while the node is still being imported and set up, refreshes outputs when peers attach, and
+// interrupts waits when the runtime says stop or is gone.
 #pragma once
 
 #include <cstddef>
@@ -59,19 +59,20 @@ class Host final {
   /// The node is set up. Then waits for `start`.
   auto ReadyAndAwaitStart(const worker::Ready& ready) -> base::Status;
 
-  /// The next event of any input, fair among edges. Takes (at_most_once: acknowledges) the message and makes it the current
-  /// one: what is published from now on inherits its origin, trace and (unless given) media time.
-  /// Errors: kCancelled when the runtime is gone, kDeadline, kPeerCorrupt, kExhausted (too many held).
+  /// The next event of any input, fair among edges. Takes (at_most_once: acknowledges) the message and makes it the
+  /// current one: what is published from now on inherits its origin, trace and (unless given) media time. Errors:
+  /// kCancelled when the runtime is gone, kDeadline, kPeerCorrupt, kExhausted (too many held).
   auto Next(base::Deadline deadline) -> base::Expected<Event>;
-  /// The current message's handler is done and its outputs are published: acknowledges it. `overhead_cpu_ns` is recorded
-  /// when configure().measure_cpu.
+  /// The current message's handler is done and its outputs are published: acknowledges it. `overhead_cpu_ns` is
+  /// recorded when configure().measure_cpu.
   void Acknowledge(std::uint64_t overhead_cpu_ns = 0);
   /// Sources: true once `stop` came.
   auto stop_requested() const noexcept -> bool;
   /// Sources: sleeps until `time` unless stopped first; false when stopped.
   auto SleepUntil(base::Deadline::Clock::time_point time) -> bool;
 
-  auto Borrow(std::size_t output, std::uint64_t payload_bytes, std::uint32_t metadata_bytes) -> base::Expected<transport::Loan>;
+  auto Borrow(std::size_t output, std::uint64_t payload_bytes, std::uint32_t metadata_bytes)
+      -> base::Expected<transport::Loan>;
   /// Completes the header (sequence, epoch, origin, trace, publish time; media time of the current message unless
   /// kFlagHasMediaTime is set) and publishes, waiting for credit. Errors as OutputPort::Publish.
   auto Publish(std::size_t output, transport::Loan loan) -> base::Status;

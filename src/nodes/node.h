@@ -1,8 +1,8 @@
-// What a native node implements. Nodes live in plugins (shared libraries) that the native worker loads; the C entry point at the
-// end is the only symbol a plugin exports.
+// What a native node implements. Nodes live in plugins (shared libraries) that the native worker loads; the C entry
+// point at the end is the only symbol a plugin exports.
 //
-// Everything that a node calls here is virtual or inline: a plugin needs no symbol of the worker. It links penstock_base and
-// penstock_message (statically, hidden) for errors and headers, and never the transport.
+// Everything that a node calls here is virtual or inline: a plugin needs no symbol of the worker. It links
+// penstock_base and penstock_message (statically, hidden) for errors and headers, and never the transport.
 #pragma once
 
 #include <cstddef>
@@ -86,7 +86,8 @@ class Node {
     return base::Fail(base::ErrorCode::kUnsupported, "this node is not a source: connect something to its input");
   }
   /// One message of the port `input`. It may be kept beyond the call, up to the edge's max_held.
-  virtual auto Process(Context& /*context*/, std::string_view input, std::unique_ptr<Received> /*message*/) -> base::Status {
+  virtual auto Process(Context& /*context*/, std::string_view input, std::unique_ptr<Received> /*message*/)
+      -> base::Status {
     return base::Fail(base::ErrorCode::kUnsupported, "this node has no input '{}': it is a source", input);
   }
   /// All inputs have ended; outputs may still be published.
@@ -95,7 +96,7 @@ class Node {
   virtual auto Teardown() -> base::Status { return {}; }
 };
 
-/// One port of a node, for `ready` and for checking the wiring: the type as in the SDK ("audio", "text", "any", …).
+/// One port of a node, for `ready` and for checking the wiring: the type as the SDK writes it ("Audio", "Json|Text", "Any").
 struct PluginPort {
   const char* name;
   const char* type;

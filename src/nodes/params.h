@@ -21,7 +21,8 @@ namespace penstock::nodes {
 class ParamReader final {
  public:
   ParamReader(std::string node_type, const nlohmann::json& params) : node_type_(std::move(node_type)), params_(params) {
-    if (!params.is_object() && !params.is_null()) problems_.push_back(fmt::format("params must be a mapping, not {}", params.type_name()));
+    if (!params.is_object() && !params.is_null())
+      problems_.push_back(fmt::format("params must be a mapping, not {}", params.type_name()));
   }
 
   /// `wanted` names the type for people ("a string", "true or false").
@@ -41,7 +42,8 @@ class ParamReader final {
     if (!Has(name)) return fallback;
     const auto& value = params_.at(name);
     if (!Fits<T>(value)) {
-      problems_.push_back(fmt::format("'{}' must be {}, not {}", name, wanted, value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)));
+      problems_.push_back(fmt::format("'{}' must be {}, not {}", name, wanted,
+                                      value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)));
       return fallback;
     }
     return value.template get<T>();
@@ -54,7 +56,9 @@ class ParamReader final {
       for (const auto& [name, value] : params_.items()) {
         bool known = false;
         for (const auto& candidate : known_) known = known || candidate == name;
-        if (!known) problems.push_back(fmt::format("unknown parameter '{}' (known: {})", name, known_.empty() ? "none" : fmt::format("{}", fmt::join(known_, ", "))));
+        if (!known)
+          problems.push_back(fmt::format("unknown parameter '{}' (known: {})", name,
+                                         known_.empty() ? "none" : fmt::format("{}", fmt::join(known_, ", "))));
       }
     }
     if (problems.empty()) return {};
@@ -62,7 +66,9 @@ class ParamReader final {
   }
 
  private:
-  auto Has(const std::string& name) const -> bool { return params_.is_object() && params_.contains(name) && !params_.at(name).is_null(); }
+  auto Has(const std::string& name) const -> bool {
+    return params_.is_object() && params_.contains(name) && !params_.at(name).is_null();
+  }
 
   template <class T>
   static auto Fits(const nlohmann::json& value) -> bool {

@@ -19,7 +19,8 @@ auto PlaceRealms(const std::vector<worker::RealmHandle>& realms, Descriptors& fd
   for (const auto& realm : realms) above = std::max(above, realm.number + 1);
   // A received descriptor may sit at a number that a realm needs.
   for (auto& fd : fds) {
-    const bool in_the_way = std::any_of(realms.begin(), realms.end(), [&](const auto& realm) { return realm.number == fd.get(); });
+    const bool in_the_way =
+        std::any_of(realms.begin(), realms.end(), [&](const auto& realm) { return realm.number == fd.get(); });
     if (!in_the_way) continue;
     const int moved = ::fcntl(fd.get(), F_DUPFD_CLOEXEC, above);
     if (moved < 0) return base::SystemError("move a descriptor out of a realm's way");
@@ -28,7 +29,8 @@ auto PlaceRealms(const std::vector<worker::RealmHandle>& realms, Descriptors& fd
   Descriptors placed;
   for (const auto& realm : realms) {
     if (realm.number < 3 || ::fcntl(realm.number, F_GETFD) >= 0) {
-      return Fail(ErrorCode::kConflict, "descriptor {}, at which a realm belongs, is in use in this process", realm.number);
+      return Fail(ErrorCode::kConflict, "descriptor {}, at which a realm belongs, is in use in this process",
+                  realm.number);
     }
     PENSTOCK_ASSIGN(auto fd, base::MoveTo(Take(fds, realm.fd), realm.number));
     placed.push_back(std::move(fd));
@@ -45,13 +47,16 @@ auto IndexOf(std::vector<std::string>& names, const std::string& name) -> std::s
 
 auto MapBlock(Descriptors& fds, const worker::EdgeHandle& edge) -> base::Expected<transport::ControlBlock> {
   auto block = transport::ControlBlock::Map(Take(fds, edge.control));
-  if (!block) return tl::unexpected(std::move(block).error().While(fmt::format("mapping the control block of edge '{}'", edge.edge)));
+  if (!block)
+    return tl::unexpected(
+        std::move(block).error().While(fmt::format("mapping the control block of edge '{}'", edge.edge)));
   return block;
 }
 
 auto MapBell(Descriptors& fds, const worker::EdgeHandle& edge) -> base::Expected<transport::Doorbell> {
   auto bell = transport::Doorbell::Map(Take(fds, edge.bell));
-  if (!bell) return tl::unexpected(std::move(bell).error().While(fmt::format("mapping the doorbell of edge '{}'", edge.edge)));
+  if (!bell)
+    return tl::unexpected(std::move(bell).error().While(fmt::format("mapping the doorbell of edge '{}'", edge.edge)));
   return bell;
 }
 
@@ -131,8 +136,8 @@ auto PortSet::Connect() -> base::Status {
     PENSTOCK_TRY(outputs_[i]->Refresh());
     const auto connected = outputs_[i]->ConnectedConsumers();
     if (connected < output_edges_[i].size()) {
-      return Fail(ErrorCode::kInternal, "output '{}' sees {} of its {} consumers although all of them have attached", output_names_[i],
-                  connected, output_edges_[i].size());
+      return Fail(ErrorCode::kInternal, "output '{}' sees {} of its {} consumers although all of them have attached",
+                  output_names_[i], connected, output_edges_[i].size());
     }
   }
   return {};

@@ -1,6 +1,7 @@
 // The ports of one worker, from the descriptors that came with `configure` to open outputs and inputs.
 //
-// Prepared on the node's thread before any user code runs, opened on the wire thread, used by the node's thread after `start`.
+// Prepared on the node's thread before any user code runs, opened on the wire thread, used by the node's thread after
+// `start`.
 #pragma once
 
 #include <atomic>
@@ -31,7 +32,8 @@ class PortSet final {
  public:
   /// Places the realms at their numbers and maps every block and bell. Errors: kPeerCorrupt for memory that fails its
   /// checks; kConflict when a realm's number is taken by another descriptor of this process.
-  static auto Prepare(const worker::Configure& configure, std::vector<base::UniqueFd> fds) -> base::Expected<std::unique_ptr<PortSet>>;
+  static auto Prepare(const worker::Configure& configure, std::vector<base::UniqueFd> fds)
+      -> base::Expected<std::unique_ptr<PortSet>>;
 
   auto OpenOutputs() -> base::Status;
   auto OpenInputs() -> base::Status;

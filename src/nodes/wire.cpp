@@ -8,10 +8,12 @@
 
 namespace penstock::nodes {
 
-auto Wire::Start(base::PacketSocket control, PortSet& ports, std::function<void()> on_runtime_gone) -> base::Expected<std::unique_ptr<Wire>> {
+auto Wire::Start(base::PacketSocket control, PortSet& ports, std::function<void()> on_runtime_gone)
+    -> base::Expected<std::unique_ptr<Wire>> {
   PENSTOCK_ASSIGN(auto loop, base::EventLoop::Create());
   std::unique_ptr<Wire> wire(new Wire(std::move(control), ports, std::move(on_runtime_gone), std::move(loop)));
-  PENSTOCK_TRY(wire->loop_->Watch(wire->control_.fd().get(), EPOLLIN, [self = wire.get()](std::uint32_t) { self->OnReadable(); }));
+  PENSTOCK_TRY(wire->loop_->Watch(wire->control_.fd().get(), EPOLLIN,
+                                  [self = wire.get()](std::uint32_t) { self->OnReadable(); }));
   // Signals are the node's: Python's handlers must run on its main thread.
   sigset_t all;
   sigset_t before;
@@ -22,8 +24,12 @@ auto Wire::Start(base::PacketSocket control, PortSet& ports, std::function<void(
   return wire;
 }
 
-Wire::Wire(base::PacketSocket control, PortSet& ports, std::function<void()> on_runtime_gone, std::unique_ptr<base::EventLoop> loop)
-    : control_(std::move(control)), ports_(ports), on_runtime_gone_(std::move(on_runtime_gone)), loop_(std::move(loop)) {}
+Wire::Wire(base::PacketSocket control, PortSet& ports, std::function<void()> on_runtime_gone,
+           std::unique_ptr<base::EventLoop> loop)
+    : control_(std::move(control)),
+      ports_(ports),
+      on_runtime_gone_(std::move(on_runtime_gone)),
+      loop_(std::move(loop)) {}
 
 Wire::~Wire() {
   if (!thread_.joinable()) return;

@@ -22,7 +22,8 @@ namespace penstock::nodes {
 class Wire final {
  public:
   /// `on_runtime_gone` is called on the wire's thread. Both arguments outlive the wire.
-  static auto Start(base::PacketSocket control, PortSet& ports, std::function<void()> on_runtime_gone) -> base::Expected<std::unique_ptr<Wire>>;
+  static auto Start(base::PacketSocket control, PortSet& ports, std::function<void()> on_runtime_gone)
+      -> base::Expected<std::unique_ptr<Wire>>;
   Wire(const Wire&) = delete;
   auto operator=(const Wire&) -> Wire& = delete;
   /// Stops and joins the thread.
@@ -30,16 +31,19 @@ class Wire final {
 
   /// Any thread.
   auto Say(const worker::FromWorker& message) -> base::Status;
-  /// Says `message` unless last words were said before; from then on the runtime may close the channel at any time. Any thread.
+  /// Says `message` unless last words were said before; from then on the runtime may close the channel at any time. Any
+  /// thread.
   void SayLast(const worker::FromWorker& message);
-  /// Waits for `start`. Errors: why the ports could not be opened (reported to the runtime already), kCancelled when the runtime is gone.
+  /// Waits for `start`. Errors: why the ports could not be opened (reported to the runtime already), kCancelled when
+  /// the runtime is gone.
   auto AwaitStart() -> base::Status;
 
   auto stop_requested() const noexcept -> bool { return stop_requested_.load(std::memory_order_acquire); }
   auto runtime_gone() const noexcept -> bool { return runtime_gone_.load(std::memory_order_acquire); }
 
  private:
-  Wire(base::PacketSocket control, PortSet& ports, std::function<void()> on_runtime_gone, std::unique_ptr<base::EventLoop> loop);
+  Wire(base::PacketSocket control, PortSet& ports, std::function<void()> on_runtime_gone,
+       std::unique_ptr<base::EventLoop> loop);
 
   void Run();
   void OnReadable();

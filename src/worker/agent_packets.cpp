@@ -17,7 +17,8 @@ struct Writer {
   }
   auto operator()(const Spawn& spawn) const -> base::Status {
     if (spawn.fds.size() != spawn.targets.size()) {
-      return base::Fail(ErrorCode::kInvalidArgument, "a spawn with {} descriptors for {} targets", spawn.fds.size(), spawn.targets.size());
+      return base::Fail(ErrorCode::kInvalidArgument, "a spawn with {} descriptors for {} targets", spawn.fds.size(),
+                        spawn.targets.size());
     }
     auto packet = NewPacket("spawn");
     packet["id"] = spawn.id;
@@ -98,7 +99,8 @@ auto ReadExited(PacketReader& packet, ObjectReader object) -> Exited {
                 .user_ms = object.Integer<std::int64_t>("user_ms"),
                 .system_ms = object.Integer<std::int64_t>("system_ms"),
                 .max_rss_kb = object.Integer<std::int64_t>("max_rss_kb")};
-  if (exited.code.has_value() == exited.signal.has_value()) packet.Complain("it has not exactly one of 'code' and 'signal'");
+  if (exited.code.has_value() == exited.signal.has_value())
+    packet.Complain("it has not exactly one of 'code' and 'signal'");
   return exited;
 }
 
@@ -117,8 +119,9 @@ auto ReadFromAgent(PacketReader& packet, std::size_t fd_count) -> std::optional<
     return Spawned{.id = object.Integer<std::uint64_t>("id"), .pid = object.Integer<int>("pid")};
   }
   if (type == "spawn_failed") {
-    return SpawnFailed{
-        .id = object.Integer<std::uint64_t>("id"), .error = object.String("error"), .saved_errno = object.Integer<int>("errno")};
+    return SpawnFailed{.id = object.Integer<std::uint64_t>("id"),
+                       .error = object.String("error"),
+                       .saved_errno = object.Integer<int>("errno")};
   }
   if (type == "exited") return ReadExited(packet, object);
   return std::nullopt;
@@ -126,7 +129,9 @@ auto ReadFromAgent(PacketReader& packet, std::size_t fd_count) -> std::optional<
 
 }  // namespace
 
-auto Send(const base::PacketSocket& socket, const ToAgent& message) -> base::Status { return std::visit(Writer{socket}, message); }
+auto Send(const base::PacketSocket& socket, const ToAgent& message) -> base::Status {
+  return std::visit(Writer{socket}, message);
+}
 
 auto Send(const base::PacketSocket& socket, const FromAgent& message, int fd) -> base::Status {
   return std::visit(Writer{socket, fd}, message);
@@ -142,7 +147,8 @@ auto ParseToAgent(base::Packet packet) -> base::Expected<Received<ToAgent>> {
   PacketReader reader(packet.data, packet.fds.size());
   auto message = ReadToAgent(reader);
   if (!message) return tl::unexpected(reader.UnknownType());
-  if (const auto* spawn = std::get_if<Spawn>(&*message)) ExpectDescriptors(reader, packet.fds.size(), spawn->targets.size());
+  if (const auto* spawn = std::get_if<Spawn>(&*message))
+    ExpectDescriptors(reader, packet.fds.size(), spawn->targets.size());
   PENSTOCK_TRY(reader.Finish());
   return Received<ToAgent>{.message = std::move(*message), .fds = std::move(packet.fds)};
 }

@@ -32,8 +32,8 @@ struct Writer {
   static auto WriteFailed(const Failed& failed) -> nlohmann::json;
 };
 
-// A message of megabytes would not fit a packet, and the failure would be lost altogether. JSON may need six bytes for one,
-// so these sum up to well below the packet's limit.
+// A message of megabytes would not fit a packet, and the failure would be lost altogether. JSON may need six bytes for
+// one, so these sum up to well below the packet's limit.
 constexpr std::size_t kMaxErrorBytes = 1024;
 constexpr std::size_t kMaxMessageBytes = 8 * 1024;
 constexpr std::size_t kMaxTracebackBytes = 16 * 1024;
@@ -86,7 +86,9 @@ auto Read(PacketReader& packet) -> std::optional<FromWorker> {
 
 }  // namespace
 
-auto Send(const base::PacketSocket& socket, const FromWorker& message) -> base::Status { return std::visit(Writer{socket}, message); }
+auto Send(const base::PacketSocket& socket, const FromWorker& message) -> base::Status {
+  return std::visit(Writer{socket}, message);
+}
 
 auto ParseFromWorker(base::Packet packet) -> base::Expected<Received<FromWorker>> {
   PacketReader reader(packet.data, packet.fds.size());

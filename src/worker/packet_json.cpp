@@ -82,7 +82,8 @@ auto PacketReader::TakeDescriptor(std::int64_t value, const std::string& where) 
 
 auto PacketReader::Finish() const -> base::Status {
   if (!problem_) return {};
-  return base::Fail(base::ErrorCode::kPeerCorrupt, "a {} packet is malformed: {}", type_.empty() ? "protocol" : "'" + type_ + "'", *problem_);
+  return base::Fail(base::ErrorCode::kPeerCorrupt, "a {} packet is malformed: {}",
+                    type_.empty() ? "protocol" : "'" + type_ + "'", *problem_);
 }
 
 auto PacketReader::UnknownType() -> base::Error {
@@ -102,7 +103,9 @@ auto ObjectReader::Find(const char* name) -> const json* {
   return nullptr;
 }
 
-void ObjectReader::Mistyped(const char* name, const char* wanted) { packet_.Complain(fmt::format("'{}{}' is not {}", path_, name, wanted)); }
+void ObjectReader::Mistyped(const char* name, const char* wanted) {
+  packet_.Complain(fmt::format("'{}{}' is not {}", path_, name, wanted));
+}
 
 auto ObjectReader::Array(const char* name) -> const json& {
   const auto* member = Find(name);

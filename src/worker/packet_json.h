@@ -16,8 +16,8 @@
 
 namespace penstock::worker {
 
-/// A packet being read: the first thing found wrong is remembered and everything after it reads as empty, so that parsers
-/// are straight lines with one check at the end.
+/// A packet being read: the first thing found wrong is remembered and everything after it reads as empty, so that
+/// parsers are straight lines with one check at the end.
 class PacketReader final {
  public:
   /// Any input gives a reader; `type()` is empty when the packet is not an object of our version.
@@ -39,11 +39,13 @@ class PacketReader final {
   std::vector<bool> used_;
 };
 
-/// One JSON object inside a packet. All members are required unless the name says otherwise; unknown members are ignored.
+/// One JSON object inside a packet. All members are required unless the name says otherwise; unknown members are
+/// ignored.
 class ObjectReader final {
  public:
   explicit ObjectReader(PacketReader& packet) : packet_(packet), value_(packet.root()) {}
-  ObjectReader(PacketReader& packet, const nlohmann::json& value, std::string path) : packet_(packet), value_(value), path_(std::move(path)) {}
+  ObjectReader(PacketReader& packet, const nlohmann::json& value, std::string path)
+      : packet_(packet), value_(value), path_(std::move(path)) {}
 
   auto String(const char* name) -> std::string;
   auto OptionalString(const char* name) -> std::optional<std::string>;
@@ -105,7 +107,8 @@ class ObjectReader final {
 /// {"v": 1, "type": type}.
 auto NewPacket(const char* type) -> nlohmann::json;
 /// Text that is not UTF-8 (a traceback may hold anything) is sent with replacement characters.
-auto SendJson(const base::PacketSocket& socket, const nlohmann::json& packet, const std::vector<int>& fds) -> base::Status;
+auto SendJson(const base::PacketSocket& socket, const nlohmann::json& packet, const std::vector<int>& fds)
+    -> base::Status;
 
 /// Collects the descriptors of a packet being written and gives each its index.
 class DescriptorList final {

@@ -22,7 +22,8 @@ inline constexpr int kStderr = 2;
 inline constexpr int kControl = 3;
 inline constexpr int kRecords = 4;
 
-// --- runtime → worker ---------------------------------------------------------------------------------------------------
+// --- runtime → worker
+// ---------------------------------------------------------------------------------------------------
 
 struct RealmHandle {
   int number = 0;
@@ -83,7 +84,8 @@ struct Peer {
 };
 using ToWorker = std::variant<Configure, OpenInputs, Connect, Start, Stop, Peer>;
 
-// --- worker → runtime ---------------------------------------------------------------------------------------------------
+// --- worker → runtime
+// ---------------------------------------------------------------------------------------------------
 
 struct Hello {
   int pid = 0;
@@ -110,7 +112,8 @@ struct Failed {
 };
 using FromWorker = std::variant<Hello, OutputsOpen, InputsOpen, Connected, Ready, Finished, Failed>;
 
-// --- runtime → agent ----------------------------------------------------------------------------------------------------
+// --- runtime → agent
+// ----------------------------------------------------------------------------------------------------
 
 struct Lease {
   std::string session;
@@ -129,7 +132,8 @@ struct Kill {
 };
 using ToAgent = std::variant<Lease, Spawn, Kill>;
 
-// --- agent → runtime ----------------------------------------------------------------------------------------------------
+// --- agent → runtime
+// ----------------------------------------------------------------------------------------------------
 
 struct Granted {
   std::string agent;
@@ -158,7 +162,8 @@ struct Exited {
 };
 using FromAgent = std::variant<Granted, Spawned, SpawnFailed, Exited>;
 
-// --- agent's bootstrap --------------------------------------------------------------------------------------------------
+// --- agent's bootstrap
+// --------------------------------------------------------------------------------------------------
 
 struct Listen {
   std::int64_t keep_warm_ms = 0;  // the listening descriptor is the packet's only one
@@ -173,15 +178,16 @@ auto Send(const base::PacketSocket& socket, const ToAgent& message) -> base::Sta
 auto Send(const base::PacketSocket& socket, const FromAgent& message, int fd = -1) -> base::Status;
 auto Send(const base::PacketSocket& socket, const Listen& message, int fd) -> base::Status;
 
-/// A received message and its descriptors. In `message`, descriptor fields hold indices into `fds`, checked to be in range
-/// and used once.
+/// A received message and its descriptors. In `message`, descriptor fields hold indices into `fds`, checked to be in
+/// range and used once.
 template <class Message>
 struct Received {
   Message message;
   std::vector<base::UniqueFd> fds;
 };
 
-/// Errors: kPeerGone, kDeadline, kPeerCorrupt (not JSON, wrong version, unknown type, missing or mistyped field, which one).
+/// Errors: kPeerGone, kDeadline, kPeerCorrupt (not JSON, wrong version, unknown type, missing or mistyped field, which
+/// one).
 auto ParseToWorker(base::Packet packet) -> base::Expected<Received<ToWorker>>;
 auto ParseFromWorker(base::Packet packet) -> base::Expected<Received<FromWorker>>;
 auto ParseToAgent(base::Packet packet) -> base::Expected<Received<ToAgent>>;

@@ -21,7 +21,9 @@ class Random {
  public:
   Random(std::uint64_t seed, int fd) : engine_(seed), fd_(fd) {}
 
-  auto Below(std::uint64_t limit) -> std::uint64_t { return std::uniform_int_distribution<std::uint64_t>(0, limit - 1)(engine_); }
+  auto Below(std::uint64_t limit) -> std::uint64_t {
+    return std::uniform_int_distribution<std::uint64_t>(0, limit - 1)(engine_);
+  }
   auto Small() -> std::uint32_t { return static_cast<std::uint32_t>(Below(1U << 31U)); }
   auto Signed() -> int { return static_cast<int>(Small()); }
   auto Large() -> std::uint64_t { return engine_(); }
@@ -44,39 +46,78 @@ class Random {
   auto Edge() -> EdgeHandle { return {.edge = Text(), .control = fd_, .bell = fd_}; }
 
   auto Configuration() -> Configure {
-    Configure configure{.session = Text(), .node = Text(), .node_type = Text(), .params_json = R"({"a":[1,2.5,"x"],"b":{"c":null}})", .modules = Texts(), .code = Text(), .attempt = Small(), .measure_cpu = Below(2) == 1, .bell = fd_, .realms = {}, .outputs = {}, .inputs = {}};
+    Configure configure{.session = Text(),
+                        .node = Text(),
+                        .node_type = Text(),
+                        .params_json = R"({"a":[1,2.5,"x"],"b":{"c":null}})",
+                        .modules = Texts(),
+                        .code = Text(),
+                        .attempt = Small(),
+                        .measure_cpu = Below(2) == 1,
+                        .bell = fd_,
+                        .realms = {},
+                        .outputs = {},
+                        .inputs = {}};
     for (auto left = Below(4); left > 0; --left) configure.realms.push_back({.number = Signed(), .fd = fd_});
     for (auto left = Below(4); left > 0; --left) {
-      OutputSpec output{.port = Text(), .service = Text(), .realm = Signed(), .max_message_bytes = Large(), .history = Small(), .buffer = Small(), .max_held = Small(), .epoch = Small(), .edges = {}};
+      OutputSpec output{.port = Text(),
+                        .service = Text(),
+                        .realm = Signed(),
+                        .max_message_bytes = Large(),
+                        .history = Small(),
+                        .buffer = Small(),
+                        .max_held = Small(),
+                        .epoch = Small(),
+                        .edges = {}};
       for (auto edges = Below(3); edges > 0; --edges) output.edges.push_back(Edge());
       configure.outputs.push_back(output);
     }
     for (auto left = Below(4); left > 0; --left) {
-      configure.inputs.push_back({.port = Text(), .edge = Edge(), .service = Text(), .realm = Signed(), .max_message_bytes = Large(), .history = Small(), .buffer = Small(), .max_held = Small()});
+      configure.inputs.push_back({.port = Text(),
+                                  .edge = Edge(),
+                                  .service = Text(),
+                                  .realm = Signed(),
+                                  .max_message_bytes = Large(),
+                                  .history = Small(),
+                                  .buffer = Small(),
+                                  .max_held = Small()});
     }
     return configure;
   }
 
   auto ForWorker() -> ToWorker {
     switch (Below(6)) {
-      case 0: return OpenInputs{};
-      case 1: return Connect{};
-      case 2: return Start{};
-      case 3: return Stop{};
-      case 4: return Peer{.edge = Text(), .state = Below(2) == 0 ? Peer::State::kAttached : Peer::State::kGone};
-      default: return Configuration();
+      case 0:
+        return OpenInputs{};
+      case 1:
+        return Connect{};
+      case 2:
+        return Start{};
+      case 3:
+        return Stop{};
+      case 4:
+        return Peer{.edge = Text(), .state = Below(2) == 0 ? Peer::State::kAttached : Peer::State::kGone};
+      default:
+        return Configuration();
     }
   }
   auto OfWorker() -> FromWorker {
     switch (Below(7)) {
-      case 0: return Hello{.pid = Signed(), .language = Text(), .version = Text(), .sdk = Text(), .executable = Text()};
-      case 1: return OutputsOpen{};
-      case 2: return InputsOpen{};
-      case 3: return Connected{};
-      case 4: return Ready{.inputs = Map(), .outputs = Map()};
-      case 5: return Finished{};
+      case 0:
+        return Hello{.pid = Signed(), .language = Text(), .version = Text(), .sdk = Text(), .executable = Text()};
+      case 1:
+        return OutputsOpen{};
+      case 2:
+        return InputsOpen{};
+      case 3:
+        return Connected{};
+      case 4:
+        return Ready{.inputs = Map(), .outputs = Map()};
+      case 5:
+        return Finished{};
       default: {
-        Failed failed{.phase = Text(), .error = Text(), .message = Text(), .traceback = Text(), .edge = {}, .sequence = {}};
+        Failed failed{
+            .phase = Text(), .error = Text(), .message = Text(), .traceback = Text(), .edge = {}, .sequence = {}};
         if (Below(2) == 0) failed.edge = Text();
         if (Below(2) == 0) failed.sequence = Large();
         return failed;
@@ -85,8 +126,10 @@ class Random {
   }
   auto ForAgent() -> ToAgent {
     switch (Below(3)) {
-      case 0: return Lease{.session = Text()};
-      case 1: return Kill{.id = Large(), .signal = Signed()};
+      case 0:
+        return Lease{.session = Text()};
+      case 1:
+        return Kill{.id = Large(), .signal = Signed()};
       default: {
         Spawn spawn{.id = Large(), .argv = Texts(), .env = Map(), .cwd = Text(), .targets = {}, .fds = {}};
         for (auto left = Below(5); left > 0; --left) {
@@ -99,11 +142,20 @@ class Random {
   }
   auto OfAgent() -> FromAgent {
     switch (Below(4)) {
-      case 0: return Granted{.agent = Text(), .pid = Signed(), .uid = Small(), .architecture = Text(), .glibc = Text()};
-      case 1: return Spawned{.id = Large(), .pid = Signed()};
-      case 2: return SpawnFailed{.id = Large(), .error = Text(), .saved_errno = Signed()};
+      case 0:
+        return Granted{.agent = Text(), .pid = Signed(), .uid = Small(), .architecture = Text(), .glibc = Text()};
+      case 1:
+        return Spawned{.id = Large(), .pid = Signed()};
+      case 2:
+        return SpawnFailed{.id = Large(), .error = Text(), .saved_errno = Signed()};
       default: {
-        Exited exited{.id = Large(), .code = {}, .signal = {}, .core = Below(2) == 0, .user_ms = Signed(), .system_ms = Signed(), .max_rss_kb = Signed()};
+        Exited exited{.id = Large(),
+                      .code = {},
+                      .signal = {},
+                      .core = Below(2) == 0,
+                      .user_ms = Signed(),
+                      .system_ms = Signed(),
+                      .max_rss_kb = Signed()};
         (Below(2) == 0 ? exited.code : exited.signal) = Signed();
         return exited;
       }
@@ -115,11 +167,21 @@ class Random {
     for (auto left = 1 + Below(4); left > 0 && !text.empty(); --left) {
       const auto at = Below(text.size());
       switch (Below(5)) {
-        case 0: text[at] = static_cast<char>(Below(256)); break;
-        case 1: text.erase(at, 1 + Below(20)); break;
-        case 2: text.insert(at, std::string(1 + Below(3), static_cast<char>(Below(256)))); break;
-        case 3: text.insert(at, text.substr(Below(text.size()), Below(30))); break;
-        default: text.resize(at); break;
+        case 0:
+          text[at] = static_cast<char>(Below(256));
+          break;
+        case 1:
+          text.erase(at, 1 + Below(20));
+          break;
+        case 2:
+          text.insert(at, std::string(1 + Below(3), static_cast<char>(Below(256))));
+          break;
+        case 3:
+          text.insert(at, text.substr(Below(text.size()), Below(30)));
+          break;
+        default:
+          text.resize(at);
+          break;
       }
     }
     return text;
@@ -226,7 +288,9 @@ TEST_F(Protocol, MutatedPacketsAreRefusedOrUnderstoodButNeverCrash) {
 }
 
 TEST_F(Protocol, RefusalsSayWhatIsWrong) {
-  const auto refusal = [&](const std::string& text, std::size_t fds = 0) { return ParseToAgent(SentRaw(text, fds)).error().message(); };
+  const auto refusal = [&](const std::string& text, std::size_t fds = 0) {
+    return ParseToAgent(SentRaw(text, fds)).error().message();
+  };
   EXPECT_THAT(refusal("[]"), HasSubstr("not a JSON object"));
   EXPECT_THAT(refusal("{"), HasSubstr("not a JSON object"));
   EXPECT_THAT(refusal(R"({"type":"lease"})"), HasSubstr("'v' is missing"));
@@ -237,18 +301,22 @@ TEST_F(Protocol, RefusalsSayWhatIsWrong) {
   EXPECT_THAT(refusal(R"({"v":1,"type":"lease","session":3})"), HasSubstr("'session' is not a string"));
   EXPECT_THAT(refusal(R"({"v":1,"type":"kill","id":-1})"), HasSubstr("'id' is not a whole number in range"));
   EXPECT_THAT(refusal(R"({"v":1,"type":"kill","id":1.0})"), HasSubstr("'id' is not a whole number in range"));
-  EXPECT_THAT(refusal(R"({"v":1,"type":"spawn","id":1,"argv":["x"],"env":{},"cwd":"/","targets":[1,2]})", 1), HasSubstr("1 descriptors instead of 2"));
+  EXPECT_THAT(refusal(R"({"v":1,"type":"spawn","id":1,"argv":["x"],"env":{},"cwd":"/","targets":[1,2]})", 1),
+              HasSubstr("1 descriptors instead of 2"));
   EXPECT_THAT(refusal(std::string(100'000, '[')), HasSubstr("nested deeper"));
 }
 
 TEST_F(Protocol, ADescriptorCanBeNeitherMissingNorUsedTwice) {
   const auto refusal = [&](const std::string& realms) {
-    const auto text = R"({"v":1,"type":"configure","session":"s","node":"n","node_type":"t","params":{},"modules":[],"code":"","attempt":0,)"
-                      R"("measure_cpu":false,"bell":0,"outputs":[],"inputs":[],"realms":)" + realms + "}";
+    const auto text =
+        R"({"v":1,"type":"configure","session":"s","node":"n","node_type":"t","params":{},"modules":[],"code":"","attempt":0,)"
+        R"("measure_cpu":false,"bell":0,"outputs":[],"inputs":[],"realms":)" +
+        realms + "}";
     return ParseToWorker(SentRaw(text, 2)).error().message();
   };
   EXPECT_THAT(refusal(R"([{"number":600,"fd":2}])"), HasSubstr("'realms[0].fd' names descriptor 2 of 2"));
-  EXPECT_THAT(refusal(R"([{"number":600,"fd":1},{"number":601,"fd":1}])"), HasSubstr("'realms[1].fd' names descriptor 1, which is used already"));
+  EXPECT_THAT(refusal(R"([{"number":600,"fd":1},{"number":601,"fd":1}])"),
+              HasSubstr("'realms[1].fd' names descriptor 1, which is used already"));
   EXPECT_THAT(refusal(R"([{"number":600}])"), HasSubstr("'realms[0].fd' is missing"));
   EXPECT_THAT(Send(here_, ToWorker(Configure{})).error().message(), HasSubstr("doorbell has no descriptor"));
 }
@@ -258,7 +326,12 @@ TEST_F(Protocol, UnknownKeysAreIgnoredSoThatANewerPeerCanSayMore) {
 }
 
 TEST_F(Protocol, AnEndlessTracebackOfAnyBytesStillFitsAPacket) {
-  const Failed failed{.phase = "process", .error = std::string(1'000'000, '\x01'), .message = std::string(1'000'000, '\x02'), .traceback = std::string(1'000'000, '\xff') + "last line", .edge = {}, .sequence = {}};
+  const Failed failed{.phase = "process",
+                      .error = std::string(1'000'000, '\x01'),
+                      .message = std::string(1'000'000, '\x02'),
+                      .traceback = std::string(1'000'000, '\xff') + "last line",
+                      .edge = {},
+                      .sequence = {}};
   const auto received = ParseFromWorker(Sent(FromWorker(failed)));
   ASSERT_TRUE(received) << received.error().ToString();
   EXPECT_THAT(std::get<Failed>(received->message).traceback, testing::EndsWith("last line"));
@@ -270,7 +343,8 @@ TEST_F(Protocol, TheListenerTravelsWithItsPacket) {
   ASSERT_TRUE(received) << received.error().ToString();
   EXPECT_EQ(received->message.keep_warm_ms, 1500);
   EXPECT_TRUE(base::HasSealedSize(received->fds.at(0)));
-  EXPECT_EQ(ParseListen(SentRaw(R"({"v":1,"type":"listen","keep_warm_ms":1})")).error().code(), ErrorCode::kPeerCorrupt);
+  EXPECT_EQ(ParseListen(SentRaw(R"({"v":1,"type":"listen","keep_warm_ms":1})")).error().code(),
+            ErrorCode::kPeerCorrupt);
 }
 
 }  // namespace

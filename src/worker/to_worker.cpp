@@ -31,7 +31,8 @@ auto WriteEdge(DescriptorList& fds, const EdgeHandle& edge) -> json {
 auto Writer::operator()(const Configure& configure) const -> base::Status {
   auto params = json::parse(configure.params_json, nullptr, /*allow_exceptions=*/false);
   if (!params.is_object()) {
-    return base::Fail(base::ErrorCode::kInvalidArgument, "the params of node '{}' are not a JSON object", configure.node);
+    return base::Fail(base::ErrorCode::kInvalidArgument, "the params of node '{}' are not a JSON object",
+                      configure.node);
   }
   DescriptorList fds;
   auto packet = NewPacket("configure");
@@ -46,13 +47,15 @@ auto Writer::operator()(const Configure& configure) const -> base::Status {
   packet["bell"] = fds.Add(configure.bell, "the worker's doorbell");
   packet["realms"] = json::array();
   for (const auto& realm : configure.realms) {
-    packet["realms"].push_back({{"number", realm.number}, {"fd", fds.Add(realm.fd, fmt::format("realm {}", realm.number))}});
+    packet["realms"].push_back(
+        {{"number", realm.number}, {"fd", fds.Add(realm.fd, fmt::format("realm {}", realm.number))}});
   }
   packet["outputs"] = json::array();
   for (const auto& output : configure.outputs) {
-    json written{{"port", output.port},       {"service", output.service}, {"realm", output.realm},
-                 {"max_message_bytes", output.max_message_bytes},          {"history", output.history},
-                 {"buffer", output.buffer},   {"max_held", output.max_held}, {"epoch", output.epoch}};
+    json written{{"port", output.port},         {"service", output.service},
+                 {"realm", output.realm},       {"max_message_bytes", output.max_message_bytes},
+                 {"history", output.history},   {"buffer", output.buffer},
+                 {"max_held", output.max_held}, {"epoch", output.epoch}};
     written["edges"] = json::array();
     for (const auto& edge : output.edges) written["edges"].push_back(WriteEdge(fds, edge));
     packet["outputs"].push_back(std::move(written));
@@ -148,7 +151,9 @@ auto Read(PacketReader& packet) -> std::optional<ToWorker> {
 
 }  // namespace
 
-auto Send(const base::PacketSocket& socket, const ToWorker& message) -> base::Status { return std::visit(Writer{socket}, message); }
+auto Send(const base::PacketSocket& socket, const ToWorker& message) -> base::Status {
+  return std::visit(Writer{socket}, message);
+}
 
 auto ParseToWorker(base::Packet packet) -> base::Expected<Received<ToWorker>> {
   PacketReader reader(packet.data, packet.fds.size());

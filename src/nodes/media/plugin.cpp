@@ -6,7 +6,7 @@
 namespace penstock::nodes::media {
 namespace {
 
-constexpr PluginPort kAudioOut{.name = "out", .type = "audio"};
+constexpr PluginPort kAudioOut{.name = "out", .type = "Audio"};
 
 constexpr auto kNodes = std::to_array<PluginNode>({
     {.name = "media.source",

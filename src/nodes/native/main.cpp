@@ -1,4 +1,5 @@
-// penstock-native: the worker of native nodes, started by the runtime with its end of the worker protocol as descriptor 3.
+// penstock-native: the worker of native nodes, started by the runtime with its end of the worker protocol as
+// descriptor 3.
 //
 //   penstock-native [--plugin PATH]…   plugins to look for the node in (default: those of the installation)
 //   penstock-native --list             names and summaries of all nodes
@@ -17,7 +18,8 @@ namespace penstock::nodes {
 namespace {
 
 constexpr int kExitRuntimeGone = 70;
-constexpr std::chrono::minutes kConfigured{10};  // the runtime has a shorter deadline; this one ends a worker whose runtime hangs
+constexpr std::chrono::minutes kConfigured{
+    10};  // the runtime has a shorter deadline; this one ends a worker whose runtime hangs
 
 auto List(PluginRegistry& registry, const std::vector<std::filesystem::path>& plugins) -> int {
   int status = 0;
@@ -32,7 +34,7 @@ auto List(PluginRegistry& registry, const std::vector<std::filesystem::path>& pl
 }
 
 auto Work(PluginRegistry& registry, const std::vector<std::filesystem::path>& plugins) -> int {
-  struct stat status {};
+  struct stat status{};
   if (::fstat(worker::kControl, &status) != 0 || !S_ISSOCK(status.st_mode)) {
     std::fputs("penstock-native is started by penstock (descriptor 3 is no socket); --list shows its nodes\n", stderr);
     return 2;

@@ -150,13 +150,16 @@ TEST_F(NativeWorker, ReportsWhatANodeThrowsAndTheMessageItWasHandling) {
 TEST_F(NativeWorker, NamesTheNodesItKnowsWhenAskedForAnother) {
   const auto failed = Failure("text.snik");
   EXPECT_EQ(failed.phase, "import");
-  EXPECT_EQ(failed.message, "there is no native node 'text.snik'; known are json.sink, test.lines, test.sleeper, test.twice, text.sink");
+  EXPECT_EQ(
+      failed.message,
+      "there is no native node 'text.snik'; known are json.sink, test.lines, test.sleeper, test.twice, text.sink");
 }
 
 TEST_F(NativeWorker, RefusesParamsThatTheNodeDoesNotHave) {
   const auto failed = Failure("text.sink", R"({"file": "x", "path": 3})");
   EXPECT_EQ(failed.phase, "setup");
-  EXPECT_THAT(failed.message, HasSubstr("params of text.sink: 'path' must be a string, not 3; unknown parameter 'file' (known: path)"));
+  EXPECT_THAT(failed.message,
+              HasSubstr("params of text.sink: 'path' must be a string, not 3; unknown parameter 'file' (known: path)"));
 }
 
 TEST_F(NativeWorker, RefusesAConnectionToAPortThatTheNodeDoesNotHave) {
@@ -166,7 +169,8 @@ TEST_F(NativeWorker, RefusesAConnectionToAPortThatTheNodeDoesNotHave) {
   sink.configure.inputs.front().port = "caption";
   session_.Configure();
   const auto first = sink.Receive();
-  const auto failed = std::holds_alternative<worker::Failed>(first) ? std::get<worker::Failed>(first) : sink.Next<worker::Failed>();
+  const auto failed =
+      std::holds_alternative<worker::Failed>(first) ? std::get<worker::Failed>(first) : sink.Next<worker::Failed>();
   EXPECT_THAT(failed.message, HasSubstr("text.sink has no input 'caption'; its inputs are 'in'"));
 }
 

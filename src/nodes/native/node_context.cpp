@@ -82,20 +82,25 @@ auto NodeContext::Borrow(std::string_view output, std::uint64_t payload_bytes, s
     return Fail(ErrorCode::kNotFound, "{} has no output '{}'", node_.name, output);
   }
   if (payload_bytes > kMaxUnconnectedBytes) {
-    return Fail(ErrorCode::kInvalidArgument, "a message of {} bytes is larger than output '{}' allows", payload_bytes, output);
+    return Fail(ErrorCode::kInvalidArgument, "a message of {} bytes is larger than output '{}' allows", payload_bytes,
+                output);
   }
   return std::make_unique<UnconnectedDraft>(payload_bytes, metadata_bytes);
 }
 
 auto NodeContext::Publish(std::string_view output, std::unique_ptr<Draft> draft) -> base::Status {
   auto* own = dynamic_cast<OwnDraft*>(draft.get());
-  if (own == nullptr) return Fail(ErrorCode::kInvalidArgument, "{} published something at '{}' that it had not borrowed", node_.name, output);
+  if (own == nullptr)
+    return Fail(ErrorCode::kInvalidArgument, "{} published something at '{}' that it had not borrowed", node_.name,
+                output);
   if (own->loan() == nullptr) return {};
   const auto index = Connected(output);
   if (!index) return Fail(ErrorCode::kNotFound, "{} has no output '{}'", node_.name, output);
   return host_.Publish(*index, std::move(*own->loan()));
 }
 
-auto ToReceived(transport::Message message) -> std::unique_ptr<Received> { return std::make_unique<TransportReceived>(std::move(message)); }
+auto ToReceived(transport::Message message) -> std::unique_ptr<Received> {
+  return std::make_unique<TransportReceived>(std::move(message));
+}
 
 }  // namespace penstock::nodes

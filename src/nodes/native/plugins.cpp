@@ -16,27 +16,33 @@ PluginRegistry::PluginRegistry() { static_cast<void>(Add(SinksPlugin(), "this wo
 
 auto PluginRegistry::Load(const std::filesystem::path& path) -> base::Status {
   void* const library = ::dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
-  if (library == nullptr) return Fail(ErrorCode::kNotFound, "cannot load the plugin '{}': {}", path.string(), ::dlerror());
+  if (library == nullptr)
+    return Fail(ErrorCode::kNotFound, "cannot load the plugin '{}': {}", path.string(), ::dlerror());
   const auto entry = reinterpret_cast<PluginEntry>(::dlsym(library, kPluginEntry));
-  if (entry == nullptr) return Fail(ErrorCode::kUnsupported, "'{}' is not a plugin: it has no symbol {}", path.string(), kPluginEntry);
+  if (entry == nullptr)
+    return Fail(ErrorCode::kUnsupported, "'{}' is not a plugin: it has no symbol {}", path.string(), kPluginEntry);
   const auto* plugin = entry();
   if (plugin == nullptr || plugin->abi_version != Plugin::kAbiVersion) {
-    return Fail(ErrorCode::kUnsupported, "the plugin '{}' was built for version {} of the plugin interface, this worker has version {}: rebuild it",
-                path.string(), plugin == nullptr ? 0 : plugin->abi_version, Plugin::kAbiVersion);
+    return Fail(
+        ErrorCode::kUnsupported,
+        "the plugin '{}' was built for version {} of the plugin interface, this worker has version {}: rebuild it",
+        path.string(), plugin == nullptr ? 0 : plugin->abi_version, Plugin::kAbiVersion);
   }
   return Add(*plugin, path.string());
 }
 
 auto PluginRegistry::Add(const Plugin& plugin, const std::string& origin) -> base::Status {
   for (const auto& node : std::span(plugin.nodes, plugin.node_count)) {
-    if (Find(node.name) != nullptr) return Fail(ErrorCode::kConflict, "'{}' brings a node '{}', which exists already", origin, node.name);
+    if (Find(node.name) != nullptr)
+      return Fail(ErrorCode::kConflict, "'{}' brings a node '{}', which exists already", origin, node.name);
     nodes_.push_back(&node);
   }
   return {};
 }
 
 auto PluginRegistry::Find(std::string_view node_type) const -> const PluginNode* {
-  const auto found = std::find_if(nodes_.begin(), nodes_.end(), [node_type](const auto* node) { return node->name == node_type; });
+  const auto found =
+      std::find_if(nodes_.begin(), nodes_.end(), [node_type](const auto* node) { return node->name == node_type; });
   return found == nodes_.end() ? nullptr : *found;
 }
 

@@ -16,8 +16,8 @@ class PluginRegistry final {
   /// With the nodes that are linked in.
   PluginRegistry();
 
-  /// Loads a plugin for the life of the process. Errors: kNotFound, kUnsupported (built for another version), kConflict (a name
-  /// that exists already).
+  /// Loads a plugin for the life of the process. Errors: kNotFound, kUnsupported (built for another version), kConflict
+  /// (a name that exists already).
   auto Load(const std::filesystem::path& path) -> base::Status;
 
   auto Find(std::string_view node_type) const -> const PluginNode*;

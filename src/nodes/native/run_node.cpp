@@ -62,7 +62,8 @@ class NodeLife final {
     const auto& configure = host_.configure();
     PENSTOCK_TRY(node_->Setup(nlohmann::json::parse(configure.params_json)));
     phase_ = "ports";
-    PENSTOCK_TRY(host_.ReadyAndAwaitStart({.inputs = PortsOf(type_->inputs, type_->input_count), .outputs = PortsOf(type_->outputs, type_->output_count)}));
+    PENSTOCK_TRY(host_.ReadyAndAwaitStart({.inputs = PortsOf(type_->inputs, type_->input_count),
+                                           .outputs = PortsOf(type_->outputs, type_->output_count)}));
     phase_ = "process";
     NodeContext context(host_, *type_);
     PENSTOCK_TRY(host_.input_ports().empty() ? node_->Run(context) : Serve(context));
@@ -104,8 +105,8 @@ class NodeLife final {
     if (type_ == nullptr) {
       std::set<std::string> known;
       for (const auto* node : registry_.nodes()) known.insert(node->name);
-      return Fail(ErrorCode::kNotFound, "there is no native node '{}'; known are {}{}{}", wanted, fmt::join(known, ", "), not_loaded.empty() ? "" : "; ",
-                  fmt::join(not_loaded, "; "));
+      return Fail(ErrorCode::kNotFound, "there is no native node '{}'; known are {}{}{}", wanted,
+                  fmt::join(known, ", "), not_loaded.empty() ? "" : "; ", fmt::join(not_loaded, "; "));
     }
     PENSTOCK_TRY(CheckPorts("input", host_.input_ports(), type_->inputs, type_->input_count));
     PENSTOCK_TRY(CheckPorts("output", host_.output_ports(), type_->outputs, type_->output_count));
@@ -114,14 +115,16 @@ class NodeLife final {
     return {};
   }
 
-  auto CheckPorts(const char* what, const std::vector<std::string>& connected, const PluginPort* ports, std::size_t count) const -> base::Status {
+  auto CheckPorts(const char* what, const std::vector<std::string>& connected, const PluginPort* ports,
+                  std::size_t count) const -> base::Status {
     const auto declared = PortsOf(ports, count);
     for (const auto& port : connected) {
       if (declared.contains(port)) continue;
       std::vector<std::string> names;
       for (const auto& [name, type] : declared) names.push_back("'" + name + "'");
       return Fail(ErrorCode::kInvalidArgument, "{} has no {} '{}'; {}", type_->name, what, port,
-                  names.empty() ? fmt::format("it has no {}s", what) : fmt::format("its {}s are {}", what, fmt::join(names, ", ")));
+                  names.empty() ? fmt::format("it has no {}s", what)
+                                : fmt::format("its {}s are {}", what, fmt::join(names, ", ")));
     }
     return {};
   }

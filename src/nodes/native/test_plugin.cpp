@@ -62,7 +62,8 @@ class Twice final : public Node {
     throw_at_ = reader.Optional<std::string>("throw_at", "a string", "");
     return reader.Finish();
   }
-  auto Process(Context& context, std::string_view /*input*/, std::unique_ptr<Received> message) -> base::Status override {
+  auto Process(Context& context, std::string_view /*input*/, std::unique_ptr<Received> message)
+      -> base::Status override {
     const std::string_view text(reinterpret_cast<const char*>(message->payload().data()), message->payload().size());
     if (text == throw_at_) throw std::out_of_range("no place for " + throw_at_);
     PENSTOCK_TRY(SendText(context, "out", text));
@@ -75,12 +76,31 @@ class Twice final : public Node {
 };
 
 constexpr PluginPort kIn{.name = "in", .type = "Text"};
-constexpr std::array<PluginPort, 2> kOut{PluginPort{.name = "out", .type = "Text"}, PluginPort{.name = "unconnected", .type = "Text"}};
+constexpr std::array<PluginPort, 2> kOut{PluginPort{.name = "out", .type = "Text"},
+                                         PluginPort{.name = "unconnected", .type = "Text"}};
 
 constexpr auto kNodes = std::to_array<PluginNode>({
-    {.name = "test.lines", .summary = "", .create = []() -> Node* { return std::make_unique<Lines>().release(); }, .inputs = nullptr, .input_count = 0, .outputs = kOut.data(), .output_count = 2},
-    {.name = "test.sleeper", .summary = "", .create = []() -> Node* { return std::make_unique<Sleeper>().release(); }, .inputs = nullptr, .input_count = 0, .outputs = kOut.data(), .output_count = 1},
-    {.name = "test.twice", .summary = "", .create = []() -> Node* { return std::make_unique<Twice>().release(); }, .inputs = &kIn, .input_count = 1, .outputs = kOut.data(), .output_count = 1},
+    {.name = "test.lines",
+     .summary = "",
+     .create = []() -> Node* { return std::make_unique<Lines>().release(); },
+     .inputs = nullptr,
+     .input_count = 0,
+     .outputs = kOut.data(),
+     .output_count = 2},
+    {.name = "test.sleeper",
+     .summary = "",
+     .create = []() -> Node* { return std::make_unique<Sleeper>().release(); },
+     .inputs = nullptr,
+     .input_count = 0,
+     .outputs = kOut.data(),
+     .output_count = 1},
+    {.name = "test.twice",
+     .summary = "",
+     .create = []() -> Node* { return std::make_unique<Twice>().release(); },
+     .inputs = &kIn,
+     .input_count = 1,
+     .outputs = kOut.data(),
+     .output_count = 1},
 });
 
 constexpr Plugin kPlugin{.nodes = kNodes.data(), .node_count = kNodes.size()};
@@ -88,4 +108,6 @@ constexpr Plugin kPlugin{.nodes = kNodes.data(), .node_count = kNodes.size()};
 }  // namespace
 }  // namespace penstock::nodes
 
-extern "C" __attribute__((visibility("default"))) auto penstock_plugin() -> const penstock::nodes::Plugin* { return &penstock::nodes::kPlugin; }
+extern "C" __attribute__((visibility("default"))) auto penstock_plugin() -> const penstock::nodes::Plugin* {
+  return &penstock::nodes::kPlugin;
+}

@@ -35,7 +35,8 @@ TestWorker::TestWorker(std::string node, std::string node_type, std::string para
   output_ = base::UniqueFd(pipe[0]);
   const char* const program = std::getenv("PENSTOCK_NATIVE");
   const char* const plugin = std::getenv("PENSTOCK_TEST_PLUGIN");
-  if (program == nullptr || plugin == nullptr) throw std::runtime_error("run by ctest, which sets PENSTOCK_NATIVE and PENSTOCK_TEST_PLUGIN");
+  if (program == nullptr || plugin == nullptr)
+    throw std::runtime_error("run by ctest, which sets PENSTOCK_NATIVE and PENSTOCK_TEST_PLUGIN");
   pid_ = ::fork();
   if (pid_ == 0) {
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -99,7 +100,15 @@ void TestSession::Connect(const std::string& from, const std::string& to, transp
     realms_.push_back(Must(transport::Realm::Create(1U << 28U)));
     const int number = 599 + static_cast<int>(realms_.size());
     producer.realms.push_back({.number = number, .fd = realms_.back().fd().get()});
-    producer.outputs.push_back({.port = "out", .service = "test_" + from + "_output", .realm = number, .max_message_bytes = 1U << 20U, .history = 0, .buffer = 1, .max_held = 1, .epoch = 0, .edges = {}});
+    producer.outputs.push_back({.port = "out",
+                                .service = "test_" + from + "_output",
+                                .realm = number,
+                                .max_message_bytes = 1U << 20U,
+                                .history = 0,
+                                .buffer = 1,
+                                .max_held = 1,
+                                .epoch = 0,
+                                .edges = {}});
   }
   auto& output = producer.outputs.front();
   const auto depth = contract.policy == transport::Policy::kLatest ? 1 : contract.depth;
@@ -110,10 +119,18 @@ void TestSession::Connect(const std::string& from, const std::string& to, transp
   const auto id = from + ".out->" + to + ".in";
   const int control = blocks_.back().fd().get();
   output.edges.push_back({.edge = id, .control = control, .bell = Bell(to).fd().get()});
-  if (std::none_of(consumer.realms.begin(), consumer.realms.end(), [&](const auto& realm) { return realm.number == output.realm; })) {
+  if (std::none_of(consumer.realms.begin(), consumer.realms.end(),
+                   [&](const auto& realm) { return realm.number == output.realm; })) {
     consumer.realms.push_back({.number = output.realm, .fd = producer.realms.back().fd});
   }
-  consumer.inputs.push_back({.port = "in", .edge = {.edge = id, .control = control, .bell = Bell(from).fd().get()}, .service = output.service, .realm = output.realm, .max_message_bytes = output.max_message_bytes, .history = output.history, .buffer = output.buffer, .max_held = output.max_held});
+  consumer.inputs.push_back({.port = "in",
+                             .edge = {.edge = id, .control = control, .bell = Bell(from).fd().get()},
+                             .service = output.service,
+                             .realm = output.realm,
+                             .max_message_bytes = output.max_message_bytes,
+                             .history = output.history,
+                             .buffer = output.buffer,
+                             .max_held = output.max_held});
 }
 
 void TestSession::Configure() {
@@ -145,7 +162,8 @@ void TestSession::Start() {
         ready[worker.get()] = true;
         message = worker->Receive();
       }
-      if (const auto* failed = std::get_if<worker::Failed>(&message)) throw std::runtime_error(failed->phase + ": " + failed->message);
+      if (const auto* failed = std::get_if<worker::Failed>(&message))
+        throw std::runtime_error(failed->phase + ": " + failed->message);
       static_cast<void>(std::get<Answer>(message));
     }
   };

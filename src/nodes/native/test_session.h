@@ -28,7 +28,8 @@ class TestWorker final {
   template <class Message>
   auto Next() -> Message {
     auto received = Receive();
-    if (const auto* failed = std::get_if<worker::Failed>(&received); failed != nullptr && !std::is_same_v<Message, worker::Failed>) {
+    if (const auto* failed = std::get_if<worker::Failed>(&received);
+        failed != nullptr && !std::is_same_v<Message, worker::Failed>) {
       throw std::runtime_error(failed->phase + ": " + failed->message);
     }
     return std::get<Message>(std::move(received));

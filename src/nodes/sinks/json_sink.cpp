@@ -6,15 +6,17 @@
 
 namespace penstock::nodes {
 namespace {
-using nlohmann::json;
 using message::Kind;
+using nlohmann::json;
 
 template <std::size_t N>
 auto Hex(const std::array<std::uint8_t, N>& id) -> std::string {
   return fmt::format("{:02x}", fmt::join(id, ""));
 }
 
-auto Text(std::span<const std::byte> bytes) -> std::string_view { return {reinterpret_cast<const char*>(bytes.data()), bytes.size()}; }
+auto Text(std::span<const std::byte> bytes) -> std::string_view {
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
 
 // JSON made by a node: shown as a string when it is none.
 auto Parsed(std::string_view text) -> json {
@@ -60,7 +62,8 @@ auto ToJsonLine(std::string_view input, const Received& message) -> std::string 
             {"metadata", nullptr}};
   if ((header.flags & message::kFlagHasMediaTime) != 0) line["time_ns"] = header.media_time_ns;
   if ((header.flags & message::kFlagHasOrigin) != 0) {
-    line["origin"] = {{"input", header.origin_input}, {"sequence", header.origin_sequence}, {"index", header.origin_index}};
+    line["origin"] = {
+        {"input", header.origin_input}, {"sequence", header.origin_sequence}, {"index", header.origin_index}};
   }
   if (header.metadata_bytes != 0) line["metadata"] = Parsed(message.metadata());
   DescribePayload(message, line);
@@ -75,7 +78,8 @@ auto JsonSink::Setup(const json& params) -> base::Status {
   return {};
 }
 
-auto JsonSink::Process(Context& /*context*/, std::string_view input, std::unique_ptr<Received> message) -> base::Status {
+auto JsonSink::Process(Context& /*context*/, std::string_view input, std::unique_ptr<Received> message)
+    -> base::Status {
   return output_.Write(ToJsonLine(input, *message));
 }
 

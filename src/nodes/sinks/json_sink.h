@@ -1,6 +1,7 @@
 // json.sink: one JSON object a line for each message:
 //
-//   {"port": "in", "sequence": 0, "epoch": 0, "kind": "text", "time_ns": 420000000 | null, "trace": "32 hex", "span": "16 hex",
+//   {"port": "in", "sequence": 0, "epoch": 0, "kind": "text", "time_ns": 420000000 | null, "trace": "32 hex", "span":
+//   "16 hex",
 //    "origin": {"input": 0, "sequence": 3, "index": 0} | null, "attempt": 0, "metadata": {…} | null, …}
 //
 // followed by what the kind has: "text", "value" (json), or "bytes" (payload size) with "shape", "dtype" and "rate".

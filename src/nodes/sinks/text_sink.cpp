@@ -12,10 +12,12 @@ auto TextSink::Setup(const nlohmann::json& params) -> base::Status {
   return {};
 }
 
-auto TextSink::Process(Context& /*context*/, std::string_view input, std::unique_ptr<Received> message) -> base::Status {
+auto TextSink::Process(Context& /*context*/, std::string_view input, std::unique_ptr<Received> message)
+    -> base::Status {
   const auto kind = message->header().kind;
   if (kind != message::Kind::kText && kind != message::Kind::kJson) {
-    return base::Fail(base::ErrorCode::kInvalidArgument, "text.sink takes text or json at input '{}', but received {}; json.sink takes everything", input,
+    return base::Fail(base::ErrorCode::kInvalidArgument,
+                      "text.sink takes text or json at input '{}', but received {}; json.sink takes everything", input,
                       message::ToString(kind));
   }
   const auto payload = message->payload();

@@ -38,7 +38,8 @@ auto Agent::Create() -> base::Expected<std::unique_ptr<Agent>> {
   base::RaiseDescriptorLimit();
   // Workers of the same user could otherwise trace the agent and use its leases.
   ::prctl(PR_SET_DUMPABLE, 0);
-  ::prctl(PR_SET_CHILD_SUBREAPER, 1);  // for what a killed keeper leaves behind; the first process of a container is one anyway
+  ::prctl(PR_SET_CHILD_SUBREAPER,
+          1);  // for what a killed keeper leaves behind; the first process of a container is one anyway
   // A terminal's Ctrl-C and hang-up are the runtime's business; the lease tells when it is over.
   sigset_t blocked;
   ::sigfillset(&blocked);
@@ -51,11 +52,13 @@ auto Agent::Create() -> base::Expected<std::unique_ptr<Agent>> {
   if (!signals) return base::SystemError("create a signalfd");
   PENSTOCK_ASSIGN(auto loop, base::EventLoop::Create());
   std::unique_ptr<Agent> agent(new Agent(std::move(loop), std::move(signals)));
-  PENSTOCK_TRY(agent->loop_->Watch(agent->signals_.get(), EPOLLIN, [self = agent.get()](std::uint32_t) { self->OnSignals(); }));
+  PENSTOCK_TRY(
+      agent->loop_->Watch(agent->signals_.get(), EPOLLIN, [self = agent.get()](std::uint32_t) { self->OnSignals(); }));
   return agent;
 }
 
-Agent::Agent(std::unique_ptr<base::EventLoop> loop, base::UniqueFd signals) : loop_(std::move(loop)), signals_(std::move(signals)) {}
+Agent::Agent(std::unique_ptr<base::EventLoop> loop, base::UniqueFd signals)
+    : loop_(std::move(loop)), signals_(std::move(signals)) {}
 
 auto Agent::Listen(Listening listening) -> base::Status {
   listener_ = std::move(listening.listener);
@@ -74,7 +77,8 @@ auto Agent::ServeOnly(base::PacketSocket lease) -> base::Status {
 
 void Agent::Run() { loop_->Run(); }
 
-// --- signals and children -----------------------------------------------------------------------------------------------
+// --- signals and children
+// -----------------------------------------------------------------------------------------------
 
 void Agent::OnSignals() {
   signalfd_siginfo info{};
@@ -117,19 +121,22 @@ void Agent::KillStrays() {
   if (!children) return;
   hunting_ = false;
   for (const pid_t child : *children) {
-    const bool keeper = std::any_of(workers_.begin(), workers_.end(), [child](const auto& entry) { return entry.second.keeper == child; });
+    const bool keeper = std::any_of(workers_.begin(), workers_.end(),
+                                    [child](const auto& entry) { return entry.second.keeper == child; });
     if (!keeper && ::kill(child, SIGKILL) == 0) hunting_ = true;
   }
 }
 
-// --- leases -------------------------------------------------------------------------------------------------------------
+// --- leases
+// -------------------------------------------------------------------------------------------------------------
 
 void Agent::Accept() {
   auto accepted = base::AcceptPacket(listener_);
   if (!accepted) return;
   const auto peer = accepted->Credentials();
   if (!peer || peer->uid != owner_) {
-    Log(LogLevel::kWarning, "penstock-agent: refused a connection of user {}; the lease belongs to user {}", peer ? peer->uid : uid_t(-1), owner_);
+    Log(LogLevel::kWarning, "penstock-agent: refused a connection of user {}; the lease belongs to user {}",
+        peer ? peer->uid : uid_t(-1), owner_);
     return;
   }
   AddLease(std::move(*accepted));
@@ -160,7 +167,8 @@ void Agent::HandleRequest(LeaseId id, Received<ToAgent> request) {
   auto& lease = leases_.at(id);
   const bool asks_for_lease = std::holds_alternative<Lease>(request.message);
   if (asks_for_lease == lease.granted) {
-    Log(LogLevel::kError, "penstock-agent: ended a lease: {}", lease.granted ? "it was asked for twice" : "a request came before it was granted");
+    Log(LogLevel::kError, "penstock-agent: ended a lease: {}",
+        lease.granted ? "it was asked for twice" : "a request came before it was granted");
     return CloseLease(id);
   }
   if (asks_for_lease) {
@@ -177,8 +185,12 @@ void Agent::Grant(LeaseState& lease) {
   lease.granted = true;
   DisarmExpiry();
   static const auto glibc = ImageGlibcVersion();
-  lease.outgoing.push_back(
-      {.message = Granted{.agent = PENSTOCK_VERSION, .pid = ::getpid(), .uid = ::getuid(), .architecture = names.machine, .glibc = glibc}, .fd = {}});
+  lease.outgoing.push_back({.message = Granted{.agent = PENSTOCK_VERSION,
+                                               .pid = ::getpid(),
+                                               .uid = ::getuid(),
+                                               .architecture = names.machine,
+                                               .glibc = glibc},
+                            .fd = {}});
 }
 
 void Agent::CloseLease(LeaseId id) {
@@ -188,14 +200,17 @@ void Agent::CloseLease(LeaseId id) {
   loop_->Unwatch(lease.socket.fd().get());
   // The keepers see the end of their lifelines, end their trees, and are dropped when they have.
   for (const auto& [worker_id, keeper] : lease.workers) {
-    if (const auto found = workers_.find(keeper); found != workers_.end()) ::shutdown(found->second.lifeline.fd().get(), SHUT_WR);
+    if (const auto found = workers_.find(keeper); found != workers_.end())
+      ::shutdown(found->second.lifeline.fd().get(), SHUT_WR);
   }
-  const bool other_lease = std::any_of(leases_.begin(), leases_.end(), [](const auto& entry) { return entry.second.granted; });
+  const bool other_lease =
+      std::any_of(leases_.begin(), leases_.end(), [](const auto& entry) { return entry.second.granted; });
   if (lease.granted && !other_lease && listener_.valid()) ArmExpiry(keep_warm_);
   StopWhenDone();
 }
 
-// --- workers ------------------------------------------------------------------------------------------------------------
+// --- workers
+// ------------------------------------------------------------------------------------------------------------
 
 void Agent::StartWorker(LeaseId id, Received<ToAgent> request) {
   auto& lease = leases_.at(id);
@@ -234,13 +249,18 @@ void Agent::OnReport(KeeperId id) {
     return DropWorker(id);
   }
   switch (received->report.kind) {
-    case KeeperReport::Kind::kStarted: return Started(worker, std::move(*received));
-    case KeeperReport::Kind::kEnded: return Ended(worker, received->report);
+    case KeeperReport::Kind::kStarted:
+      return Started(worker, std::move(*received));
+    case KeeperReport::Kind::kEnded:
+      return Ended(worker, received->report);
     case KeeperReport::Kind::kFailed: {
       const auto& failure = received->report.failure;
       worker.reported = true;
-      if (const auto lease = leases_.find(worker.lease); lease != leases_.end()) lease->second.workers.erase(worker.spawn.id);
-      Tell(worker.lease, SpawnFailed{.id = worker.spawn.id, .error = Describe(failure, worker.spawn), .saved_errno = failure.saved_errno});
+      if (const auto lease = leases_.find(worker.lease); lease != leases_.end())
+        lease->second.workers.erase(worker.spawn.id);
+      Tell(worker.lease,
+           SpawnFailed{
+               .id = worker.spawn.id, .error = Describe(failure, worker.spawn), .saved_errno = failure.saved_errno});
     }
   }
 }
@@ -268,7 +288,8 @@ void Agent::Ended(WorkerState& worker, const KeeperReport& report) {
   } else {
     exited.code = WEXITSTATUS(report.status);
   }
-  if (const auto lease = leases_.find(worker.lease); lease != leases_.end()) lease->second.workers.erase(worker.spawn.id);
+  if (const auto lease = leases_.find(worker.lease); lease != leases_.end())
+    lease->second.workers.erase(worker.spawn.id);
   Tell(worker.lease, exited);
 }
 
@@ -293,11 +314,13 @@ void Agent::Signal(LeaseId id, const Kill& kill) {
 // SIGKILL ends the worker, upon which its keeper ends the rest of the tree.
 void Agent::SignalWorker(const WorkerState& worker, int signal) {
   if (::syscall(SYS_pidfd_send_signal, worker.pidfd.get(), signal, nullptr, 0) != 0 && errno != ESRCH) {
-    Log(LogLevel::kError, "penstock-agent: cannot send signal {} to worker {}: {}", signal, worker.spawn.id, strerrordesc_np(errno));
+    Log(LogLevel::kError, "penstock-agent: cannot send signal {} to worker {}: {}", signal, worker.spawn.id,
+        strerrordesc_np(errno));
   }
 }
 
-// --- answers ------------------------------------------------------------------------------------------------------------
+// --- answers
+// ------------------------------------------------------------------------------------------------------------
 
 void Agent::Tell(LeaseId id, FromAgent message, base::UniqueFd fd) {
   const auto found = leases_.find(id);
@@ -325,7 +348,8 @@ void Agent::Flush(LeaseId id) {
   }));
 }
 
-// --- the end ------------------------------------------------------------------------------------------------------------
+// --- the end
+// ------------------------------------------------------------------------------------------------------------
 
 void Agent::ArmExpiry(std::chrono::nanoseconds after) {
   DisarmExpiry();
@@ -342,8 +366,8 @@ void Agent::DisarmExpiry() {
 
 void Agent::CloseListener() {
   if (!listener_) return;
-  // Runtimes hold the listener too, so closing our copy would leave later connections waiting forever. Shut down, it refuses
-  // them, and whatever got in before is in the backlog: accepted here, closed without `granted`.
+  // Runtimes hold the listener too, so closing our copy would leave later connections waiting forever. Shut down, it
+  // refuses them, and whatever got in before is in the backlog: accepted here, closed without `granted`.
   loop_->Unwatch(listener_.get());
   ::shutdown(listener_.get(), SHUT_RDWR);
   while (base::AcceptPacket(listener_)) {

@@ -63,9 +63,9 @@ class Agent final {
     Spawn spawn;  // without descriptors: for its id and for messages to people
     pid_t keeper = 0;
     base::PacketSocket lifeline;
-    base::UniqueFd pidfd;             // from kStarted on
+    base::UniqueFd pidfd;            // from kStarted on
     std::vector<int> early_signals;  // asked for before that
-    bool reported = false;            // its end, or why it did not start
+    bool reported = false;           // its end, or why it did not start
   };
 
   explicit Agent(std::unique_ptr<base::EventLoop> loop, base::UniqueFd signals);

@@ -34,10 +34,13 @@ class AgentBootstrap : public testing::Test {
     EXPECT_TRUE(Send(connection, Listen{.keep_warm_ms = keep_warm_ms}, listener_.get()));
     return agent;
   }
-  auto Connect() -> Client { return Client(PacketSocket::Connect(directory_ / "lease", Deadline::In(kWatchdog)).value()); }
+  auto Connect() -> Client {
+    return Client(PacketSocket::Connect(directory_ / "lease", Deadline::In(kWatchdog)).value());
+  }
 
   std::filesystem::path directory_ = std::filesystem::temp_directory_path() / ("penstock-test-" + base::NewUuidV7());
-  base::UniqueFd listener_ = (std::filesystem::create_directory(directory_), base::ListenPacket(directory_ / "lease", 0666).value());
+  base::UniqueFd listener_ =
+      (std::filesystem::create_directory(directory_), base::ListenPacket(directory_ / "lease", 0666).value());
 };
 
 TEST_F(AgentBootstrap, GrantsLeasesAndSaysWhereItRuns) {

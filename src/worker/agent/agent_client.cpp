@@ -66,7 +66,12 @@ auto Client::TakeLease() -> Granted {
 }
 
 void Client::SpawnShell(std::uint64_t id, const std::string& script, int out) {
-  SpawnRaw({.id = id, .argv = {"/bin/sh", "-c", script}, .env = {{"PATH", "/usr/bin:/bin"}}, .cwd = "/", .targets = {1}, .fds = {out}});
+  SpawnRaw({.id = id,
+            .argv = {"/bin/sh", "-c", script},
+            .env = {{"PATH", "/usr/bin:/bin"}},
+            .cwd = "/",
+            .targets = {1},
+            .fds = {out}});
 }
 
 void Client::SpawnRaw(const Spawn& spawn) { ASSERT_TRUE(Send(socket_, ToAgent(spawn))); }
@@ -109,6 +114,8 @@ auto ReadLine(const base::UniqueFd& fd) -> std::string {
 
 auto Ended(const base::UniqueFd& pidfd) -> bool { return !pidfd || WaitReadable(pidfd); }
 
-auto OpenPidfd(pid_t pid) -> base::UniqueFd { return base::UniqueFd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0))); }
+auto OpenPidfd(pid_t pid) -> base::UniqueFd {
+  return base::UniqueFd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+}
 
 }  // namespace penstock::worker::agent

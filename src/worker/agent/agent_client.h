@@ -19,7 +19,8 @@ inline constexpr std::chrono::seconds kWatchdog{20};
 /// A penstock-agent process of ours; killed and reaped with this object.
 class AgentProcess final {
  public:
-  explicit AgentProcess(const std::vector<std::string>& arguments, int lease_fd = -1, std::uint64_t descriptor_limit = 0);
+  explicit AgentProcess(const std::vector<std::string>& arguments, int lease_fd = -1,
+                        std::uint64_t descriptor_limit = 0);
   AgentProcess(const AgentProcess&) = delete;
   auto operator=(const AgentProcess&) -> AgentProcess& = delete;
   ~AgentProcess();

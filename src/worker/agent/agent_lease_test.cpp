@@ -75,7 +75,9 @@ TEST_F(AgentLease, TerminatingTheAgentAsksWorkersToEndAndReportsThem) {
 }
 
 TEST_F(AgentLease, ASecondTerminationEndsWorkersThatDoNotListen) {
-  client_.SpawnShell(1, "trap '' TERM; sh -c 'trap \"echo first\" TERM; echo ready; while :; do sleep 1000 & wait $!; done'", pipe_.write.get());
+  client_.SpawnShell(
+      1, "trap '' TERM; sh -c 'trap \"echo first\" TERM; echo ready; while :; do sleep 1000 & wait $!; done'",
+      pipe_.write.get());
   client_.Next<Spawned>();
   EXPECT_EQ(ReadLine(pipe_.read), "ready");
   agent_->Kill(SIGTERM);

@@ -22,21 +22,23 @@ class AgentOnHost : public testing::Test {
 TEST_F(AgentOnHost, GivesAWorkerExactlyTheDescriptorsAndEnvironmentThatWereSent) {
   const auto other = NewPipe();
   // The source numbers collide with the targets on purpose: 1 and 7 are crossed where possible.
-  client_.SpawnRaw({.id = 1,
-                    .argv = {"python3", "-c",
-                             "import os,sys\n"
-                             "print(sorted(int(f) for f in os.listdir('/proc/self/fd') if os.path.exists('/proc/self/fd/'+f)))\n"
-                             "print(sorted(os.environ.items()), os.getcwd(), os.getsid(0) == os.getpid())\n"
-                             "os.write(7, b'seven')\n"},
-                    .env = {{"PATH", "/usr/local/bin:/usr/bin:/bin"}, {"LC_CTYPE", "C.UTF-8"}, {"GREETING", "a=b c"}},
-                    .cwd = "/usr",
-                    .targets = {7, 1},
-                    .fds = {other.write.get(), pipe_.write.get()}});
+  client_.SpawnRaw(
+      {.id = 1,
+       .argv = {"python3", "-c",
+                "import os,sys\n"
+                "print(sorted(int(f) for f in os.listdir('/proc/self/fd') if os.path.exists('/proc/self/fd/'+f)))\n"
+                "print(sorted(os.environ.items()), os.getcwd(), os.getsid(0) == os.getpid())\n"
+                "os.write(7, b'seven')\n"},
+       .env = {{"PATH", "/usr/local/bin:/usr/bin:/bin"}, {"LC_CTYPE", "C.UTF-8"}, {"GREETING", "a=b c"}},
+       .cwd = "/usr",
+       .targets = {7, 1},
+       .fds = {other.write.get(), pipe_.write.get()}});
   pipe_.write.reset();
   const auto spawned = client_.Next<Spawned>();
   EXPECT_GT(spawned.pid, 0);
   EXPECT_EQ(ReadLine(pipe_.read), "[0, 1, 2, 7]");
-  EXPECT_EQ(ReadLine(pipe_.read), "[('GREETING', 'a=b c'), ('LC_CTYPE', 'C.UTF-8'), ('PATH', '/usr/local/bin:/usr/bin:/bin')] /usr True");
+  EXPECT_EQ(ReadLine(pipe_.read),
+            "[('GREETING', 'a=b c'), ('LC_CTYPE', 'C.UTF-8'), ('PATH', '/usr/local/bin:/usr/bin:/bin')] /usr True");
   EXPECT_EQ(client_.Next<Exited>().code, 0);
   std::string got(5, ' ');
   ASSERT_EQ(::read(other.read.get(), got.data(), 5), 5);
@@ -44,14 +46,21 @@ TEST_F(AgentOnHost, GivesAWorkerExactlyTheDescriptorsAndEnvironmentThatWereSent)
 }
 
 TEST_F(AgentOnHost, StartsAWorkerWithDefaultSignalsAndTheHardDescriptorLimit) {
-  client_.SpawnShell(1, "grep -E '^Sig(Blk|Ign)' /proc/self/status; [ $(ulimit -Sn) = $(ulimit -Hn) ] && echo raised", pipe_.write.get());
+  client_.SpawnShell(1, "grep -E '^Sig(Blk|Ign)' /proc/self/status; [ $(ulimit -Sn) = $(ulimit -Hn) ] && echo raised",
+                     pipe_.write.get());
   pipe_.write.reset();
   client_.Next<Spawned>();
   EXPECT_EQ(ReadAll(pipe_.read), "SigBlk:\t0000000000000000\nSigIgn:\t0000000000000000\nraised\n");
 }
 
 TEST_F(AgentOnHost, TellsExitCodeAndResourceUse) {
-  client_.SpawnRaw({.id = 5, .argv = {"python3", "-c", "x = bytearray(64 << 20)\nfor i in range(2000000): pass\nimport sys; sys.exit(42)"}, .env = {{"PATH", "/usr/bin:/bin:/usr/local/bin"}}, .cwd = "/", .targets = {}, .fds = {}});
+  client_.SpawnRaw(
+      {.id = 5,
+       .argv = {"python3", "-c", "x = bytearray(64 << 20)\nfor i in range(2000000): pass\nimport sys; sys.exit(42)"},
+       .env = {{"PATH", "/usr/bin:/bin:/usr/local/bin"}},
+       .cwd = "/",
+       .targets = {},
+       .fds = {}});
   client_.Next<Spawned>();
   const auto exited = client_.Next<Exited>();
   EXPECT_EQ(exited.id, 5U);
@@ -90,7 +99,8 @@ TEST_F(AgentOnHost, AKillThatFollowsTheSpawnAtOnceIsNotLost) {
 
 TEST_F(AgentOnHost, EndsWhatAWorkerLeavesBehindBeforeSayingThatItExited) {
   // A daemon in the classical way: two forks and a session of its own, holding the pipe.
-  client_.SpawnShell(1, "setsid -f sh -c 'echo $$; setsid -f sleep 1000; sleep 1000; :'; exec sleep 1000", pipe_.write.get());
+  client_.SpawnShell(1, "setsid -f sh -c 'echo $$; setsid -f sleep 1000; sleep 1000; :'; exec sleep 1000",
+                     pipe_.write.get());
   pipe_.write.reset();
   client_.Next<Spawned>();
   const auto daemon = OpenPidfd(std::stoi(ReadLine(pipe_.read)));
@@ -109,14 +119,22 @@ TEST_F(AgentOnHost, SaysWhyAWorkerCannotBeStartedAndLivesOn) {
     return failed.error;
   };
   const int out = pipe_.write.get();
-  EXPECT_EQ(failure({.id = 1, .argv = {"/no/such/program"}, .env = {}, .cwd = "/", .targets = {}, .fds = {}}), "cannot run '/no/such/program': No such file or directory");
-  EXPECT_EQ(failure({.id = 2, .argv = {"/etc/passwd"}, .env = {}, .cwd = "/", .targets = {}, .fds = {}}), "cannot run '/etc/passwd': Permission denied");
-  EXPECT_EQ(failure({.id = 3, .argv = {"/bin/true"}, .env = {}, .cwd = "/no/such/place", .targets = {}, .fds = {}}), "cannot enter the directory '/no/such/place': No such file or directory");
-  EXPECT_THAT(failure({.id = 4, .argv = {}, .env = {}, .cwd = "/", .targets = {}, .fds = {}}), HasSubstr("argv is empty"));
-  EXPECT_THAT(failure({.id = 5, .argv = {"true"}, .env = {}, .cwd = "tmp", .targets = {}, .fds = {}}), HasSubstr("not an absolute path"));
-  EXPECT_THAT(failure({.id = 6, .argv = {"true"}, .env = {}, .cwd = "/", .targets = {1, 1}, .fds = {out, out}}), HasSubstr("given twice"));
-  EXPECT_THAT(failure({.id = 7, .argv = {"true"}, .env = {}, .cwd = "/", .targets = {-1}, .fds = {out}}), HasSubstr("outside 0-255"));
-  EXPECT_THAT(failure({.id = 8, .argv = {"true"}, .env = {{"A=B", ""}}, .cwd = "/", .targets = {}, .fds = {}}), HasSubstr("environment variable 'A=B'"));
+  EXPECT_EQ(failure({.id = 1, .argv = {"/no/such/program"}, .env = {}, .cwd = "/", .targets = {}, .fds = {}}),
+            "cannot run '/no/such/program': No such file or directory");
+  EXPECT_EQ(failure({.id = 2, .argv = {"/etc/passwd"}, .env = {}, .cwd = "/", .targets = {}, .fds = {}}),
+            "cannot run '/etc/passwd': Permission denied");
+  EXPECT_EQ(failure({.id = 3, .argv = {"/bin/true"}, .env = {}, .cwd = "/no/such/place", .targets = {}, .fds = {}}),
+            "cannot enter the directory '/no/such/place': No such file or directory");
+  EXPECT_THAT(failure({.id = 4, .argv = {}, .env = {}, .cwd = "/", .targets = {}, .fds = {}}),
+              HasSubstr("argv is empty"));
+  EXPECT_THAT(failure({.id = 5, .argv = {"true"}, .env = {}, .cwd = "tmp", .targets = {}, .fds = {}}),
+              HasSubstr("not an absolute path"));
+  EXPECT_THAT(failure({.id = 6, .argv = {"true"}, .env = {}, .cwd = "/", .targets = {1, 1}, .fds = {out, out}}),
+              HasSubstr("given twice"));
+  EXPECT_THAT(failure({.id = 7, .argv = {"true"}, .env = {}, .cwd = "/", .targets = {-1}, .fds = {out}}),
+              HasSubstr("outside 0-255"));
+  EXPECT_THAT(failure({.id = 8, .argv = {"true"}, .env = {{"A=B", ""}}, .cwd = "/", .targets = {}, .fds = {}}),
+              HasSubstr("environment variable 'A=B'"));
   client_.SpawnShell(9, "exit 0", out);
   client_.Next<Spawned>();
   EXPECT_EQ(client_.Next<Exited>().code, 0);

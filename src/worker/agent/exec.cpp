@@ -31,7 +31,8 @@ void ForEachOpen(unsigned first, unsigned last, bool close) {
   while (const dirent* entry = ::readdir(directory)) {
     unsigned fd = 0;
     const char* end = entry->d_name + std::strlen(entry->d_name);
-    if (std::from_chars(entry->d_name, end, fd).ptr == end && fd >= first && fd <= last) open.push_back(static_cast<int>(fd));
+    if (std::from_chars(entry->d_name, end, fd).ptr == end && fd >= first && fd <= last)
+      open.push_back(static_cast<int>(fd));
   }
   for (const int fd : open) {
     if (fd == ::dirfd(directory)) continue;
@@ -60,7 +61,7 @@ void ForEachGap(std::vector<int> keep, bool close) {
 }
 
 void ResetSignals() {
-  struct sigaction standard {};
+  struct sigaction standard{};
   standard.sa_handler = SIG_DFL;
   for (int signal = 1; signal <= SIGRTMAX; ++signal) ::sigaction(signal, &standard, nullptr);
   sigset_t none;
@@ -111,18 +112,21 @@ auto Pointers(std::vector<std::string>& strings) -> std::vector<char*> {
 
 auto CheckSpawn(const Spawn& spawn) -> base::Status {
   if (spawn.argv.empty() || spawn.argv[0].empty()) return Fail(ErrorCode::kInvalidArgument, "argv is empty");
-  if (spawn.cwd.empty() || spawn.cwd[0] != '/') return Fail(ErrorCode::kInvalidArgument, "cwd '{}' is not an absolute path", spawn.cwd);
+  if (spawn.cwd.empty() || spawn.cwd[0] != '/')
+    return Fail(ErrorCode::kInvalidArgument, "cwd '{}' is not an absolute path", spawn.cwd);
   if (HasNul(spawn.cwd) || std::any_of(spawn.argv.begin(), spawn.argv.end(), HasNul)) {
     return Fail(ErrorCode::kInvalidArgument, "argv or cwd contains a NUL character");
   }
   for (const auto& [name, value] : spawn.env) {
     if (name.empty() || name.find('=') != std::string::npos || HasNul(name) || HasNul(value)) {
-      return Fail(ErrorCode::kInvalidArgument, "the environment variable '{}' has a name or value that cannot be passed on", name);
+      return Fail(ErrorCode::kInvalidArgument,
+                  "the environment variable '{}' has a name or value that cannot be passed on", name);
     }
   }
   std::set<int> seen;
   for (const int target : spawn.targets) {
-    if (target < 0 || target > kMaxTarget) return Fail(ErrorCode::kInvalidArgument, "target {} is outside 0-{}", target, kMaxTarget);
+    if (target < 0 || target > kMaxTarget)
+      return Fail(ErrorCode::kInvalidArgument, "target {} is outside 0-{}", target, kMaxTarget);
     if (!seen.insert(target).second) return Fail(ErrorCode::kInvalidArgument, "target {} is given twice", target);
   }
   return {};
@@ -132,16 +136,22 @@ auto Describe(const ExecFailure& failure, const Spawn& spawn) -> std::string {
   const char* reason = strerrordesc_np(failure.saved_errno);
   const std::string why = reason == nullptr ? fmt::format("error {}", failure.saved_errno) : reason;
   switch (failure.step) {
-    case ExecFailure::Step::kSession: return fmt::format("cannot start a session for '{}': {}", spawn.argv[0], why);
-    case ExecFailure::Step::kParentGone: return fmt::format("the keeper of '{}' ended before it started", spawn.argv[0]);
-    case ExecFailure::Step::kDirectory: return fmt::format("cannot enter the directory '{}': {}", spawn.cwd, why);
-    case ExecFailure::Step::kDescriptors: return fmt::format("cannot place the descriptors of '{}': {}", spawn.argv[0], why);
-    case ExecFailure::Step::kProgram: break;
+    case ExecFailure::Step::kSession:
+      return fmt::format("cannot start a session for '{}': {}", spawn.argv[0], why);
+    case ExecFailure::Step::kParentGone:
+      return fmt::format("the keeper of '{}' ended before it started", spawn.argv[0]);
+    case ExecFailure::Step::kDirectory:
+      return fmt::format("cannot enter the directory '{}': {}", spawn.cwd, why);
+    case ExecFailure::Step::kDescriptors:
+      return fmt::format("cannot place the descriptors of '{}': {}", spawn.argv[0], why);
+    case ExecFailure::Step::kProgram:
+      break;
   }
   return fmt::format("cannot run '{}': {}", spawn.argv[0], why);
 }
 
-auto BecomeWorker(const Spawn& spawn, const std::vector<base::UniqueFd>& fds, pid_t keeper, base::UniqueFd& report) -> ExecFailure {
+auto BecomeWorker(const Spawn& spawn, const std::vector<base::UniqueFd>& fds, pid_t keeper, base::UniqueFd& report)
+    -> ExecFailure {
   using Step = ExecFailure::Step;
   if (::prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) return {.step = Step::kSession, .saved_errno = errno};
   // The keeper may have died before the kernel knew that we care.

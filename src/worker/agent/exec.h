@@ -23,10 +23,12 @@ struct ExecFailure {
 /// "cannot run '/usr/bin/python3': No such file or directory".
 auto Describe(const ExecFailure& failure, const Spawn& spawn) -> std::string;
 
-/// In a freshly forked child of `keeper`: a session of its own, default signals, exactly the requested descriptors, environment
-/// and directory; killed by the kernel when its keeper dies. Becomes the program, or returns why not. `report` stays
-/// open meanwhile (it moves; use the returned descriptor's number through `report`) and closes on success.
-auto BecomeWorker(const Spawn& spawn, const std::vector<base::UniqueFd>& fds, pid_t keeper, base::UniqueFd& report) -> ExecFailure;
+/// In a freshly forked child of `keeper`: a session of its own, default signals, exactly the requested descriptors,
+/// environment and directory; killed by the kernel when its keeper dies. Becomes the program, or returns why not.
+/// `report` stays open meanwhile (it moves; use the returned descriptor's number through `report`) and closes on
+/// success.
+auto BecomeWorker(const Spawn& spawn, const std::vector<base::UniqueFd>& fds, pid_t keeper, base::UniqueFd& report)
+    -> ExecFailure;
 
 /// Closes every descriptor that is not in `keep`.
 void CloseAllBut(std::vector<int> keep);

@@ -18,7 +18,7 @@ namespace {
 auto VersionIn(const char* path) -> std::string {
   constexpr std::string_view kMark = "stable release version ";
   const base::UniqueFd fd(::open(path, O_RDONLY | O_CLOEXEC));
-  struct stat status {};
+  struct stat status{};
   if (!fd || ::fstat(fd.get(), &status) != 0 || !S_ISREG(status.st_mode) || status.st_size == 0) return {};
   const auto size = static_cast<std::size_t>(status.st_size);
   void* const data = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, fd.get(), 0);
@@ -42,8 +42,9 @@ auto ImageGlibcVersion() -> std::string {
   utsname names{};
   if (::uname(&names) != 0) return {};
   const std::string machine = names.machine;
-  const std::vector<std::string> candidates{"/lib/" + machine + "-linux-gnu/libc.so.6", "/usr/lib/" + machine + "-linux-gnu/libc.so.6",
-                                            "/lib64/libc.so.6", "/usr/lib64/libc.so.6", "/usr/lib/libc.so.6"};
+  const std::vector<std::string> candidates{"/lib/" + machine + "-linux-gnu/libc.so.6",
+                                            "/usr/lib/" + machine + "-linux-gnu/libc.so.6", "/lib64/libc.so.6",
+                                            "/usr/lib64/libc.so.6", "/usr/lib/libc.so.6"};
   for (const auto& path : candidates) {
     if (auto version = VersionIn(path.c_str()); !version.empty()) return version;
   }

@@ -19,7 +19,9 @@
 namespace penstock::worker::agent {
 namespace {
 
-auto Milliseconds(const timeval& time) -> std::int64_t { return std::int64_t{time.tv_sec} * 1000 + time.tv_usec / 1000; }
+auto Milliseconds(const timeval& time) -> std::int64_t {
+  return std::int64_t{time.tv_sec} * 1000 + time.tv_usec / 1000;
+}
 
 struct Ending {
   int status = 0;
@@ -47,7 +49,9 @@ class Keeper final {
     if (!pidfd) {
       const int saved = errno;
       KillDescendants();
-      Send({.kind = KeeperReport::Kind::kFailed, .failure = {.step = ExecFailure::Step::kSession, .saved_errno = saved}}, -1);
+      Send(
+          {.kind = KeeperReport::Kind::kFailed, .failure = {.step = ExecFailure::Step::kSession, .saved_errno = saved}},
+          -1);
       return;
     }
     Send({.kind = KeeperReport::Kind::kStarted, .pid = worker_}, pidfd.get());
@@ -64,7 +68,8 @@ class Keeper final {
  private:
   auto StartWorker() -> std::optional<ExecFailure> {
     std::array<int, 2> ends{};
-    if (::pipe2(ends.data(), O_CLOEXEC) != 0) return ExecFailure{.step = ExecFailure::Step::kSession, .saved_errno = errno};
+    if (::pipe2(ends.data(), O_CLOEXEC) != 0)
+      return ExecFailure{.step = ExecFailure::Step::kSession, .saved_errno = errno};
     const base::UniqueFd read_end(ends[0]);
     base::UniqueFd write_end(ends[1]);
     const pid_t keeper = ::getpid();
@@ -153,7 +158,8 @@ auto ReceiveReport(const base::PacketSocket& lifeline) -> base::Expected<Receive
   PENSTOCK_ASSIGN(auto packet, lifeline.Receive(base::Deadline::Never()));
   ReceivedReport received;
   if (packet.data.size() != sizeof(KeeperReport)) {
-    return base::Fail(base::ErrorCode::kPeerCorrupt, "a keeper sent {} bytes instead of {}", packet.data.size(), sizeof(KeeperReport));
+    return base::Fail(base::ErrorCode::kPeerCorrupt, "a keeper sent {} bytes instead of {}", packet.data.size(),
+                      sizeof(KeeperReport));
   }
   std::memcpy(&received.report, packet.data.data(), sizeof(KeeperReport));
   if (!packet.fds.empty()) received.pidfd = std::move(packet.fds.front());

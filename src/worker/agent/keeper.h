@@ -1,8 +1,8 @@
-// The keeper: a small process between agent and worker. It is the worker's subreaper, so that nothing the worker starts can
-// escape it, and it survives a kill -9 of the agent just long enough to end the worker's whole tree.
+// The keeper: a small process between agent and worker. It is the worker's subreaper, so that nothing the worker starts
+// can escape it, and it survives a kill -9 of the agent just long enough to end the worker's whole tree.
 //
-// Agent and keeper share a socket pair, the lifeline. The keeper reports through it; its end of file tells the keeper that
-// the lease is over or the agent dead.
+// Agent and keeper share a socket pair, the lifeline. The keeper reports through it; its end of file tells the keeper
+// that the lease is over or the agent dead.
 #pragma once
 
 #include <sys/types.h>

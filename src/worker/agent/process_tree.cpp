@@ -18,7 +18,8 @@ auto Children() -> base::Expected<std::vector<pid_t>> {
   const auto path = fmt::format("/proc/self/task/{}/children", ::getpid());
   const base::UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!fd) {
-    return base::Fail(base::ErrorCode::kUnavailable, "cannot read {} ({}): the agent needs /proc and a kernel with CONFIG_PROC_CHILDREN", path,
+    return base::Fail(base::ErrorCode::kUnavailable,
+                      "cannot read {} ({}): the agent needs /proc and a kernel with CONFIG_PROC_CHILDREN", path,
                       strerrorname_np(errno));
   }
   std::string text;
