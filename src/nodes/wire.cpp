@@ -40,6 +40,11 @@ Wire::~Wire() {
 auto Wire::Say(const worker::FromWorker& message) -> base::Status { return worker::Send(control_, message); }
 
 void Wire::SayLast(const worker::FromWorker& message) {
+  ending_.store(true);
+  SayOnce(message);
+}
+
+void Wire::SayOnce(const worker::FromWorker& message) {
   if (last_words_.exchange(true)) return;
   static_cast<void>(Say(message));  // fails when the runtime has gone; then nobody wants to know
 }
@@ -94,7 +99,7 @@ void Wire::Step(base::Status done, const worker::FromWorker& answer) {
 
 // Told at once: the node's thread may be busy importing for a long time.
 void Wire::FailPorts(base::Error error) {
-  SayLast(worker::Failed{.phase = "ports",
+  SayOnce(worker::Failed{.phase = "ports",
                          .error = std::string(base::ToString(error.code())),
                          .message = error.ToString(),
                          .traceback = {},
@@ -107,7 +112,7 @@ void Wire::FailPorts(base::Error error) {
 
 void Wire::OnGone() {
   loop_->Unwatch(control_.fd().get());
-  if (last_words_.load()) return;  // the runtime needs nothing more from us
+  if (ending_.load()) return;  // the runtime needs nothing more from us, and the node's thread is about to exit
   runtime_gone_.store(true, std::memory_order_release);
   ports_.Interrupt();
   {

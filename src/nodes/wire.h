@@ -50,6 +50,7 @@ class Wire final {
   void Handle(const worker::ToWorker& message);
   void Step(base::Status done, const worker::FromWorker& answer);
   void FailPorts(base::Error error);
+  void SayOnce(const worker::FromWorker& message);
   void OnGone();
 
   base::PacketSocket control_;
@@ -59,6 +60,7 @@ class Wire final {
   std::atomic<bool> stop_requested_{false};
   std::atomic<bool> runtime_gone_{false};
   std::atomic<bool> last_words_{false};
+  std::atomic<bool> ending_{false};  // the node's thread has said how it ended
 
   std::mutex mutex_;
   std::condition_variable changed_;

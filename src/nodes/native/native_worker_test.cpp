@@ -198,6 +198,16 @@ TEST_F(NativeWorker, EndsAtOnceWhenItsRuntimeIsGone) {
   EXPECT_EQ(sink.Wait(), 70);
 }
 
+TEST_F(NativeWorker, SaysThatItDoesNotUnderstandItsRuntimeAndEnds) {
+  auto& source = session_.Add("source", "test.sleeper");
+  session_.Add("sink", "text.sink");
+  session_.Connect("source", "sink");
+  session_.Start();
+  ASSERT_TRUE(source.control().Send(R"({"v": 1, "type": "dance"})"));
+  EXPECT_THAT(source.Next<worker::Failed>().message, HasSubstr("a 'dance' packet is malformed"));
+  EXPECT_EQ(source.Wait(), 70);
+}
+
 TEST_F(NativeWorker, GoesOnWithoutAProducerThatWasGivenUp) {
   session_.Add("killed", "test.sleeper");
   session_.Add("other", "test.lines", R"({"count": 5})");
