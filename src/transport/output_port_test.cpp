@@ -84,5 +84,170 @@ TEST_F(OutputPortTest, EndOfStreamFollowsTheLastMessage) {
   Must(output->Drain(Deadline::Never()));
 }
 
+TEST_F(OutputPortTest, InterruptedProducerStopsWaiting) {
+  TestPipeline pipeline({.edges = {{.depth = 1}}});
+  auto output = pipeline.OpenOutput();
+  Must(PublishText(*output, "fills the edge"));
+  std::jthread node([&] {
+    const auto published = PublishText(*output, "waits");
+    ASSERT_FALSE(published);
+    EXPECT_EQ(published.error().code(), ErrorCode::kCancelled);
+  });
+  output->Interrupt();
+}
+
+TEST_F(OutputPortTest, ConsumerThatWasGivenUpHoldsNothingUp) {
+  TestPipeline pipeline({.edges = {{.depth = 1}, {.depth = 1}}});
+  auto output = pipeline.OpenOutput();
+  auto input = pipeline.OpenInput(1);
+  Must(PublishText(*output, "a"));
+  Must(input->TryTake());
+  input->Acknowledge(0);
+  std::jthread node([&] {
+    EXPECT_TRUE(PublishText(*output, "b"));
+    output->Close();
+    EXPECT_TRUE(output->Drain(Deadline::Never()));
+  });
+  output->GiveUp(TestPipeline::EdgeId(0));
+  auto message = testing::Take(*input, pipeline.bell(1).arrivals());
+  EXPECT_EQ(TextOf(*message), "b");
+  input->Acknowledge(1);
+}
+
+TEST_F(OutputPortTest, FailEdgeReportsItsOverflow) {
+  TestPipeline pipeline({.edges = {{.policy = Policy::kFail, .depth = 2}}});
+  auto output = pipeline.OpenOutput();
+  auto input = pipeline.OpenInput();
+  Must(PublishText(*output, "a"));
+  Must(PublishText(*output, "b"));
+  const auto overflow = PublishText(*output, "c");
+  ASSERT_FALSE(overflow);
+  EXPECT_EQ(overflow.error().code(), ErrorCode::kExhausted);
+  EXPECT_THAT(overflow.error().message(), HasSubstr(TestPipeline::EdgeId(0)));
+}
+
+TEST_F(OutputPortTest, LatestKeepsTheNewestAndCountsTheRest) {
+  TestPipeline pipeline({.edges = {{.policy = Policy::kLatest}}});
+  auto output = pipeline.OpenOutput();
+  auto input = pipeline.OpenInput();
+  for (const auto* text : {"a", "b", "c"}) Must(PublishText(*output, text));
+  EXPECT_EQ(TextOf(*Must(input->TryTake())), "c");
+  EXPECT_FALSE(Must(input->TryTake()));
+  EXPECT_EQ(pipeline.control()->delivered.load(), 1U);
+  EXPECT_EQ(pipeline.control()->lost.load(), 2U);
+}
+
+TEST_F(OutputPortTest, MixedFanOutBlocksOnlyForTheBlockEdge) {
+  TestPipeline pipeline({.edges = {{.depth = 4}, {.policy = Policy::kDropOldest, .depth = 2}}});
+  auto output = pipeline.OpenOutput();
+  auto blocking = pipeline.OpenInput(0);
+  auto dropping = pipeline.OpenInput(1);
+  for (std::uint64_t i = 0; i < 4; ++i) Must(PublishText(*output, "x"));
+  EXPECT_FALSE(PublishText(*output, "x", Deadline::In(std::chrono::nanoseconds(0))));
+  for (std::uint64_t i = 0; i < 4; ++i) EXPECT_EQ(Must(blocking->TryTake())->header().sequence, i);
+  EXPECT_EQ(Must(dropping->TryTake())->header().sequence, 2U);
+  EXPECT_EQ(Must(dropping->TryTake())->header().sequence, 3U);
+  EXPECT_EQ(pipeline.control(1)->lost.load(), 2U);
+}
+
+TEST_F(OutputPortTest, NodeThatHoldsTooManyMessagesIsTold) {
+  TestPipeline pipeline({.edges = {{.depth = 4, .max_held = 1}}});
+  auto output = pipeline.OpenOutput();
+  auto input = pipeline.OpenInput();
+  for (int i = 0; i < 3; ++i) Must(PublishText(*output, "x"));
+  auto first = Must(input->TryTake());
+  auto second = Must(input->TryTake());
+  input->Acknowledge(0);
+  const auto third = input->TryTake();
+  ASSERT_FALSE(third);
+  EXPECT_EQ(third.error().code(), ErrorCode::kExhausted);
+  EXPECT_THAT(third.error().message(), HasSubstr("max_held"));
+  first.reset();
+  EXPECT_TRUE(Must(input->TryTake())) << "letting go of one makes room";
+}
+
+TEST_F(OutputPortTest, MessageOutlivesItsPort) {
+  TestPipeline pipeline({.edges = {{}}});
+  auto output = pipeline.OpenOutput();
+  auto input = pipeline.OpenInput();
+  Must(PublishText(*output, "stays"));
+  auto message = Must(input->TryTake());
+  input.reset();
+  output.reset();
+  EXPECT_EQ(TextOf(*message), "stays");
+}
+
+TEST_F(OutputPortTest, DroppedLoanReturnsAndUsesNoNumber) {
+  TestPipeline pipeline({.edges = {{}}, .max_loans = 1});
+  auto output = pipeline.OpenOutput();
+  {
+    auto loan = Must(output->Borrow(10));
+    const auto second = output->Borrow(10);
+    ASSERT_FALSE(second);
+    EXPECT_EQ(second.error().code(), ErrorCode::kExhausted);
+  }
+  EXPECT_EQ(Must(PublishText(*output, "first")), 0U);
+}
+
+TEST_F(OutputPortTest, HeaderThatContradictsItselfIsNotPublished) {
+  TestPipeline pipeline({.edges = {{}}});
+  auto output = pipeline.OpenOutput();
+  auto loan = Must(output->Borrow(10));
+  loan.header().payload_bytes = 11;
+  const auto published = output->Publish(std::move(loan), Deadline::Never());
+  ASSERT_FALSE(published);
+  EXPECT_EQ(published.error().code(), ErrorCode::kInvalidArgument);
+}
+
+TEST_F(OutputPortTest, HostileAcknowledgementOfTheFutureIsClamped) {
+  TestPipeline pipeline({.edges = {{.depth = 2}}});
+  auto output = pipeline.OpenOutput();
+  pipeline.control()->acked.store(~0ULL);
+  for (int i = 0; i < 5; ++i) EXPECT_TRUE(PublishText(*output, "x", Deadline::In(std::chrono::nanoseconds(0))));
+}
+
+TEST_F(OutputPortTest, AtMostOnceIsAcknowledgedWhenTaken) {
+  TestPipeline pipeline({.edges = {{.delivery = Delivery::kAtMostOnce, .depth = 1}}});
+  auto output = pipeline.OpenOutput();
+  auto input = pipeline.OpenInput();
+  Must(PublishText(*output, "a"));
+  auto message = Must(input->TryTake());
+  EXPECT_TRUE(PublishText(*output, "b", Deadline::In(std::chrono::nanoseconds(0))));
+}
+
+TEST_F(OutputPortTest, AccountShowsOriginHandlerAndWaits) {
+  TestPipeline pipeline({.edges = {{}}});
+  auto output = pipeline.OpenOutput();
+  auto input = pipeline.OpenInput();
+  auto loan = Must(output->Borrow(1));
+  loan.header().flags = message::kFlagHasOrigin;
+  loan.header().origin_sequence = 7;
+  loan.header().origin_index = 2;
+  Must(output->Publish(std::move(loan), Deadline::Never()));
+  auto& account = pipeline.control();
+  EXPECT_EQ(account->last_origin_sequence.load(), 7U);
+  EXPECT_EQ(account->last_origin_index.load(), 2U);
+  EXPECT_EQ(account->published.load(), 1U);
+  auto message = Must(input->TryTake());
+  EXPECT_NE(account->handling_since_ns.load(), 0U);
+  EXPECT_EQ(account->handling_sequence.load(), 0U);
+  input->Acknowledge(0);
+  EXPECT_EQ(account->handling_since_ns.load(), 0U);
+  EXPECT_EQ(account->queue_wait.Count(), 1U);
+  EXPECT_EQ(account->handler.Count(), 1U);
+  EXPECT_EQ(account->acked.load(), 1U);
+}
+
+TEST_F(OutputPortTest, LossAtTheEndOfTheStreamIsCounted) {
+  TestPipeline pipeline({.edges = {{.policy = Policy::kDropOldest, .depth = 2}}});
+  auto output = pipeline.OpenOutput();
+  for (int i = 0; i < 5; ++i) Must(PublishText(*output, "before anybody listens"));
+  auto input = pipeline.OpenInput();
+  output->Close();
+  EXPECT_FALSE(testing::Take(*input, pipeline.bell().arrivals()));
+  EXPECT_EQ(pipeline.control()->lost.load(), 5U);
+  EXPECT_TRUE(output->Drain(Deadline::In(std::chrono::nanoseconds(0))));
+}
+
 }  // namespace
 }  // namespace penstock::transport

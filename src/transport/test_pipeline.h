@@ -4,8 +4,11 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstring>
 #include <memory>
+#include <optional>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -16,6 +19,7 @@
 #include "transport/input_port.h"
 #include "transport/output_port.h"
 #include "transport/realm.h"
+#include "transport/test_peer.h"
 
 namespace penstock::transport::testing {
 
@@ -69,7 +73,7 @@ class TestPipeline {
   static auto EdgeId(std::size_t edge) -> std::string { return "source.out->sink" + std::to_string(edge) + ".in"; }
 
   auto OpenOutput(std::uint32_t epoch = 0) -> std::unique_ptr<OutputPort> {
-    OutputPortOptions options{.service = "session_source_output",
+    OutputPortOptions options{.service = kPeerService,
                               .realm_number = realm_.get(),
                               .max_message_bytes = options_.max_message_bytes,
                               .history = history_,
@@ -87,7 +91,7 @@ class TestPipeline {
 
   auto OpenInput(std::size_t edge = 0) -> std::unique_ptr<InputPort> {
     return Must(InputPort::Open({.id = EdgeId(edge),
-                                 .service = "session_source_output",
+                                 .service = kPeerService,
                                  .realm_number = realm_.get(),
                                  .history = history_,
                                  .buffer = buffer_,
@@ -97,13 +101,29 @@ class TestPipeline {
                                  .producer = DuplicateBell(producer_bell_)}));
   }
 
+  /// Another process that holds this pipeline's descriptors.
+  auto Spawn(Peer::Pids pids = Peer::Pids::kShared) -> std::unique_ptr<Peer> {
+    const PeerShape shape{.edges = static_cast<int>(blocks_.size()),
+                          .realm = realm_.get(),
+                          .history = history_,
+                          .buffer = buffer_,
+                          .max_held = max_held_,
+                          .max_message_bytes = options_.max_message_bytes};
+    std::vector<PeerFd> fds{{realm_.get(), realm_.get()}, {producer_bell_.fd().get(), kPeerProducerBell}};
+    for (std::size_t i = 0; i < blocks_.size(); ++i) {
+      fds.push_back({blocks_[i].fd().get(), kPeerControl + static_cast<int>(i)});
+      fds.push_back({bells_[i].fd().get(), kPeerConsumerBell + static_cast<int>(i)});
+    }
+    return std::make_unique<Peer>(shape, std::move(fds), pids);
+  }
+
   auto control(std::size_t edge = 0) -> ControlBlock& { return blocks_[edge]; }
   auto bell(std::size_t edge = 0) -> Doorbell& { return bells_[edge]; }
   auto producer_bell() -> Doorbell& { return producer_bell_; }
   auto realm() -> const base::UniqueFd& { return realm_; }
 
  private:
-  static inline int next_number_ = 300;
+  static inline int next_number_ = kPeerRealm;
   Options options_;
   base::UniqueFd realm_;
   Doorbell producer_bell_;

@@ -1,0 +1,200 @@
+// Random interleavings of everything that producer, consumers and runtime may do to one output.
+#include <gtest/gtest.h>
+#include <rapidcheck.h>
+#include <rapidcheck/gtest.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "transport/test_pipeline.h"
+
+namespace penstock::transport {
+namespace {
+using testing::Must;
+using testing::TestPipeline;
+
+auto MayDrop(Policy policy) -> bool { return policy == Policy::kDropOldest || policy == Policy::kLatest; }
+
+// One consumer and what it must have seen by its contract.
+class Consumer {
+ public:
+  Consumer(TestPipeline& pipeline, std::size_t edge, EdgeContract contract)
+      : pipeline_(pipeline), edge_(edge), contract_(contract), port_(pipeline.OpenInput(edge)) {}
+
+  void Take() {
+    if (held_.size() > contract_.max_held) {
+      Release();
+      return;
+    }
+    auto message = Must(port_->TryTake());
+    if (!message) return;
+    Check(*message);
+    last_ = message->header().sequence;
+    held_.push_back(std::move(*message));
+  }
+
+  void Acknowledge() {
+    if (last_) port_->Acknowledge(*last_);
+    if (last_) handled_ = std::max(handled_, *last_ + 1);
+  }
+
+  void Release() {
+    if (!held_.empty()) held_.erase(held_.begin());
+  }
+
+  // As after a crash: what was not acknowledged comes again.
+  void Reattach() {
+    held_.clear();
+    last_.reset();
+    port_.reset();
+    port_ = pipeline_.OpenInput(edge_);
+    if (!contract_drops() && contract_.delivery == Delivery::kAtLeastOnce) position_ = handled_;
+  }
+
+  void Drain() {
+    held_.clear();
+    for (auto before = position_ + 1; before != position_;) {
+      before = position_;
+      Take();
+      Acknowledge();
+      held_.clear();
+    }
+  }
+
+  void Finish() {
+    held_.clear();
+    Acknowledge();
+    while (!port_->ended()) {
+      const auto before = position_;
+      Take();
+      Acknowledge();
+      held_.clear();
+      RC_ASSERT(position_ != before || port_->ended());
+    }
+  }
+
+  void CheckAccount(std::uint64_t published) {
+    auto& account = pipeline_.control(edge_);
+    RC_ASSERT(account->delivered.load() + account->lost.load() == published);
+    RC_ASSERT(account->delivered.load() == first_time_);
+    RC_ASSERT(account->redelivered.load() == again_);
+    if (!contract_drops()) RC_ASSERT(account->lost.load() == 0U);
+  }
+
+ private:
+  auto contract_drops() const -> bool { return MayDrop(contract_.policy); }
+
+  void Check(const Message& message) {
+    const auto sequence = message.header().sequence;
+    RC_ASSERT(testing::HasPattern(message.payload(), sequence));
+    if (contract_drops()) {
+      RC_ASSERT(sequence >= position_);
+      RC_ASSERT(!message.redelivered());
+    } else {
+      RC_ASSERT(sequence == position_);
+      RC_ASSERT(message.redelivered() == (sequence < furthest_));
+    }
+    position_ = sequence + 1;
+    if (message.redelivered()) {
+      ++again_;
+    } else {
+      ++first_time_;
+    }
+    furthest_ = std::max(furthest_, position_);
+  }
+
+  TestPipeline& pipeline_;
+  std::size_t edge_;
+  EdgeContract contract_;
+  std::unique_ptr<InputPort> port_;
+  std::vector<Message> held_;
+  std::optional<std::uint64_t> last_;
+  std::uint64_t position_ = 0;  // what must come next, or at least
+  std::uint64_t furthest_ = 0;
+  std::uint64_t handled_ = 0;
+  std::uint64_t first_time_ = 0;
+  std::uint64_t again_ = 0;
+};
+
+auto AnyContract() -> rc::Gen<EdgeContract> {
+  return rc::gen::apply(
+      [](Policy policy, Delivery delivery, std::uint32_t depth, std::uint32_t max_held) {
+        return EdgeContract{.policy = policy,
+                            .delivery = MayDrop(policy) ? Delivery::kAtMostOnce : delivery,
+                            .depth = depth,
+                            .max_held = max_held};
+      },
+      rc::gen::element(Policy::kBlock, Policy::kBlock, Policy::kDropOldest, Policy::kLatest),
+      rc::gen::element(Delivery::kAtLeastOnce, Delivery::kAtMostOnce), rc::gen::inRange<std::uint32_t>(1, 9),
+      rc::gen::inRange<std::uint32_t>(0, 4));
+}
+
+class InterleavingTest : public testing::Watched {};
+
+RC_GTEST_FIXTURE_PROP(InterleavingTest, EverythingSentIsDeliveredOrCountedAsTheContractSays, ()) {
+  constexpr std::uint64_t kLargest = 3U << 20U;
+  const auto contracts =
+      *rc::gen::container<std::vector<EdgeContract>>(*rc::gen::inRange<std::size_t>(1, 5), AnyContract());
+  TestPipeline pipeline({.edges = contracts, .max_message_bytes = kLargest});
+  auto output = pipeline.OpenOutput();
+  std::vector<Consumer> consumers;
+  consumers.reserve(contracts.size());
+  for (std::size_t i = 0; i < contracts.size(); ++i) consumers.emplace_back(pipeline, i, contracts[i]);
+
+  enum class Step { kPublish, kTake, kAcknowledge, kRelease, kReattach, kRestartProducer };
+  std::uint64_t published = 0;
+  std::uint32_t epoch = 0;
+  const auto steps = *rc::gen::inRange(0, 200);
+  for (int i = 0; i < steps; ++i) {
+    const auto step = *rc::gen::weightedElement<Step>({{8, Step::kPublish},
+                                                       {10, Step::kTake},
+                                                       {6, Step::kAcknowledge},
+                                                       {2, Step::kRelease},
+                                                       {1, Step::kReattach},
+                                                       {1, Step::kRestartProducer}});
+    auto& consumer = consumers[*rc::gen::inRange<std::size_t>(0, consumers.size())];
+    switch (step) {
+      case Step::kPublish: {
+        const auto bytes =
+            *rc::gen::weightedOneOf<std::uint64_t>({{1, rc::gen::just<std::uint64_t>(0)},
+                                                    {20, rc::gen::inRange<std::uint64_t>(0, 5000)},
+                                                    {1, rc::gen::inRange<std::uint64_t>(0, kLargest + 1)}});
+        auto loan = Must(output->Borrow(bytes));
+        testing::FillPattern(loan.bytes(), published);
+        const auto sequence = output->Publish(std::move(loan), base::Deadline::In(std::chrono::nanoseconds(0)));
+        if (sequence) RC_ASSERT(*sequence == published++);
+        if (!sequence) RC_ASSERT(sequence.error().code() == base::ErrorCode::kDeadline);
+        break;
+      }
+      case Step::kTake:
+        consumer.Take();
+        break;
+      case Step::kAcknowledge:
+        consumer.Acknowledge();
+        break;
+      case Step::kRelease:
+        consumer.Release();
+        break;
+      case Step::kReattach:
+        consumer.Reattach();
+        Must(output->Refresh());
+        break;
+      case Step::kRestartProducer:
+        // The runtime lets consumers drain before it starts the next incarnation.
+        for (auto& each : consumers) each.Drain();
+        output.reset();
+        output = pipeline.OpenOutput(++epoch);
+        break;
+    }
+  }
+  output->Close();
+  for (auto& consumer : consumers) consumer.Finish();
+  Must(output->Drain(base::Deadline::In(std::chrono::nanoseconds(0))));
+  for (auto& consumer : consumers) consumer.CheckAccount(published);
+}
+
+}  // namespace
+}  // namespace penstock::transport
