@@ -14,7 +14,7 @@
 #include "nodes/native/record_log.h"
 #include "nodes/native/run_node.h"
 
-namespace penstock::nodes {
+namespace penstock::nodes::native {
 namespace {
 
 constexpr int kExitRuntimeGone = 70;
@@ -78,6 +78,6 @@ auto Main(int argc, char** argv) -> int {
 }
 
 }  // namespace
-}  // namespace penstock::nodes
+}  // namespace penstock::nodes::native
 
-auto main(int argc, char** argv) -> int { return penstock::nodes::Main(argc, argv); }
+auto main(int argc, char** argv) -> int { return penstock::nodes::native::Main(argc, argv); }

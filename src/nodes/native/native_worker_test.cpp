@@ -8,7 +8,7 @@
 
 #include "nodes/native/test_session.h"
 
-namespace penstock::nodes {
+namespace penstock::nodes::native {
 namespace {
 using testing::HasSubstr;
 
@@ -221,4 +221,4 @@ TEST_F(NativeWorker, GoesOnWithoutAProducerThatWasGivenUp) {
 }
 
 }  // namespace
-}  // namespace penstock::nodes
+}  // namespace penstock::nodes::native

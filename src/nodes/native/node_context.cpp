@@ -5,7 +5,7 @@
 #include <new>
 #include <utility>
 
-namespace penstock::nodes {
+namespace penstock::nodes::native {
 namespace {
 using base::ErrorCode;
 using base::Fail;
@@ -103,4 +103,4 @@ auto ToReceived(transport::Message message) -> std::unique_ptr<Received> {
   return std::make_unique<TransportReceived>(std::move(message));
 }
 
-}  // namespace penstock::nodes
+}  // namespace penstock::nodes::native

@@ -4,7 +4,7 @@
 #include "nodes/host.h"
 #include "nodes/node.h"
 
-namespace penstock::nodes {
+namespace penstock::nodes::native {
 
 class NodeContext final : public Context {
  public:
@@ -25,4 +25,4 @@ class NodeContext final : public Context {
 /// A transport message as nodes get it.
 auto ToReceived(transport::Message message) -> std::unique_ptr<Received>;
 
-}  // namespace penstock::nodes
+}  // namespace penstock::nodes::native

@@ -7,12 +7,12 @@
 #include "base/paths.h"
 #include "nodes/sinks/sinks.h"
 
-namespace penstock::nodes {
+namespace penstock::nodes::native {
 
 using base::ErrorCode;
 using base::Fail;
 
-PluginRegistry::PluginRegistry() { static_cast<void>(Add(SinksPlugin(), "this worker")); }
+PluginRegistry::PluginRegistry() { static_cast<void>(Add(sinks::SinksPlugin(), "this worker")); }
 
 auto PluginRegistry::Load(const std::filesystem::path& path) -> base::Status {
   void* const library = ::dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
@@ -58,4 +58,4 @@ auto InstalledPlugins() -> std::vector<std::filesystem::path> {
   return plugins;
 }
 
-}  // namespace penstock::nodes
+}  // namespace penstock::nodes::native

@@ -9,7 +9,7 @@
 #include "base/error.h"
 #include "nodes/node.h"
 
-namespace penstock::nodes {
+namespace penstock::nodes::native {
 
 class PluginRegistry final {
  public:
@@ -31,4 +31,4 @@ class PluginRegistry final {
 /// lib/penstock/*.so of the installation, sorted. Empty when there are none.
 auto InstalledPlugins() -> std::vector<std::filesystem::path>;
 
-}  // namespace penstock::nodes
+}  // namespace penstock::nodes::native

@@ -10,7 +10,7 @@
 
 #include "base/log.h"
 
-namespace penstock::nodes {
+namespace penstock::nodes::native {
 
 void SendLogTo(int fd) {
   if (::fcntl(fd, F_SETFD, FD_CLOEXEC) != 0) return;
@@ -30,4 +30,4 @@ void SendLogTo(int fd) {
   });
 }
 
-}  // namespace penstock::nodes
+}  // namespace penstock::nodes::native

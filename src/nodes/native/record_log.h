@@ -2,10 +2,10 @@
 // time.
 #pragma once
 
-namespace penstock::nodes {
+namespace penstock::nodes::native {
 
 /// From now on base::Log writes JSON lines to `fd` (to standard error when it is not open). A record that the pipe has
 /// no room for is dropped: a log must not hold up the node.
 void SendLogTo(int fd);
 
-}  // namespace penstock::nodes
+}  // namespace penstock::nodes::native

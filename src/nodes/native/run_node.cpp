@@ -13,7 +13,7 @@
 
 #include "nodes/native/node_context.h"
 
-namespace penstock::nodes {
+namespace penstock::nodes::native {
 namespace {
 using base::ErrorCode;
 using base::Fail;
@@ -171,4 +171,4 @@ auto RunNode(Host& host, PluginRegistry& registry, const std::vector<std::filesy
   return 0;
 }
 
-}  // namespace penstock::nodes
+}  // namespace penstock::nodes::native

@@ -4,10 +4,10 @@
 #include "nodes/host.h"
 #include "nodes/native/plugins.h"
 
-namespace penstock::nodes {
+namespace penstock::nodes::native {
 
 /// Runs the node that `host` was configured with and tells the runtime how it ended. Exceptions of the node are
 /// failures of the node. Returns the worker's exit code.
 auto RunNode(Host& host, PluginRegistry& registry, const std::vector<std::filesystem::path>& plugins) -> int;
 
-}  // namespace penstock::nodes
+}  // namespace penstock::nodes::native

@@ -6,7 +6,7 @@
 #include "nodes/node.h"
 #include "nodes/params.h"
 
-namespace penstock::nodes {
+namespace penstock::nodes::native {
 namespace {
 
 auto SendText(Context& context, std::string_view output, std::string_view text) -> base::Status {
@@ -106,8 +106,8 @@ constexpr auto kNodes = std::to_array<PluginNode>({
 constexpr Plugin kPlugin{.nodes = kNodes.data(), .node_count = kNodes.size()};
 
 }  // namespace
-}  // namespace penstock::nodes
+}  // namespace penstock::nodes::native
 
 extern "C" __attribute__((visibility("default"))) auto penstock_plugin() -> const penstock::nodes::Plugin* {
-  return &penstock::nodes::kPlugin;
+  return &penstock::nodes::native::kPlugin;
 }

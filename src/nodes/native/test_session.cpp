@@ -11,7 +11,7 @@
 #include <cstdlib>
 #include <stdexcept>
 
-namespace penstock::nodes {
+namespace penstock::nodes::native {
 namespace {
 
 constexpr std::chrono::seconds kWatchdog{30};
@@ -178,4 +178,4 @@ void TestSession::Start() {
   for (auto& [name, worker] : workers_) worker->Say(worker::Start{});
 }
 
-}  // namespace penstock::nodes
+}  // namespace penstock::nodes::native

@@ -14,7 +14,7 @@
 #include "transport/realm.h"
 #include "worker/protocol.h"
 
-namespace penstock::nodes {
+namespace penstock::nodes::native {
 
 /// One worker process; killed with this object.
 class TestWorker final {
@@ -71,4 +71,4 @@ class TestSession final {
   std::vector<transport::ControlBlock> blocks_;
 };
 
-}  // namespace penstock::nodes
+}  // namespace penstock::nodes::native

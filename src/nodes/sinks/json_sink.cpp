@@ -4,7 +4,7 @@
 
 #include "nodes/params.h"
 
-namespace penstock::nodes {
+namespace penstock::nodes::sinks {
 namespace {
 using message::Kind;
 using nlohmann::json;
@@ -83,4 +83,4 @@ auto JsonSink::Process(Context& /*context*/, std::string_view input, std::unique
   return output_.Write(ToJsonLine(input, *message));
 }
 
-}  // namespace penstock::nodes
+}  // namespace penstock::nodes::sinks

@@ -11,7 +11,7 @@
 #include "nodes/node.h"
 #include "nodes/sinks/line_output.h"
 
-namespace penstock::nodes {
+namespace penstock::nodes::sinks {
 
 class JsonSink final : public Node {
  public:
@@ -25,4 +25,4 @@ class JsonSink final : public Node {
 /// What json.sink writes for a message, without the line end.
 auto ToJsonLine(std::string_view input, const Received& message) -> std::string;
 
-}  // namespace penstock::nodes
+}  // namespace penstock::nodes::sinks

@@ -6,7 +6,7 @@
 
 #include <cerrno>
 
-namespace penstock::nodes {
+namespace penstock::nodes::sinks {
 
 auto LineOutput::Open(const std::string& path) -> base::Expected<LineOutput> {
   LineOutput output;
@@ -34,4 +34,4 @@ auto LineOutput::Write(std::string_view line) -> base::Status {
   return {};
 }
 
-}  // namespace penstock::nodes
+}  // namespace penstock::nodes::sinks

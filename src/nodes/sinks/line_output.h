@@ -7,7 +7,7 @@
 #include "base/error.h"
 #include "base/unique_fd.h"
 
-namespace penstock::nodes {
+namespace penstock::nodes::sinks {
 
 class LineOutput final {
  public:
@@ -24,4 +24,4 @@ class LineOutput final {
   std::string buffer_;
 };
 
-}  // namespace penstock::nodes
+}  // namespace penstock::nodes::sinks

@@ -5,7 +5,7 @@
 #include "nodes/sinks/json_sink.h"
 #include "nodes/sinks/text_sink.h"
 
-namespace penstock::nodes {
+namespace penstock::nodes::sinks {
 namespace {
 
 constexpr PluginPort kTextIn{.name = "in", .type = "Json|Text"};
@@ -34,4 +34,4 @@ constexpr Plugin kPlugin{.nodes = kNodes.data(), .node_count = kNodes.size()};
 
 auto SinksPlugin() -> const Plugin& { return kPlugin; }
 
-}  // namespace penstock::nodes
+}  // namespace penstock::nodes::sinks

@@ -2,7 +2,7 @@
 
 #include "nodes/params.h"
 
-namespace penstock::nodes {
+namespace penstock::nodes::sinks {
 
 auto TextSink::Setup(const nlohmann::json& params) -> base::Status {
   ParamReader reader("text.sink", params);
@@ -24,4 +24,4 @@ auto TextSink::Process(Context& /*context*/, std::string_view input, std::unique
   return output_.Write({reinterpret_cast<const char*>(payload.data()), payload.size()});
 }
 
-}  // namespace penstock::nodes
+}  // namespace penstock::nodes::sinks

@@ -6,7 +6,7 @@
 #include "nodes/node.h"
 #include "nodes/sinks/line_output.h"
 
-namespace penstock::nodes {
+namespace penstock::nodes::sinks {
 
 class TextSink final : public Node {
  public:
@@ -17,4 +17,4 @@ class TextSink final : public Node {
   LineOutput output_;
 };
 
-}  // namespace penstock::nodes
+}  // namespace penstock::nodes::sinks
