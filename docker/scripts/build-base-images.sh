@@ -169,8 +169,18 @@ from_debian() {
       "set PENSTOCK_DEBIAN_MIRROR, or use --from registry."
     return "$kExitEnvironment"
   }
+  may_unpack || {
+    warn "base $version: unpacking Debian needs root, or the package 'uidmap' and ranges for $(id -un) in /etc/subuid and" \
+      "/etc/subgid. Make this one image as root (sudo $0 --offline --python 3.11), or use --from registry."
+    return "$kExitEnvironment"
+  }
   run_step "base $version" "unpacking Debian $kSuite (about a minute)" make_debian_root "$scratch/root.tar" &&
     run_step "base $version" 'importing' import_root "$version" && publish "$version" || return "$kExitFailed"
+}
+
+# Only root, or a user with sub-ids of its own, can give files to the owners that they must have.
+may_unpack() {
+  ((EUID == 0)) || { command -v newuidmap >/dev/null && grep -qs "^$(id -un):" /etc/subuid && unshare --user true 2>/dev/null; }
 }
 
 import_root() {

@@ -39,7 +39,7 @@ as_owner() {
 
 # One container at a time uses apt's part of the cache.
 lock_apt() {
-  own_directory /srv/apt "$apt" "$apt/archives" "$apt/archives/partial" "$apt/lists" "$apt/lists/partial"
+  own_directory /srv/apt "$apt" "$apt/archives" "$apt/archives/partial" "$apt/lists" "$apt/lists/partial" "$apt/lists/auxfiles"
   exec 9>"$apt/lock"
   flock 9
 }
