@@ -42,14 +42,16 @@ void Arrange(PeerFd* first, PeerFd* last) {
 
 auto PeerShape::Text() const -> std::string {
   std::ostringstream text;
-  text << edges << ' ' << realm << ' ' << history << ' ' << buffer << ' ' << max_held << ' ' << max_message_bytes;
+  text << edges << ' ' << realm << ' ' << reply_realm << ' ' << history << ' ' << buffer << ' ' << max_held << ' '
+       << max_message_bytes;
   return text.str();
 }
 
 auto PeerShape::Parse(const std::string& text) -> PeerShape {
   PeerShape shape;
   std::istringstream words(text);
-  words >> shape.edges >> shape.realm >> shape.history >> shape.buffer >> shape.max_held >> shape.max_message_bytes;
+  words >> shape.edges >> shape.realm >> shape.reply_realm >> shape.history >> shape.buffer >> shape.max_held >>
+      shape.max_message_bytes;
   return shape;
 }
 

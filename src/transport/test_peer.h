@@ -19,11 +19,16 @@ inline constexpr int kPeerRealm = 300;  // and up, as in the test's own process
 inline constexpr int kPeerProducerBell = 201;
 inline constexpr int kPeerControl = 210;       // one for each edge
 inline constexpr int kPeerConsumerBell = 230;  // one for each edge
+// The pipeline that an echo answers on.
+inline constexpr int kPeerReplyControl = 250;
+inline constexpr int kPeerReplyConsumerBell = 251;
+inline constexpr int kPeerReplyProducerBell = 252;
 inline constexpr const char* kPeerService = "session_source_output";
 
 struct PeerShape {
   int edges = 1;
   int realm = kPeerRealm;
+  int reply_realm = -1;  // of an echo
   std::uint32_t history = 8;
   std::uint32_t buffer = 8;
   std::uint32_t max_held = 5;

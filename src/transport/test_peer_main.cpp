@@ -61,6 +61,8 @@ class PeerMain {
     if (verb == "ack") return Done([&] { input_->Acknowledge(first); });
     if (verb == "consume") return Consume(first);
     if (verb == "loan") return LoanPlace(first);
+    if (verb == "reply") return OpenReply();
+    if (verb == "echo") return Echo(first != 0);
     if (verb == "pid") return std::to_string(::getpid());
     if (verb == "exit") return Done([&] { Leave(); });
     if (verb.empty()) return "ok";
@@ -73,15 +75,19 @@ class PeerMain {
     return "ok";
   }
 
+  auto OutputOptions(int realm, std::uint64_t epoch) const -> OutputPortOptions {
+    return {.service = kPeerService,
+            .realm_number = realm,
+            .max_message_bytes = shape_.max_message_bytes,
+            .history = shape_.history,
+            .buffer = shape_.buffer,
+            .max_held = shape_.max_held,
+            .epoch = static_cast<std::uint32_t>(epoch),
+            .edges = {}};
+  }
+
   auto OpenOutput(std::uint64_t epoch) -> std::string {
-    OutputPortOptions options{.service = kPeerService,
-                              .realm_number = shape_.realm,
-                              .max_message_bytes = shape_.max_message_bytes,
-                              .history = shape_.history,
-                              .buffer = shape_.buffer,
-                              .max_held = shape_.max_held,
-                              .epoch = static_cast<std::uint32_t>(epoch),
-                              .edges = {}};
+    auto options = OutputOptions(shape_.realm, epoch);
     for (int i = 0; i < shape_.edges; ++i) {
       options.edges.push_back({.id = TestPipeline::EdgeId(static_cast<std::size_t>(i)),
                                .control = Must(ControlBlock::Map(MapFd(kPeerControl + i))),
@@ -90,6 +96,27 @@ class PeerMain {
     output_ = Must(OutputPort::Open(std::move(options), own_bell_));
     next_ = Must(ControlBlock::Map(MapFd(kPeerControl)))->reserved.load();
     return "ok " + std::to_string(next_);
+  }
+
+  auto OpenReply() -> std::string {
+    reply_bell_.emplace(Must(Doorbell::Map(MapFd(kPeerReplyProducerBell))));
+    auto options = OutputOptions(shape_.reply_realm, 0);
+    options.edges.push_back({.id = "echo",
+                             .control = Must(ControlBlock::Map(MapFd(kPeerReplyControl))),
+                             .consumer = Must(Doorbell::Map(MapFd(kPeerReplyConsumerBell)))});
+    output_ = Must(OutputPort::Open(std::move(options), *reply_bell_));
+    return "ok";
+  }
+
+  // Answers every message with one of its size, until the stream ends or somebody kills it.
+  auto Echo(bool copy) -> std::string {
+    while (auto message = Take(*input_, bell_->arrivals())) {
+      auto loan = Must(output_->Borrow(message->payload().size()));
+      if (copy) std::memcpy(loan.bytes().data(), message->payload().data(), message->payload().size());
+      input_->Acknowledge(message->header().sequence);
+      Must(output_->Publish(std::move(loan), base::Deadline::Never()));
+    }
+    return "ok";
   }
 
   auto OpenInput(std::uint64_t edge) -> std::string {
@@ -173,6 +200,7 @@ class PeerMain {
   PeerShape shape_;
   Doorbell own_bell_;
   std::optional<Doorbell> bell_;
+  std::optional<Doorbell> reply_bell_;
   std::unique_ptr<OutputPort> output_;
   std::unique_ptr<InputPort> input_;
   std::optional<Message> held_;

@@ -103,18 +103,19 @@ class TestPipeline {
 
   /// Another process that holds this pipeline's descriptors.
   auto Spawn(Peer::Pids pids = Peer::Pids::kShared) -> std::unique_ptr<Peer> {
-    const PeerShape shape{.edges = static_cast<int>(blocks_.size()),
-                          .realm = realm_.get(),
-                          .history = history_,
-                          .buffer = buffer_,
-                          .max_held = max_held_,
-                          .max_message_bytes = options_.max_message_bytes};
-    std::vector<PeerFd> fds{{realm_.get(), realm_.get()}, {producer_bell_.fd().get(), kPeerProducerBell}};
-    for (std::size_t i = 0; i < blocks_.size(); ++i) {
-      fds.push_back({blocks_[i].fd().get(), kPeerControl + static_cast<int>(i)});
-      fds.push_back({bells_[i].fd().get(), kPeerConsumerBell + static_cast<int>(i)});
-    }
-    return std::make_unique<Peer>(shape, std::move(fds), pids);
+    return std::make_unique<Peer>(Shape(), Descriptors(), pids);
+  }
+
+  /// One that consumes here and can publish on the only edge of `reply`, whose realm it holds by the same number.
+  auto SpawnEcho(TestPipeline& reply) -> std::unique_ptr<Peer> {
+    auto shape = Shape();
+    shape.reply_realm = reply.realm_.get();
+    auto fds = Descriptors();
+    fds.push_back({reply.realm_.get(), reply.realm_.get()});
+    fds.push_back({reply.blocks_[0].fd().get(), kPeerReplyControl});
+    fds.push_back({reply.bells_[0].fd().get(), kPeerReplyConsumerBell});
+    fds.push_back({reply.producer_bell_.fd().get(), kPeerReplyProducerBell});
+    return std::make_unique<Peer>(shape, std::move(fds));
   }
 
   auto control(std::size_t edge = 0) -> ControlBlock& { return blocks_[edge]; }
@@ -123,6 +124,25 @@ class TestPipeline {
   auto realm() -> const base::UniqueFd& { return realm_; }
 
  private:
+  auto Shape() const -> PeerShape {
+    return {.edges = static_cast<int>(blocks_.size()),
+            .realm = realm_.get(),
+            .reply_realm = -1,
+            .history = history_,
+            .buffer = buffer_,
+            .max_held = max_held_,
+            .max_message_bytes = options_.max_message_bytes};
+  }
+
+  auto Descriptors() const -> std::vector<PeerFd> {
+    std::vector<PeerFd> fds{{realm_.get(), realm_.get()}, {producer_bell_.fd().get(), kPeerProducerBell}};
+    for (std::size_t i = 0; i < blocks_.size(); ++i) {
+      fds.push_back({blocks_[i].fd().get(), kPeerControl + static_cast<int>(i)});
+      fds.push_back({bells_[i].fd().get(), kPeerConsumerBell + static_cast<int>(i)});
+    }
+    return fds;
+  }
+
   static inline int next_number_ = kPeerRealm;
   Options options_;
   base::UniqueFd realm_;
