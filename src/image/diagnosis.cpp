@@ -136,10 +136,10 @@ auto Diagnose(const Lines& lines, std::string_view python_version) -> std::optio
         "system_dependencies, or choose a version with a wheel",
         python_version, Quoted(headers));
   }
-  if (!Matches(lines,
-               "(?:command '|unable to execute '|[Uu]nknown compiler.*|\\b)((?:[\\w-]*-)?(?:gcc|g\\+\\+|cc|clang))'?"
-               "(?: failed)?:? .*(?:No such file|not found)")
-           .empty() ||
+  constexpr auto kNotExecuted =
+      "(?:command|unable to execute|No such file or directory:) '([\\w-]*(?:gcc|g\\+\\+|clang|cc))'";
+  constexpr auto kNotFound = "\\b(gcc|g\\+\\+|cc|make): (?:command )?not found";
+  if (!Matches(lines, kNotExecuted).empty() || !Matches(lines, kNotFound).empty() ||
       Contains(lines, "Unknown compiler(s)") || Contains(lines, "No CMAKE_CXX_COMPILER")) {
     return fmt::format(
         "a package has no wheel for Python {} and building it needs a compiler; add \"build-essential\" to "

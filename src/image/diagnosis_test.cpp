@@ -39,6 +39,7 @@ TEST(Diagnose, SaysThatACompilerOrHeaderIsMissing) {
   for (const auto* line :
        {"error: command 'gcc' failed: No such file or directory",
         "unable to execute 'x86_64-linux-gnu-gcc': No such file or directory", "/bin/sh: 1: gcc: not found",
+        "error: [Errno 2] No such file or directory: 'x86_64-linux-gnu-gcc'",
         "error: command 'x86_64-linux-gnu-g++' failed: No such file or directory"}) {
     EXPECT_THAT(DiagnosisOf({line}), HasSubstr("build-essential")) << line;
   }
