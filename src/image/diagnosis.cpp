@@ -131,6 +131,12 @@ auto Diagnose(const Lines& lines, std::string_view python_version) -> std::optio
   }
   // Only what builds from source asks for these.
   if (const auto headers = Matches(lines, "fatal error: (\\S+\\.h\\S*): No such file"); !headers.empty()) {
+    if (headers.front().ends_with("Python.h")) {
+      return fmt::format(
+          "a package has no wheel for Python {} and its build lacks Python's headers; add \"python3-dev\" to "
+          "system_dependencies, or choose a version with a wheel",
+          python_version);
+    }
     return fmt::format(
         "a package has no wheel for Python {} and its build lacks the header {}; add the -dev package that has it to "
         "system_dependencies, or choose a version with a wheel",
@@ -142,8 +148,8 @@ auto Diagnose(const Lines& lines, std::string_view python_version) -> std::optio
   if (!Matches(lines, kNotExecuted).empty() || !Matches(lines, kNotFound).empty() ||
       Contains(lines, "Unknown compiler(s)") || Contains(lines, "No CMAKE_CXX_COMPILER")) {
     return fmt::format(
-        "a package has no wheel for Python {} and building it needs a compiler; add \"build-essential\" to "
-        "system_dependencies, or choose a version with a wheel",
+        "a package has no wheel for Python {} and building it needs a compiler; add \"build-essential\" and "
+        "\"python3-dev\" to system_dependencies, or choose a version with a wheel",
         python_version);
   }
   for (const auto& known : kKnown) {

@@ -43,6 +43,8 @@ TEST(Diagnose, SaysThatACompilerOrHeaderIsMissing) {
         "error: command 'x86_64-linux-gnu-g++' failed: No such file or directory"}) {
     EXPECT_THAT(DiagnosisOf({line}), HasSubstr("build-essential")) << line;
   }
+  EXPECT_THAT(DiagnosisOf({"src/x.c:3:10: fatal error: Python.h: No such file or directory"}),
+              HasSubstr("python3-dev"));
   EXPECT_THAT(DiagnosisOf({"src/x.c:3:10: fatal error: portaudio.h: No such file or directory"}),
               HasSubstr("'portaudio.h'"));
 }
