@@ -19,6 +19,18 @@ debian_sources() {
   [[ -z $security ]] || printf 'deb %s %s-security main\n' "$security" "$kSuite"
 }
 
+# Runs a command without the descriptors that this process has inherited. mmdebstrap hands one of its own to `sh` by
+# number, and dash knows numbers of one digit only. To be called in a subshell, a part of a pipeline for instance.
+without_descriptors() {
+  local fd
+  for fd in /proc/self/fd/*; do
+    fd=${fd##*/}
+    # 255 is bash's own, for this script.
+    if ((fd > 2 && fd != 255)); then exec {fd}>&-; fi
+  done
+  "$@"
+}
+
 # Writes the root file system to $1.
 make_debian_root() {
   local tar=$1 option
@@ -30,7 +42,7 @@ make_debian_root() {
   # What the hooks do, in this order: lend the host's mirror passwords; add the user; remove everything that tells where
   # and when this was built.
   # shellcheck disable=SC2016  # $1 is the hook's
-  debian_sources | mmdebstrap --variant=essential --architectures="$(dpkg --print-architecture)" \
+  debian_sources | without_descriptors mmdebstrap --variant=essential --architectures="$(dpkg --print-architecture)" \
     --include=usr-is-merged,apt,python3,ca-certificates --hook-dir=/usr/share/mmdebstrap/hooks/merged-usr \
     ${options[@]+"${options[@]}"} \
     --aptopt='APT::Install-Recommends "false"' --aptopt='Acquire::Languages "none"' \
