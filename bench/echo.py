@@ -152,7 +152,7 @@ def measure() -> list[dict[str, Any]]:
             line = process.stdout.readline()
             # A pipeline with a cycle has no end of its own.
             process.send_signal(signal.SIGINT)
-            process.send_signal(signal.SIGINT)
+            process.send_signal(signal.SIGTERM)  # the second ends it at once
         if not line:
             raise SystemExit("the echo pipeline ended without a result")
         return json.loads(line)["value"]

@@ -14,7 +14,7 @@ import pytest
 
 REPOSITORY = Path(__file__).parents[2]
 PENSTOCK = Path(os.environ.get("PENSTOCK_BIN", REPOSITORY / "build/bin/penstock"))
-DEADLINE = 120  # seconds until a hanging run is a failed test; nothing is measured against it
+DEADLINE = 60  # seconds until a hanging run is a failed test; nothing is measured against it
 
 NODES = '''
 import ctypes, logging, os, platform, signal, sys, threading, time
@@ -128,6 +128,13 @@ class Project:
 
     def start(self, *arguments: str) -> Running:
         return Running(self.manifest, *arguments)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    # A test that waits for a line that never comes ends here.
+    for item in items:
+        item.add_marker(pytest.mark.timeout(3 * DEADLINE))
 
 
 def penstock(*arguments: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:

@@ -50,17 +50,21 @@ def test_an_empty_stream_ends(project: Project) -> None:
 
 
 def test_equal_process_ids_in_containers_do_not_clash(project: Project) -> None:
-    """Both workers have the same process id in their own namespaces, and neither has a network (FR-006)."""
+    """Workers with the same process id in their own namespaces read one output, and neither has a network (FR-006)."""
     project.write(
         [node("count", "Count", params={"n": 3}), node("a", "Ids", container=True), node("b", "Ids", container=True), SINK],
         [("count", "a"), ("count", "b"), ("a", "sink"), ("b", "sink")],
     )
-    result = project.run()
-    assert result.returncode == 0, result.stderr
-    lines = result.stdout.splitlines()
-    assert len(lines) == 6 and len(set(lines)) == 1
-    pid, uid, interfaces = lines[0].split(" ", 2)
-    assert uid == "1000" and interfaces == "['lo']"
+    # Which id a worker gets depends on what its agent started before, so that it may take some runs until they meet.
+    for _ in range(20):
+        result = project.run()
+        assert result.returncode == 0, result.stderr
+        lines = result.stdout.splitlines()
+        assert len(lines) == 6
+        assert {line.split(" ", 1)[1] for line in lines} == {"1000 ['lo']"}
+        if len(set(lines)) == 1:
+            return
+    pytest.fail("the process ids never met")
 
 
 def test_logs_of_every_stream_reach_the_terminal(project: Project) -> None:
