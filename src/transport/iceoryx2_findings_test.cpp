@@ -106,10 +106,7 @@ TEST_F(Iceoryx2FindingsTest, FinishedProducerStaysForAConsumerThatComesLate) {
   auto output = pipeline.OpenOutput();
   for (int i = 0; i < 5; ++i) Must(PublishText(*output, std::string(10, static_cast<char>(i))));
   output->Close();
-  std::jthread node([&] {
-    Must(output->Drain(Deadline::Never()));
-    output.reset();
-  });
+  std::jthread node([&] { Must(output->Drain(Deadline::Never())); });
   auto first = pipeline.Spawn();
   ASSERT_EQ(first->Ask("input 0"), "ok");
   Must(output->Refresh());
@@ -122,6 +119,7 @@ TEST_F(Iceoryx2FindingsTest, FinishedProducerStaysForAConsumerThatComesLate) {
   EXPECT_EQ(CountAvailable(*second), 5);
   EXPECT_TRUE(second->ended());
   node.join();
+  output.reset();
   EXPECT_EQ(pipeline.control()->producer_state.load(), EndState::kFinished);
 }
 
