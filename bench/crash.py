@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """From a worker's death to the sentence about it on the terminal, p99 over many sessions.
 
-The worker writes CLOCK_MONOTONIC right before it raises or dies by SIGSEGV; the reader takes the same clock when the line
-arrives. A container is killed through its first process, by its process id on the host.
+The worker writes CLOCK_MONOTONIC right before it raises or dies by SIGSEGV; the reader takes the same clock when the
+line arrives. A container is killed through its first process, by its process id on the host.
 """
 
 from __future__ import annotations
@@ -43,15 +43,21 @@ class Die(penstock.Node):
 def host_pid_of_container(session: str) -> int:
     container = subprocess.run(
         ["docker", "ps", "-q", "--filter", f"label=penstock.session={session}", "--filter", "label=penstock.node=die"],
-        capture_output=True, text=True, check=True,
+        capture_output=True,
+        text=True,
+        check=True,
     ).stdout.strip()
-    state = subprocess.run(["docker", "inspect", "-f", "{{.State.Pid}}", container], capture_output=True, text=True, check=True)
+    state = subprocess.run(
+        ["docker", "inspect", "-f", "{{.State.Pid}}", container], capture_output=True, text=True, check=True
+    )
     return int(state.stdout)
 
 
 def one(manifest: Path, how: str) -> float:
     """Milliseconds from death to sentence."""
-    with subprocess.Popen([str(PENSTOCK), "run", str(manifest)], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        [str(PENSTOCK), "run", str(manifest)], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    ) as process:
         assert process.stderr is not None
         died = session = None
         for line in process.stderr:

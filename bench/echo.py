@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Python ↔ Python echo through the SDK's ordinary handlers, nobody spinning: half the round trip, p50.
 
-Three pairs of nodes live in one session and take turns, round by round: process ↔ process, container ↔ container, container
-↔ process (mixed). `copied`: the sender writes the payload into shared memory and the other end does the same with what it
-got. `loaned`: both write eight bytes into a loaned buffer of the full size, so nothing is copied.
+Three pairs of nodes live in one session and take turns, round by round: process ↔ process, container ↔ container,
+container ↔ process (mixed). Copied: the sender writes the payload into shared memory and the other end does the same
+with what it got. Loaned: both write eight bytes into a loaned buffer of the full size, so nothing is copied.
 """
 
 from __future__ import annotations
@@ -116,13 +116,20 @@ def turns() -> list[dict[str, Any]]:
 
 
 def manifest(folder: Path) -> Path:
-    nodes = [node("start", "nodes:Start"), node("conductor", "nodes:Conductor", params={"turns": turns()}), node("out", "json.sink")]
+    nodes = [
+        node("start", "nodes:Start"),
+        node("conductor", "nodes:Conductor", params={"turns": turns()}),
+        node("out", "json.sink"),
+    ]
     connections: list[dict[str, Any]] = [
         {"from": "start", "to": "conductor", "to_input": "start"},
         {"from": "conductor", "from_output": "out", "to": "out"},
     ]
     for pair, (ping, pong) in PAIRS.items():
-        nodes += [node(f"ping-{pair}", "nodes:Ping", python=ping, params={"pair": pair}), node(f"pong-{pair}", "nodes:Pong", python=pong)]
+        nodes += [
+            node(f"ping-{pair}", "nodes:Ping", python=ping, params={"pair": pair}),
+            node(f"pong-{pair}", "nodes:Pong", python=pong),
+        ]
         # Cycles close through edges that drop rather than block; with one message in flight nothing is ever dropped.
         small = {"depth": 2, "max_held": 1}
         loop = {"policy": "drop_oldest", **small}
@@ -136,9 +143,17 @@ def manifest(folder: Path) -> Path:
         if "docker" in entry:
             entry["docker"]["resource_limits"]["memory_mb"] = 1536  # 40 MB messages, a few at a time
     path = folder / "pipeline.json"
-    path.write_text(json.dumps({
-        "version": "v1", "metadata": {"name": "echo"}, "nodes": nodes, "connections": connections, "session": {"shm_quota_mb": 16384},
-    }))
+    path.write_text(
+        json.dumps(
+            {
+                "version": "v1",
+                "metadata": {"name": "echo"},
+                "nodes": nodes,
+                "connections": connections,
+                "session": {"shm_quota_mb": 16384},
+            }
+        )
+    )
     return path
 
 
@@ -147,7 +162,9 @@ def measure() -> list[dict[str, Any]]:
         folder = Path(name)
         folder.chmod(0o755)
         (folder / "nodes.py").write_text(NODES)
-        with subprocess.Popen([str(PENSTOCK), "run", "--quiet", str(manifest(folder))], stdout=subprocess.PIPE, text=True) as process:
+        with subprocess.Popen(
+            [str(PENSTOCK), "run", "--quiet", str(manifest(folder))], stdout=subprocess.PIPE, text=True
+        ) as process:
             assert process.stdout is not None
             line = process.stdout.readline()
             # A pipeline with a cycle has no end of its own.
@@ -171,12 +188,32 @@ def main() -> None:
         for pair in ("container", "mixed"):
             values = p50s(pair, size, False)
             ratio = median([value / other for value, other in zip(values, base)])
-            figures.append(figure(f"echo.{pair}.{size}", median(values), "us p50", "ratio <= 1.10 or within 1 us", ROUNDS, against=median(base), ratio=ratio))
+            figures.append(
+                figure(
+                    f"echo.{pair}.{size}",
+                    median(values),
+                    "us p50",
+                    "ratio <= 1.10 or within 1 us",
+                    ROUNDS,
+                    against=median(base),
+                    ratio=ratio,
+                )
+            )
     smallest = p50s("container", min(LOANED), True)
     for size in LOANED:
         values = p50s("container", size, True)
         ratio = median([value / other for value, other in zip(values, smallest)])
-        figures.append(figure(f"echo.loaned.{size}", median(values), "us p50", "ratio <= 1.5", ROUNDS, against=median(smallest), ratio=ratio))
+        figures.append(
+            figure(
+                f"echo.loaned.{size}",
+                median(values),
+                "us p50",
+                "ratio <= 1.5",
+                ROUNDS,
+                against=median(smallest),
+                ratio=ratio,
+            )
+        )
     write(figures)
 
 

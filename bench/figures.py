@@ -1,7 +1,7 @@
 """What every benchmark here shares: running `penstock`, and figures as `./dev bench` collects them.
 
-A script is called with the path that its figures go to, a JSON list of objects with id, value, unit, goal, against, ratio
-and runs. Values are medians over runs unless the id says otherwise; both sides of a comparison come from one run.
+A script is called with the path that its figures go to, a JSON list of objects with id, value, unit, goal, against,
+ratio and runs. Values are medians over runs unless the id says otherwise; both sides of a comparison come from one run.
 """
 
 from __future__ import annotations
@@ -20,13 +20,27 @@ PENSTOCK = Path(os.environ.get("PENSTOCK_BIN", REPOSITORY / "build/bin/penstock"
 
 
 def figure(
-    id: str, value: float, unit: str, goal: str, runs: int, against: Optional[float] = None, ratio: Optional[float] = None
+    id: str,
+    value: float,
+    unit: str,
+    goal: str,
+    runs: int,
+    against: Optional[float] = None,
+    ratio: Optional[float] = None,
 ) -> dict[str, Any]:
     """One figure. `against` is the other side of a comparison, in the same unit; `ratio` is value / against."""
     if ratio is None and against:
         ratio = value / against
     rounded = None if ratio is None else round(ratio, 3)
-    return {"id": id, "value": round(value, 3), "unit": unit, "goal": goal, "against": against and round(against, 3), "ratio": rounded, "runs": runs}
+    return {
+        "id": id,
+        "value": round(value, 3),
+        "unit": unit,
+        "goal": goal,
+        "against": against and round(against, 3),
+        "ratio": rounded,
+        "runs": runs,
+    }
 
 
 def write(figures: list[dict[str, Any]]) -> None:
@@ -54,7 +68,9 @@ def node(id: str, node_type: str, *, python: Optional[str] = None, **more: Any) 
 
 def write_pipeline(folder: Path, nodes: list[dict[str, Any]], connections: list[dict[str, Any]]) -> Path:
     manifest = folder / "pipeline.json"
-    manifest.write_text(json.dumps({"version": "v1", "metadata": {"name": "bench"}, "nodes": nodes, "connections": connections}))
+    manifest.write_text(
+        json.dumps({"version": "v1", "metadata": {"name": "bench"}, "nodes": nodes, "connections": connections})
+    )
     return manifest
 
 
@@ -63,7 +79,10 @@ def run(manifest: Path, *arguments: str, report: Optional[Path] = None) -> dict[
     report = report or manifest.with_suffix(".report")
     done = subprocess.run(
         [str(PENSTOCK), "run", str(manifest), "--quiet", "--report", str(report), *arguments],
-        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, check=False,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
     )
     if done.returncode != 0:
         raise SystemExit(f"penstock run ended with {done.returncode}:\n{done.stderr}")

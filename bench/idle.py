@@ -47,10 +47,17 @@ def cpu_seconds(pids: list[int]) -> float:
 
 
 def container_pids(session: str) -> list[int]:
-    ids = subprocess.run(["docker", "ps", "-q", "--filter", f"label=penstock.session={session}"], capture_output=True, text=True, check=True)
+    ids = subprocess.run(
+        ["docker", "ps", "-q", "--filter", f"label=penstock.session={session}"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     pids = []
     for container in ids.stdout.split():
-        state = subprocess.run(["docker", "inspect", "-f", "{{.State.Pid}}", container], capture_output=True, text=True, check=True)
+        state = subprocess.run(
+            ["docker", "inspect", "-f", "{{.State.Pid}}", container], capture_output=True, text=True, check=True
+        )
         pids += descendants(int(state.stdout))
     return pids
 
@@ -62,7 +69,9 @@ def main() -> None:
         (folder / "nodes.py").write_text(NODES)
         nodes = [node("wait", "nodes:Wait"), node("pass", "nodes:Pass", python="3.11"), node("sink", "text.sink")]
         manifest = write_pipeline(folder, nodes, [{"from": "wait", "to": "pass"}, {"from": "pass", "to": "sink"}])
-        with subprocess.Popen([str(PENSTOCK), "run", str(manifest)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        with subprocess.Popen(
+            [str(PENSTOCK), "run", str(manifest)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        ) as process:
             assert process.stdout is not None and process.stderr is not None
             session = next(line.split()[1] for line in process.stderr if line.startswith("session "))
             process.stdout.readline()  # the one message has passed everything

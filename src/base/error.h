@@ -75,19 +75,19 @@ auto SystemError(std::string attempted) -> tl::unexpected<Error>;
 }  // namespace penstock::base
 
 // Returns the error of `expression` from the enclosing function, or goes on.
-#define PENSTOCK_TRY(expression)                                     \
-  do {                                                               \
-    auto penstock_status = (expression);                             \
-    if (!penstock_status) [[unlikely]]                               \
+#define PENSTOCK_TRY(expression)                                      \
+  do {                                                                \
+    auto penstock_status = (expression);                              \
+    if (!penstock_status) [[unlikely]]                                \
       return tl::make_unexpected(std::move(penstock_status).error()); \
   } while (false)
 
 #define PENSTOCK_CONCAT_INNER(a, b) a##b
 #define PENSTOCK_CONCAT(a, b) PENSTOCK_CONCAT_INNER(a, b)
-#define PENSTOCK_ASSIGN_INNER(name, declaration, expression)     \
-  auto name = (expression);                                      \
-  if (!name) [[unlikely]]                                        \
-    return tl::make_unexpected(std::move(name).error());         \
+#define PENSTOCK_ASSIGN_INNER(name, declaration, expression) \
+  auto name = (expression);                                  \
+  if (!name) [[unlikely]]                                    \
+    return tl::make_unexpected(std::move(name).error());     \
   declaration = std::move(*name)
 
 // PENSTOCK_ASSIGN(auto fd, Open(path)); declares fd, or returns the error from the enclosing function.

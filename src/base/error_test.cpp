@@ -28,7 +28,8 @@ TEST(Error, TravelsThroughAssign) {
 }
 
 TEST(Error, ToStringShowsPositionSentenceAndTrail) {
-  const auto error = Error(ErrorCode::kInvalidArgument, "unknown key 'imag'").At({"p.yaml", 14, 7}).While("loading the manifest");
+  const auto error =
+      Error(ErrorCode::kInvalidArgument, "unknown key 'imag'").At({"p.yaml", 14, 7}).While("loading the manifest");
   EXPECT_EQ(error.ToString(), "p.yaml:14:7: unknown key 'imag' (while loading the manifest)");
 }
 

@@ -39,7 +39,8 @@ auto EventLoop::Watch(int fd, std::uint32_t events, FdHandler handler) -> Status
   epoll_event event{};
   event.events = events;
   event.data.u64 = Key(fd, generation);
-  if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) != 0) return SystemError(fmt::format("watch descriptor {}", fd));
+  if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) != 0)
+    return SystemError(fmt::format("watch descriptor {}", fd));
   watched_[fd] = Watched{.generation = generation, .handler = std::make_shared<FdHandler>(std::move(handler))};
   return {};
 }

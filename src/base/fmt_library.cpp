@@ -1,5 +1,5 @@
-// fmt's compiled part, for linking it statically: Debian ships only the shared library, which slim images do not have. The
-// agent, the workers and the Python extension must run in those.
+// fmt's compiled part, for linking it statically: Debian ships only the shared library, which slim images do not have.
+// The agent, the workers and the Python extension must run in those.
 #include <fmt/format-inl.h>
 
 FMT_BEGIN_NAMESPACE

@@ -26,7 +26,7 @@ Mapping::~Mapping() {
 }
 
 auto Mapping::Map(const UniqueFd& fd, std::size_t bytes) -> Expected<Mapping> {
-  struct stat status {};
+  struct stat status{};
   if (::fstat(fd.get(), &status) != 0) return SystemError("look at the memory to map");
   if (static_cast<std::size_t>(status.st_size) < bytes) {
     return Fail(ErrorCode::kPeerCorrupt, "shared memory of {} bytes is smaller than the {} bytes it must hold",
@@ -44,7 +44,8 @@ constexpr int kSizeSeals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
 auto CreateSealedMemfd(const std::string& name, std::size_t bytes) -> Expected<UniqueFd> {
   UniqueFd fd(::memfd_create(name.c_str(), MFD_CLOEXEC | MFD_ALLOW_SEALING));
   if (!fd) return SystemError("create a memfd");
-  if (::ftruncate(fd.get(), static_cast<off_t>(bytes)) != 0) return SystemError(fmt::format("size a memfd to {} bytes", bytes));
+  if (::ftruncate(fd.get(), static_cast<off_t>(bytes)) != 0)
+    return SystemError(fmt::format("size a memfd to {} bytes", bytes));
   if (::fcntl(fd.get(), F_ADD_SEALS, kSizeSeals) != 0) return SystemError("seal the size of a memfd");
   return fd;
 }

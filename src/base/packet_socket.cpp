@@ -17,7 +17,8 @@ auto Address(const std::string& path) -> Expected<sockaddr_un> {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   if (path.size() >= sizeof(address.sun_path)) {
-    return Fail(ErrorCode::kInvalidArgument, "the socket path '{}' is longer than the {} bytes a Unix socket allows; set a shorter XDG_RUNTIME_DIR",
+    return Fail(ErrorCode::kInvalidArgument,
+                "the socket path '{}' is longer than the {} bytes a Unix socket allows; set a shorter XDG_RUNTIME_DIR",
                 path, sizeof(address.sun_path) - 1);
   }
   std::memcpy(address.sun_path, path.c_str(), path.size() + 1);
@@ -36,7 +37,8 @@ void WidenSendBuffer(int fd) {
 
 auto PacketSocket::Pair() -> Expected<std::pair<PacketSocket, PacketSocket>> {
   std::array<int, 2> fds{};
-  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds.data()) != 0) return SystemError("create a socket pair");
+  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds.data()) != 0)
+    return SystemError("create a socket pair");
   for (const int fd : fds) WidenSendBuffer(fd);
   return std::pair(PacketSocket(UniqueFd(fds[0])), PacketSocket(UniqueFd(fds[1])));
 }
@@ -63,7 +65,8 @@ auto PacketSocket::Connect(const std::string& path, Deadline deadline) -> Expect
 
 auto PacketSocket::Send(std::string_view data, std::span<const int> fds) const -> Status {
   if (data.empty() || data.size() > kMaxPacketBytes || fds.size() > kMaxDescriptors) {
-    return Fail(ErrorCode::kInvalidArgument, "a packet of {} bytes with {} descriptors is outside 1-{} bytes and 0-{} descriptors", data.size(),
+    return Fail(ErrorCode::kInvalidArgument,
+                "a packet of {} bytes with {} descriptors is outside 1-{} bytes and 0-{} descriptors", data.size(),
                 fds.size(), kMaxPacketBytes, kMaxDescriptors);
   }
   iovec io{.iov_base = const_cast<char*>(data.data()), .iov_len = data.size()};
@@ -137,7 +140,8 @@ auto PacketSocket::Receive(Deadline deadline) const -> Expected<Packet> {
 auto PacketSocket::Credentials() const -> Expected<PeerCredentials> {
   ucred credentials{};
   socklen_t size = sizeof(credentials);
-  if (::getsockopt(fd_.get(), SOL_SOCKET, SO_PEERCRED, &credentials, &size) != 0) return SystemError("ask who is at the other end");
+  if (::getsockopt(fd_.get(), SOL_SOCKET, SO_PEERCRED, &credentials, &size) != 0)
+    return SystemError("ask who is at the other end");
   return PeerCredentials{.pid = credentials.pid, .uid = credentials.uid, .gid = credentials.gid};
 }
 
@@ -147,7 +151,8 @@ auto ListenPacket(const std::string& path, mode_t mode) -> Expected<UniqueFd> {
   if (!fd) return SystemError("create a socket");
   WidenSendBuffer(fd.get());
   ::unlink(path.c_str());
-  if (::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0) return SystemError(fmt::format("bind '{}'", path));
+  if (::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0)
+    return SystemError(fmt::format("bind '{}'", path));
   if (::chmod(path.c_str(), mode) != 0) return SystemError(fmt::format("set the mode of '{}'", path));
   if (::listen(fd.get(), SOMAXCONN) != 0) return SystemError(fmt::format("listen at '{}'", path));
   return fd;

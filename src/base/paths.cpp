@@ -21,18 +21,21 @@ auto Home() -> std::string {
   passwd entry{};
   passwd* found = nullptr;
   std::vector<char> buffer(16384);
-  if (::getpwuid_r(::getuid(), &entry, buffer.data(), buffer.size(), &found) == 0 && found != nullptr) return entry.pw_dir;
+  if (::getpwuid_r(::getuid(), &entry, buffer.data(), buffer.size(), &found) == 0 && found != nullptr)
+    return entry.pw_dir;
   return "/";
 }
 
 auto Private(const fs::path& path) -> Expected<fs::path> {
   std::error_code error;
   fs::create_directories(path.parent_path(), error);
-  if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) return SystemError(fmt::format("create '{}'", path.string()));
-  struct stat status {};
+  if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST)
+    return SystemError(fmt::format("create '{}'", path.string()));
+  struct stat status{};
   if (::lstat(path.c_str(), &status) != 0) return SystemError(fmt::format("look at '{}'", path.string()));
   if (!S_ISDIR(status.st_mode) || status.st_uid != ::geteuid()) {
-    return Fail(ErrorCode::kPermission, "'{}' is not a directory of user {}; remove it or point XDG_RUNTIME_DIR elsewhere", path.string(),
+    return Fail(ErrorCode::kPermission,
+                "'{}' is not a directory of user {}; remove it or point XDG_RUNTIME_DIR elsewhere", path.string(),
                 ::geteuid());
   }
   return path;

@@ -19,7 +19,8 @@ auto UniqueFd::Duplicate() const -> Expected<UniqueFd> {
 
 auto MoveTo(UniqueFd fd, int target) -> Expected<UniqueFd> {
   if (fd.get() == target) return fd;
-  if (::dup3(fd.get(), target, O_CLOEXEC) < 0) return SystemError(fmt::format("place a descriptor at number {}", target));
+  if (::dup3(fd.get(), target, O_CLOEXEC) < 0)
+    return SystemError(fmt::format("place a descriptor at number {}", target));
   return UniqueFd(target);
 }
 

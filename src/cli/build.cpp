@@ -27,14 +27,18 @@ auto Build(const PipelineOptions& options) -> int {
   for (const auto& node : plan->nodes) {
     if (!node.environment) continue;
     building.emplace_back([&, &node = node] {
-      const auto progress = [&](const image::Progress& step) { terminal.OnProgress(fmt::format("environment of {}: {}", node.id, step.step), step.line); };
-      const auto environment = session::EnsureEnvironmentOf(node, engine.get(), progress, docker::Call(base::Deadline::Never()));
+      const auto progress = [&](const image::Progress& step) {
+        terminal.OnProgress(fmt::format("environment of {}: {}", node.id, step.step), step.line);
+      };
+      const auto environment =
+          session::EnsureEnvironmentOf(node, engine.get(), progress, docker::Call(base::Deadline::Never()));
       const std::lock_guard lock(mutex);
       if (!environment) {
         result = Complain(environment.error());
       } else {
-        terminal.OnProgress(node.id, fmt::format("{} ({})", environment->cached ? "there already" : "built",
-                                                 environment->image.empty() ? environment->interpreter : environment->image));
+        terminal.OnProgress(node.id,
+                            fmt::format("{} ({})", environment->cached ? "there already" : "built",
+                                        environment->image.empty() ? environment->interpreter : environment->image));
       }
     });
   }

@@ -12,7 +12,8 @@ constexpr std::chrono::seconds kDeadline{10};
 }
 
 auto ConnectEngine(docker::RequestObserver observer) -> base::Expected<std::unique_ptr<docker::Engine>> {
-  return docker::Engine::Connect({.host = {}, .observer = std::move(observer)}, docker::Call(base::Deadline::In(kDeadline)));
+  return docker::Engine::Connect({.host = {}, .observer = std::move(observer)},
+                                 docker::Call(base::Deadline::In(kDeadline)));
 }
 
 auto Complain(const base::Error& error) -> int {

@@ -19,7 +19,9 @@ void RemoveLeftovers() {
     return container::RemoveContainersOf(*engine, runtime_id, call);
   });
   if (!swept) {
-    base::Log(base::LogLevel::kWarning, "what a dead runtime left could not be removed, the next command tries again: {}", swept.error().ToString());
+    base::Log(base::LogLevel::kWarning,
+              "what a dead runtime left could not be removed, the next command tries again: {}",
+              swept.error().ToString());
   }
 }
 

@@ -13,7 +13,7 @@ namespace penstock::cli {
 auto GatherHostFacts() -> plan::HostFacts {
   plan::HostFacts host;
   host.cpus = static_cast<double>(::sysconf(_SC_NPROCESSORS_ONLN));
-  struct sysinfo info {};
+  struct sysinfo info{};
   if (::sysinfo(&info) == 0) host.memory_bytes = static_cast<std::uint64_t>(info.totalram) * info.mem_unit;
   return host;
 }
@@ -35,7 +35,8 @@ auto LoadPlan(const PipelineOptions& options) -> std::optional<plan::Plan> {
 }
 
 auto NeedsEngine(const plan::Plan& plan) -> bool {
-  return std::ranges::any_of(plan.nodes, [](const plan::Node& node) { return node.placement == plan::Placement::kContainer; });
+  return std::ranges::any_of(plan.nodes,
+                             [](const plan::Node& node) { return node.placement == plan::Placement::kContainer; });
 }
 
 }  // namespace penstock::cli

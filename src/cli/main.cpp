@@ -10,9 +10,14 @@ namespace {
 using penstock::plan::PlacementOverride;
 
 void AddPipelineOptions(CLI::App& verb, penstock::cli::PipelineOptions& options) {
-  verb.add_option("manifest", options.manifest, "The pipeline's manifest (YAML or JSON), or a directory with a pipeline.yaml")->required();
-  static const std::map<std::string, PlacementOverride> kPlacements{{"declared", PlacementOverride::kAsDeclared}, {"process", PlacementOverride::kProcess}};
-  verb.add_option("--placement", options.placement, "declared: as the manifest says; process: container nodes run on the host, in virtual environments with the same packages")
+  verb.add_option("manifest", options.manifest,
+                  "The pipeline's manifest (YAML or JSON), or a directory with a pipeline.yaml")
+      ->required();
+  static const std::map<std::string, PlacementOverride> kPlacements{{"declared", PlacementOverride::kAsDeclared},
+                                                                    {"process", PlacementOverride::kProcess}};
+  verb.add_option("--placement", options.placement,
+                  "declared: as the manifest says; process: container nodes run on the host, in virtual environments "
+                  "with the same packages")
       ->transform(CLI::CheckedTransformer(kPlacements, CLI::ignore_case).description(""))
       ->type_name("declared|process");
 }
@@ -21,10 +26,15 @@ void AddPipelineOptions(CLI::App& verb, penstock::cli::PipelineOptions& options)
 
 auto main(int argc, char** argv) -> int {
   namespace cli = penstock::cli;
-  CLI::App app("Runs pipelines of nodes, each in its own container with its own Python and hard limits, over shared memory.", "penstock");
+  CLI::App app(
+      "Runs pipelines of nodes, each in its own container with its own Python and hard limits, over shared memory.",
+      "penstock");
   app.require_subcommand(1);
-  app.footer("Examples:\n  penstock run pipeline.yaml\n  penstock run pipeline.yaml --placement process\n  penstock plan pipeline.yaml --json\n\n"
-             "Exit codes: 0 done, 1 the pipeline failed, 2 usage or manifest, 3 environment (engine, image, host), 130 interrupted.");
+  app.footer(
+      "Examples:\n  penstock run pipeline.yaml\n  penstock run pipeline.yaml --placement process\n  penstock plan "
+      "pipeline.yaml --json\n\n"
+      "Exit codes: 0 done, 1 the pipeline failed, 2 usage or manifest, 3 environment (engine, image, host), 130 "
+      "interrupted.");
   app.set_version_flag("--version", PENSTOCK_VERSION);
 
   cli::RunOptions run;

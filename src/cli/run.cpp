@@ -103,8 +103,12 @@ auto Run(const RunOptions& options) -> int {
   const auto runtime = container::RuntimeDirectory::Create();
   if (!runtime) return Complain(runtime.error());
 
-  auto session = session::Session::Create(
-      {.plan = std::move(*plan), .engine = engine.get(), .runtime = &*runtime, .engine_account = &account, .measure_cpu = options.measure_cpu}, terminal);
+  auto session = session::Session::Create({.plan = std::move(*plan),
+                                           .engine = engine.get(),
+                                           .runtime = &*runtime,
+                                           .engine_account = &account,
+                                           .measure_cpu = options.measure_cpu},
+                                          terminal);
   if (!session) return Complain(session.error());
   const InterruptWatch watch(**session);
   const auto report = (*session)->Run();

@@ -27,7 +27,8 @@ auto Memory(const session::NodeReport& node) -> std::string {
 
 // Columns in display, not bytes: continuation bytes of UTF-8 take no room.
 auto DisplayWidth(const std::string& text) -> std::size_t {
-  return static_cast<std::size_t>(std::ranges::count_if(text, [](char c) { return (static_cast<unsigned char>(c) & 0xc0U) != 0x80U; }));
+  return static_cast<std::size_t>(
+      std::ranges::count_if(text, [](char c) { return (static_cast<unsigned char>(c) & 0xc0U) != 0x80U; }));
 }
 
 auto Table(const std::vector<Row>& rows) -> std::string {
@@ -38,7 +39,8 @@ auto Table(const std::vector<Row>& rows) -> std::string {
   std::string text;
   for (const auto& row : rows) {
     std::string line;
-    for (std::size_t i = 0; i < row.size(); ++i) line += row[i] + std::string(widths[i] - DisplayWidth(row[i]) + 2, ' ');
+    for (std::size_t i = 0; i < row.size(); ++i)
+      line += row[i] + std::string(widths[i] - DisplayWidth(row[i]) + 2, ' ');
     line.erase(line.find_last_not_of(' ') + 1);
     text += line + '\n';
   }
@@ -50,13 +52,15 @@ auto Table(const std::vector<Row>& rows) -> std::string {
 auto RenderSummary(const session::Report& report) -> std::string {
   std::vector<Row> nodes{{"node", "where", "interpreter", "handled", "p50", "p99", "sent", "peak memory"}};
   for (const auto& node : report.nodes) {
-    nodes.push_back({node.id, std::string(plan::ToString(node.placement)), node.interpreter, std::to_string(node.messages), Duration(node.handler_p50_ns),
-                     Duration(node.handler_p99_ns), std::to_string(node.sent), Memory(node)});
+    nodes.push_back({node.id, std::string(plan::ToString(node.placement)), node.interpreter,
+                     std::to_string(node.messages), Duration(node.handler_p50_ns), Duration(node.handler_p99_ns),
+                     std::to_string(node.sent), Memory(node)});
   }
   std::vector<Row> edges{{"edge", "policy", "sent", "delivered", "lost", "blocked"}};
   for (const auto& edge : report.edges) {
-    edges.push_back({edge.id, std::string(manifest::ToString(edge.policy)), std::to_string(edge.stats.sent), std::to_string(edge.stats.delivered),
-                     std::to_string(edge.stats.lost), Duration(edge.stats.blocked_ns)});
+    edges.push_back({edge.id, std::string(manifest::ToString(edge.policy)), std::to_string(edge.stats.sent),
+                     std::to_string(edge.stats.delivered), std::to_string(edge.stats.lost),
+                     Duration(edge.stats.blocked_ns)});
   }
   auto text = Table(nodes);
   if (edges.size() > 1) text += '\n' + Table(edges);

@@ -7,7 +7,8 @@
 
 namespace penstock::cli {
 
-/// Per node messages, handler times and peak memory against its limit; per edge sent, lost and the time blocked. Ends with a newline.
+/// Per node messages, handler times and peak memory against its limit; per edge sent, lost and the time blocked. Ends
+/// with a newline.
 auto RenderSummary(const session::Report& report) -> std::string;
 
 }  // namespace penstock::cli

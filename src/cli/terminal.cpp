@@ -84,7 +84,8 @@ void Terminal::OnFailure(const session::Failure& failure) {
   const std::lock_guard lock(mutex_);
   ClearProgress();
   fmt::print(stderr, "{} {}\n", Colour(kRed, "penstock: error:"), failure.sentence);
-  if (!failure.traceback.empty()) fmt::print(stderr, "{}{}", failure.traceback, failure.traceback.ends_with('\n') ? "" : "\n");
+  if (!failure.traceback.empty())
+    fmt::print(stderr, "{}{}", failure.traceback, failure.traceback.ends_with('\n') ? "" : "\n");
   std::fflush(stderr);
 }
 

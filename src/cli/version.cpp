@@ -12,14 +12,16 @@ namespace penstock::cli {
 auto Version(bool json) -> int {
   const auto engine = ConnectEngine();
   if (json) {
-    const nlohmann::json version{{"penstock", PENSTOCK_VERSION},
-                                 {"worker_protocol", worker::kProtocolVersion},
-                                 {"message_header", message::kHeaderVersion},
-                                 {"engine", engine ? nlohmann::json((*engine)->version().engine) : nlohmann::json(nullptr)}};
+    const nlohmann::json version{
+        {"penstock", PENSTOCK_VERSION},
+        {"worker_protocol", worker::kProtocolVersion},
+        {"message_header", message::kHeaderVersion},
+        {"engine", engine ? nlohmann::json((*engine)->version().engine) : nlohmann::json(nullptr)}};
     fmt::print("{}\n", version.dump(2));
     return kDone;
   }
-  fmt::print("penstock {} (worker protocol {}, message header {})\n", PENSTOCK_VERSION, worker::kProtocolVersion, message::kHeaderVersion);
+  fmt::print("penstock {} (worker protocol {}, message header {})\n", PENSTOCK_VERSION, worker::kProtocolVersion,
+             message::kHeaderVersion);
   fmt::print("engine   {}\n", engine ? (*engine)->version().engine : "none: " + engine.error().message());
   return kDone;
 }

@@ -6,16 +6,19 @@
 
 namespace penstock::container {
 
-AgentLease::AgentLease(base::PacketSocket socket, worker::Granted granted) : socket_(std::move(socket)), granted_(std::move(granted)) {}
+AgentLease::AgentLease(base::PacketSocket socket, worker::Granted granted)
+    : socket_(std::move(socket)), granted_(std::move(granted)) {}
 
 AgentLease::~AgentLease() { Close(); }
 
-auto AgentLease::Acquire(base::PacketSocket socket, const std::string& session, base::Deadline deadline) -> base::Expected<AgentLease> {
+auto AgentLease::Acquire(base::PacketSocket socket, const std::string& session, base::Deadline deadline)
+    -> base::Expected<AgentLease> {
   PENSTOCK_TRY(worker::Send(socket, worker::ToAgent(worker::Lease{.session = session})));
   PENSTOCK_ASSIGN(auto packet, socket.Receive(deadline));
   PENSTOCK_ASSIGN(auto received, worker::ParseFromAgent(std::move(packet)));
   const auto* granted = std::get_if<worker::Granted>(&received.message);
-  if (granted == nullptr) return base::Fail(base::ErrorCode::kPeerCorrupt, "the agent answered a lease with something else");
+  if (granted == nullptr)
+    return base::Fail(base::ErrorCode::kPeerCorrupt, "the agent answered a lease with something else");
   return AgentLease(std::move(socket), *granted);
 }
 
@@ -26,7 +29,8 @@ auto AgentLease::Serve(base::EventLoop& loop, Handlers handlers) -> base::Status
   return {};
 }
 
-auto AgentLease::Spawn(worker::Spawn request, std::function<void(base::Expected<StartedWorker>)> on_started) -> base::Status {
+auto AgentLease::Spawn(worker::Spawn request, std::function<void(base::Expected<StartedWorker>)> on_started)
+    -> base::Status {
   const auto id = request.id;
   PENSTOCK_TRY(worker::Send(socket_, worker::ToAgent(std::move(request))));
   starting_.emplace(id, std::move(on_started));

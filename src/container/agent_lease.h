@@ -1,5 +1,5 @@
-// A session's hold on an agent: through it workers are started, signalled and reported, and when it closes (also because this
-// process died) the agent ends them all.
+// A session's hold on an agent: through it workers are started, signalled and reported, and when it closes (also
+// because this process died) the agent ends them all.
 #pragma once
 
 #include <cstdint>
@@ -29,9 +29,10 @@ class AgentLease final {
     std::function<void(const base::Error&)> on_lost;
   };
 
-  /// Asks for the lease and waits until it is granted. Blocking; any thread. Errors: kPeerGone when the agent is about to end
-  /// (use another container); kDeadline.
-  static auto Acquire(base::PacketSocket socket, const std::string& session, base::Deadline deadline) -> base::Expected<AgentLease>;
+  /// Asks for the lease and waits until it is granted. Blocking; any thread. Errors: kPeerGone when the agent is about
+  /// to end (use another container); kDeadline.
+  static auto Acquire(base::PacketSocket socket, const std::string& session, base::Deadline deadline)
+      -> base::Expected<AgentLease>;
 
   AgentLease(AgentLease&&) noexcept = default;
   auto operator=(AgentLease&&) noexcept -> AgentLease& = default;

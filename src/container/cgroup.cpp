@@ -33,11 +33,13 @@ auto ReadKeyed(const fs::path& path, std::string_view wanted) -> std::optional<s
 auto ReadMemoryAccount(const std::string& container_id) -> std::optional<MemoryAccount> {
   const fs::path root = "/sys/fs/cgroup";
   // The engine's two cgroup drivers name the group differently.
-  const std::array<std::string, 2> names{"docker/" + container_id, fmt::format("system.slice/docker-{}.scope", container_id)};
+  const std::array<std::string, 2> names{"docker/" + container_id,
+                                         fmt::format("system.slice/docker-{}.scope", container_id)};
   for (const auto& name : names) {
     const auto v1 = root / "memory" / name;
     if (const auto peak = ReadNumber(v1 / "memory.max_usage_in_bytes")) {
-      return MemoryAccount{.peak_bytes = *peak, .oom_kills = ReadKeyed(v1 / "memory.oom_control", "oom_kill").value_or(0)};
+      return MemoryAccount{.peak_bytes = *peak,
+                           .oom_kills = ReadKeyed(v1 / "memory.oom_control", "oom_kill").value_or(0)};
     }
     const auto v2 = root / name;
     if (const auto peak = ReadNumber(v2 / "memory.peak")) {

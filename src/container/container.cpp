@@ -24,14 +24,16 @@ constexpr const char* kBootSocket = "boot.sock";
 constexpr const char* kAgentSocket = "agent.sock";
 constexpr std::int64_t kMebibyte = 1024 * 1024;
 
-auto SpecOf(const ContainerRequest& request, const std::string& runtime_id, const fs::path& boot_directory) -> docker::ContainerSpec {
+auto SpecOf(const ContainerRequest& request, const std::string& runtime_id, const fs::path& boot_directory)
+    -> docker::ContainerSpec {
   const auto& rights = request.spec.rights;
   const auto& limits = request.spec.limits;
   docker::ContainerSpec spec;
   spec.name = "penstock-" + base::NewUuidV7().substr(24);
   spec.image = request.image;
   spec.entrypoint = docker::Strings{};
-  spec.command = {fmt::format("{}/penstock-agent", kInstallTarget), "--bootstrap", fmt::format("{}/{}", kBootTarget, kBootSocket)};
+  spec.command = {fmt::format("{}/penstock-agent", kInstallTarget), "--bootstrap",
+                  fmt::format("{}/{}", kBootTarget, kBootSocket)};
   spec.user = fmt::format("{}:{}", rights.uid, rights.gid);
   spec.working_dir = "/";
   spec.labels = {{kRuntimeLabel, runtime_id},
@@ -52,7 +54,8 @@ auto SpecOf(const ContainerRequest& request, const std::string& runtime_id, cons
   return spec;
 }
 
-// Readable once the container has ended: an agent that cannot even start is known at once, not when the deadline passes.
+// Readable once the container has ended: an agent that cannot even start is known at once, not when the deadline
+// passes.
 class EndWatch final {
  public:
   EndWatch(const docker::Engine& engine, std::string id)
@@ -74,7 +77,8 @@ class EndWatch final {
 enum class BootEvent { kConnected, kEnded, kDeadline };
 
 auto AwaitBoot(const base::UniqueFd& listener, const EndWatch& end, base::Deadline deadline) -> BootEvent {
-  std::array<pollfd, 2> fds{pollfd{.fd = listener.get(), .events = POLLIN, .revents = 0}, pollfd{.fd = end.fd(), .events = POLLIN, .revents = 0}};
+  std::array<pollfd, 2> fds{pollfd{.fd = listener.get(), .events = POLLIN, .revents = 0},
+                            pollfd{.fd = end.fd(), .events = POLLIN, .revents = 0}};
   int ready = 0;
   do {
     ready = ::poll(fds.data(), fds.size(), deadline.poll_timeout_ms());
@@ -93,7 +97,8 @@ auto LastOutput(const docker::Engine& engine, const std::string& id) -> std::str
 
 }  // namespace
 
-Container::Container(const docker::Engine& engine, fs::path directory) : engine_(&engine), directory_(std::move(directory)) {}
+Container::Container(const docker::Engine& engine, fs::path directory)
+    : engine_(&engine), directory_(std::move(directory)) {}
 
 Container::Container(Container&& other) noexcept
     : engine_(other.engine_), directory_(std::exchange(other.directory_, {})), id_(std::exchange(other.id_, {})) {}
@@ -113,38 +118,48 @@ Container::~Container() {
   }
 }
 
-auto Container::Start(const docker::Engine& engine, const RuntimeDirectory& runtime, const ContainerRequest& request, docker::Call call)
-    -> base::Expected<Leased> {
+auto Container::Start(const docker::Engine& engine, const RuntimeDirectory& runtime, const ContainerRequest& request,
+                      docker::Call call) -> base::Expected<Leased> {
   Container container(engine, runtime.path() / base::NewUuidV7().substr(24));
   auto lease = container.Boot(request, runtime.id(), call);
-  if (!lease) return tl::make_unexpected(std::move(lease.error()).While(fmt::format("starting the container of node '{}'", request.node)));
+  if (!lease)
+    return tl::make_unexpected(
+        std::move(lease.error()).While(fmt::format("starting the container of node '{}'", request.node)));
   return Leased{.container = std::move(container), .lease = std::move(*lease)};
 }
 
-auto Container::Boot(const ContainerRequest& request, const std::string& runtime_id, const docker::Call& call) -> base::Expected<AgentLease> {
+auto Container::Boot(const ContainerRequest& request, const std::string& runtime_id, const docker::Call& call)
+    -> base::Expected<AgentLease> {
   const auto boot_directory = directory_ / "boot";
   std::error_code error;
   fs::create_directories(boot_directory, error);
-  if (error) return base::Fail(base::ErrorCode::kUnavailable, "cannot create '{}': {}", boot_directory.string(), error.message());
+  if (error)
+    return base::Fail(base::ErrorCode::kUnavailable, "cannot create '{}': {}", boot_directory.string(),
+                      error.message());
   const auto agent_path = (directory_ / kAgentSocket).string();
   PENSTOCK_ASSIGN(const auto agent_listener, base::ListenPacket(agent_path, 0600));
   // The container's user differs from ours; its directory can be reached through the mount only.
   PENSTOCK_ASSIGN(const auto boot_listener, base::ListenPacket((boot_directory / kBootSocket).string(), 0666));
-  if (::chmod(boot_directory.c_str(), 0755) != 0) return base::SystemError("open the bootstrap directory to the container");
+  if (::chmod(boot_directory.c_str(), 0755) != 0)
+    return base::SystemError("open the bootstrap directory to the container");
 
   PENSTOCK_ASSIGN(const auto created, engine_->Create(SpecOf(request, runtime_id, boot_directory), call));
   id_ = created.id;
-  for (const auto& warning : created.warnings) base::Log(base::LogLevel::kWarning, "container of node '{}': {}", request.node, warning);
+  for (const auto& warning : created.warnings)
+    base::Log(base::LogLevel::kWarning, "container of node '{}': {}", request.node, warning);
   PENSTOCK_TRY(engine_->Start(id_, call));
 
   {
     const EndWatch end(*engine_, id_);
     switch (AwaitBoot(boot_listener, end, call.deadline)) {
-      case BootEvent::kConnected: break;
+      case BootEvent::kConnected:
+        break;
       case BootEvent::kEnded:
-        return base::Fail(base::ErrorCode::kUnavailable, "the container {} before its agent answered. {}", DescribeEnd(call), LastOutput(*engine_, id_));
+        return base::Fail(base::ErrorCode::kUnavailable, "the container {} before its agent answered. {}",
+                          DescribeEnd(call), LastOutput(*engine_, id_));
       case BootEvent::kDeadline:
-        return base::Fail(base::ErrorCode::kDeadline, "the container's agent did not answer in time. {}", LastOutput(*engine_, id_));
+        return base::Fail(base::ErrorCode::kDeadline, "the container's agent did not answer in time. {}",
+                          LastOutput(*engine_, id_));
     }
   }
   PENSTOCK_ASSIGN(const auto boot, base::AcceptPacket(boot_listener));
@@ -156,13 +171,16 @@ auto Container::Boot(const ContainerRequest& request, const std::string& runtime
 auto Container::DescribeEnd(docker::Call call) const -> std::string {
   const auto container = engine_->Inspect(id_, std::move(call));
   if (!container) {
-    return container.error().code() == base::ErrorCode::kNotFound ? "was removed" : fmt::format("ended ({})", container.error().message());
+    return container.error().code() == base::ErrorCode::kNotFound
+               ? "was removed"
+               : fmt::format("ended ({})", container.error().message());
   }
   const auto& state = container->state;
   if (state.running) return "is still running";
   if (!state.error.empty()) return "could not start: " + state.error;
   constexpr std::int64_t kSignalBase = 128;
-  const char* signal = state.exit_code > kSignalBase ? ::sigabbrev_np(static_cast<int>(state.exit_code - kSignalBase)) : nullptr;
+  const char* signal =
+      state.exit_code > kSignalBase ? ::sigabbrev_np(static_cast<int>(state.exit_code - kSignalBase)) : nullptr;
   if (signal != nullptr) return fmt::format("was killed with signal {} (SIG{})", state.exit_code - kSignalBase, signal);
   return fmt::format("exited with code {}", state.exit_code);
 }
@@ -180,7 +198,8 @@ auto Container::Remove(docker::Call call) -> base::Status {
   return {};
 }
 
-auto RemoveContainersOf(const docker::Engine& engine, const std::string& runtime_id, const docker::Call& call) -> base::Status {
+auto RemoveContainersOf(const docker::Engine& engine, const std::string& runtime_id, const docker::Call& call)
+    -> base::Status {
   PENSTOCK_ASSIGN(const auto containers, engine.List({fmt::format("{}={}", kRuntimeLabel, runtime_id)}, call));
   for (const auto& container : containers) PENSTOCK_TRY(engine.Remove(container.id, call));
   return {};

@@ -40,9 +40,10 @@ struct ContainerRequest {
 class Container final {
  public:
   struct Leased;
-  /// Creates and starts the container and acquires the first lease. On an error nothing is left behind. Blocking; any thread.
-  static auto Start(const docker::Engine& engine, const RuntimeDirectory& runtime, const ContainerRequest& request, docker::Call call)
-      -> base::Expected<Leased>;
+  /// Creates and starts the container and acquires the first lease. On an error nothing is left behind. Blocking; any
+  /// thread.
+  static auto Start(const docker::Engine& engine, const RuntimeDirectory& runtime, const ContainerRequest& request,
+                    docker::Call call) -> base::Expected<Leased>;
 
   Container(Container&& other) noexcept;
   auto operator=(Container&& other) noexcept -> Container&;
@@ -52,14 +53,16 @@ class Container final {
   ~Container();
 
   auto id() const noexcept -> const std::string& { return id_; }
-  /// How the container ended, as a clause: "exited with code 1", "was killed with signal 9 (SIGKILL)", "is still running".
+  /// How the container ended, as a clause: "exited with code 1", "was killed with signal 9 (SIGKILL)", "is still
+  /// running".
   auto DescribeEnd(docker::Call call) const -> std::string;
   /// Ends and removes it with its sockets. Call after its evidence has been read.
   auto Remove(docker::Call call) -> base::Status;
 
  private:
   Container(const docker::Engine& engine, std::filesystem::path directory);
-  auto Boot(const ContainerRequest& request, const std::string& runtime_id, const docker::Call& call) -> base::Expected<AgentLease>;
+  auto Boot(const ContainerRequest& request, const std::string& runtime_id, const docker::Call& call)
+      -> base::Expected<AgentLease>;
 
   const docker::Engine* engine_;
   std::filesystem::path directory_;  // its sockets
@@ -72,6 +75,7 @@ struct Container::Leased {
 };
 
 /// Removes what the dead runtime's sessions left in the engine: proof of death is the caller's (SweepDeadRuntimes).
-auto RemoveContainersOf(const docker::Engine& engine, const std::string& runtime_id, const docker::Call& call) -> base::Status;
+auto RemoveContainersOf(const docker::Engine& engine, const std::string& runtime_id, const docker::Call& call)
+    -> base::Status;
 
 }  // namespace penstock::container

@@ -45,7 +45,8 @@ HostAgent::~HostAgent() {
   ::waitpid(pid_, nullptr, 0);
 }
 
-auto HostAgent::Start(const std::string& session, base::Deadline deadline) -> base::Expected<std::unique_ptr<HostAgent>> {
+auto HostAgent::Start(const std::string& session, base::Deadline deadline)
+    -> base::Expected<std::unique_ptr<HostAgent>> {
   PENSTOCK_ASSIGN(const auto home, base::InstallDirectory());
   const auto program = (home / "worker" / "penstock-agent").string();
   PENSTOCK_ASSIGN(auto sockets, base::PacketSocket::Pair());
@@ -58,7 +59,8 @@ auto HostAgent::Start(const std::string& session, base::Deadline deadline) -> ba
   // A group of its own: Ctrl-C in the terminal is for the runtime, which ends the pipeline in order.
   ::posix_spawnattr_setflags(attributes.get(), POSIX_SPAWN_SETPGROUP);
   ::posix_spawnattr_setpgroup(attributes.get(), 0);
-  std::array<char*, 4> argv{const_cast<char*>(program.c_str()), const_cast<char*>("--lease"), const_cast<char*>("3"), nullptr};
+  std::array<char*, 4> argv{const_cast<char*>(program.c_str()), const_cast<char*>("--lease"), const_cast<char*>("3"),
+                            nullptr};
   pid_t pid = -1;
   const int failed = ::posix_spawn(&pid, program.c_str(), actions.get(), attributes.get(), argv.data(), environ);
   if (failed != 0) {

@@ -45,7 +45,8 @@ auto RuntimeDirectory::Create() -> base::Expected<RuntimeDirectory> {
   const auto fresh = parent / (std::string(kNewPrefix) + id);
   const auto path = parent / (std::string(kPrefix) + id);
   std::error_code error;
-  if (!fs::create_directory(fresh, error)) return base::Fail(base::ErrorCode::kUnavailable, "cannot create '{}': {}", fresh.string(), error.message());
+  if (!fs::create_directory(fresh, error))
+    return base::Fail(base::ErrorCode::kUnavailable, "cannot create '{}': {}", fresh.string(), error.message());
   base::UniqueFd lock(::open((fresh / kLockFile).c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
   if (!lock) return base::SystemError(fmt::format("create the lock in '{}'", fresh.string()));
   if (::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) return base::SystemError(fmt::format("lock '{}'", fresh.string()));

@@ -1,5 +1,6 @@
-// This runtime's directory under the user's runtime directory, and the proof of its life: a lock that the kernel drops with the
-// process. What dead runtimes left (their directory and the records of their containers) is found by trying their locks.
+// This runtime's directory under the user's runtime directory, and the proof of its life: a lock that the kernel drops
+// with the process. What dead runtimes left (their directory and the records of their containers) is found by trying
+// their locks.
 #pragma once
 
 #include <filesystem>
@@ -32,8 +33,9 @@ class RuntimeDirectory final {
   base::UniqueFd lock_;
 };
 
-/// Calls `remove` with the id of every runtime of this user that has died with containers, its lock held meanwhile so that nobody else does the
-/// same, and removes the directory when that succeeded. Costs one directory listing when there are none.
+/// Calls `remove` with the id of every runtime of this user that has died with containers, its lock held meanwhile so
+/// that nobody else does the same, and removes the directory when that succeeded. Costs one directory listing when
+/// there are none.
 auto SweepDeadRuntimes(const std::function<base::Status(const std::string& runtime_id)>& remove) -> base::Status;
 
 }  // namespace penstock::container

@@ -80,7 +80,8 @@ TEST_F(RuntimeDirectoryTest, StaysWhenItsContainersCouldNotBeRemoved) {
     ::kill(::getpid(), SIGKILL);
   }
   ASSERT_EQ(::waitpid(child, nullptr, 0), child);
-  EXPECT_FALSE(SweepDeadRuntimes([](const std::string&) -> base::Status { return base::Fail(base::ErrorCode::kUnavailable, "engine down"); }));
+  EXPECT_FALSE(SweepDeadRuntimes(
+      [](const std::string&) -> base::Status { return base::Fail(base::ErrorCode::kUnavailable, "engine down"); }));
   EXPECT_EQ(Swept().size(), 1U);
 }
 

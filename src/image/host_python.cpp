@@ -34,8 +34,9 @@ auto SplitPath(const std::string& list) -> std::vector<fs::path> {
 // "3.10.13" of the interpreter, nullopt when it does not run.
 auto AskVersion(const fs::path& executable, base::Deadline deadline) -> std::optional<std::string> {
   std::string version;
-  const auto exit = base::RunCommand({executable, "-I", "-c", "import platform; print(platform.python_version())"},
-                                     [&](std::string_view line) { version = line; }, deadline);
+  const auto exit = base::RunCommand(
+      {executable, "-I", "-c", "import platform; print(platform.python_version())"},
+      [&](std::string_view line) { version = line; }, deadline);
   if (!exit || *exit != 0 || !version.starts_with("3.")) return std::nullopt;
   return version;
 }
@@ -52,7 +53,8 @@ auto Directories() -> std::vector<fs::path> {
   if (pyenv.empty()) pyenv = Environment("HOME") + "/.pyenv";
   std::vector<fs::path> versions;
   std::error_code error;
-  for (const auto& entry : fs::directory_iterator(fs::path(pyenv) / "versions", error)) versions.push_back(entry.path() / "bin");
+  for (const auto& entry : fs::directory_iterator(fs::path(pyenv) / "versions", error))
+    versions.push_back(entry.path() / "bin");
   std::ranges::sort(versions, std::greater<>());
   directories.insert(directories.end(), versions.begin(), versions.end());
   for (const auto& prefix : SplitPath(Environment("PENSTOCK_PYTHON_PREFIXES"))) directories.push_back(prefix / "bin");
@@ -65,15 +67,18 @@ auto Directories() -> std::vector<fs::path> {
 auto FindHostPython(const std::string& wanted, base::Deadline deadline) -> base::Expected<HostPython> {
   if (wanted.find('/') != std::string::npos) {
     const auto version = AskVersion(wanted, deadline);
-    if (!version) return base::Fail(base::ErrorCode::kInvalidArgument, "'{}' does not run as a Python 3 interpreter", wanted);
+    if (!version)
+      return base::Fail(base::ErrorCode::kInvalidArgument, "'{}' does not run as a Python 3 interpreter", wanted);
     if (MinorOf(*version) < kOldestMinor) {
-      return base::Fail(base::ErrorCode::kInvalidArgument, "'{}' is Python {}; nodes need 3.{} or newer", wanted, *version, kOldestMinor);
+      return base::Fail(base::ErrorCode::kInvalidArgument, "'{}' is Python {}; nodes need 3.{} or newer", wanted,
+                        *version, kOldestMinor);
     }
     return HostPython{.executable = wanted, .version = *version};
   }
   const std::vector<std::string> names =
-      wanted.empty() ? std::vector<std::string>{"python3", "python3.13", "python3.12", "python3.11", "python3.10", "python3.9"}
-                     : std::vector<std::string>{"python" + wanted, "python3"};
+      wanted.empty()
+          ? std::vector<std::string>{"python3", "python3.13", "python3.12", "python3.11", "python3.10", "python3.9"}
+          : std::vector<std::string>{"python" + wanted, "python3"};
   const auto directories = Directories();
   for (const auto& name : names) {
     for (const auto& directory : directories) {
@@ -81,11 +86,13 @@ auto FindHostPython(const std::string& wanted, base::Deadline deadline) -> base:
       if (::access(executable.c_str(), X_OK) != 0) continue;
       const auto version = AskVersion(executable, deadline);
       if (!version || MinorOf(*version) < kOldestMinor) continue;
-      if (wanted.empty() || version->starts_with(wanted + ".")) return HostPython{.executable = executable, .version = *version};
+      if (wanted.empty() || version->starts_with(wanted + "."))
+        return HostPython{.executable = executable, .version = *version};
     }
   }
   return base::Fail(base::ErrorCode::kUnavailable,
-                    "no Python {} was found on this host (looked in PATH, pyenv and the usual places); install it, or say where it is with the node's "
+                    "no Python {} was found on this host (looked in PATH, pyenv and the usual places); install it, or "
+                    "say where it is with the node's "
                     "'python: /path/to/python3' or with PENSTOCK_PYTHON_PREFIXES",
                     wanted.empty() ? fmt::format("3.{} or newer", kOldestMinor) : wanted);
 }

@@ -19,11 +19,15 @@ auto ArrayBytes(const Header& header) -> std::optional<std::uint64_t> {
 }
 
 auto ValidateArray(const Header& header) -> base::Status {
-  if (header.dimensions > kMaxDimensions) return Fail(ErrorCode::kPeerCorrupt, "a message claims {} dimensions, at most {} exist", header.dimensions, kMaxDimensions);
-  if (header.dtype.bits == 0 || header.dtype.lanes == 0 || header.dtype.code > 6) return Fail(ErrorCode::kPeerCorrupt, "a message claims an unknown element type");
+  if (header.dimensions > kMaxDimensions)
+    return Fail(ErrorCode::kPeerCorrupt, "a message claims {} dimensions, at most {} exist", header.dimensions,
+                kMaxDimensions);
+  if (header.dtype.bits == 0 || header.dtype.lanes == 0 || header.dtype.code > 6)
+    return Fail(ErrorCode::kPeerCorrupt, "a message claims an unknown element type");
   const auto needed = ArrayBytes(header);
   if (!needed || *needed != header.payload_bytes) {
-    return Fail(ErrorCode::kPeerCorrupt, "a {} message of {} bytes does not match its shape", ToString(header.kind), header.payload_bytes);
+    return Fail(ErrorCode::kPeerCorrupt, "a {} message of {} bytes does not match its shape", ToString(header.kind),
+                header.payload_bytes);
   }
   return {};
 }
@@ -32,38 +36,52 @@ auto ValidateArray(const Header& header) -> base::Status {
 
 auto ToString(Kind kind) -> std::string_view {
   switch (kind) {
-    case Kind::kBytes: return "Bytes";
-    case Kind::kAudio: return "Audio";
-    case Kind::kImage: return "Image";
-    case Kind::kTensor: return "Tensor";
-    case Kind::kText: return "Text";
-    case Kind::kJson: return "Json";
-    case Kind::kControl: return "Control";
+    case Kind::kBytes:
+      return "Bytes";
+    case Kind::kAudio:
+      return "Audio";
+    case Kind::kImage:
+      return "Image";
+    case Kind::kTensor:
+      return "Tensor";
+    case Kind::kText:
+      return "Text";
+    case Kind::kJson:
+      return "Json";
+    case Kind::kControl:
+      return "Control";
   }
   return "unknown";
 }
 
 auto Validate(const Header& header, std::uint64_t chunk_bytes) -> base::Status {
   if (header.version != kHeaderVersion || header.size != sizeof(Header)) {
-    return Fail(ErrorCode::kPeerCorrupt, "a message has header version {} of {} bytes; this end speaks version {} of {} bytes", header.version, header.size,
-                kHeaderVersion, sizeof(Header));
+    return Fail(ErrorCode::kPeerCorrupt,
+                "a message has header version {} of {} bytes; this end speaks version {} of {} bytes", header.version,
+                header.size, kHeaderVersion, sizeof(Header));
   }
   if (header.payload_bytes > chunk_bytes || header.payload_bytes > std::numeric_limits<std::uint64_t>::max() - 8 ||
       ChunkBytes(header.payload_bytes, header.metadata_bytes) > chunk_bytes) {
-    return Fail(ErrorCode::kPeerCorrupt, "a message claims {} bytes and {} of metadata in a chunk of {}", header.payload_bytes, header.metadata_bytes, chunk_bytes);
+    return Fail(ErrorCode::kPeerCorrupt, "a message claims {} bytes and {} of metadata in a chunk of {}",
+                header.payload_bytes, header.metadata_bytes, chunk_bytes);
   }
   switch (header.kind) {
     case Kind::kAudio:
-      if (header.dimensions != 2 || header.rate == 0) return Fail(ErrorCode::kPeerCorrupt, "an audio message has {} dimensions at rate {}", header.dimensions, header.rate);
+      if (header.dimensions != 2 || header.rate == 0)
+        return Fail(ErrorCode::kPeerCorrupt, "an audio message has {} dimensions at rate {}", header.dimensions,
+                    header.rate);
       return ValidateArray(header);
     case Kind::kImage:
-      if (header.dimensions != 3) return Fail(ErrorCode::kPeerCorrupt, "an image message has {} dimensions instead of 3", header.dimensions);
+      if (header.dimensions != 3)
+        return Fail(ErrorCode::kPeerCorrupt, "an image message has {} dimensions instead of 3", header.dimensions);
       return ValidateArray(header);
-    case Kind::kTensor: return ValidateArray(header);
+    case Kind::kTensor:
+      return ValidateArray(header);
     case Kind::kBytes:
     case Kind::kText:
     case Kind::kJson:
-    case Kind::kControl: return {};
+    case Kind::kControl:
+      return {};
   }
   return Fail(ErrorCode::kPeerCorrupt, "a message has the unknown kind {}", static_cast<int>(header.kind));
 }

@@ -96,7 +96,8 @@ class Node {
   virtual auto Teardown() -> base::Status { return {}; }
 };
 
-/// One port of a node, for `ready` and for checking the wiring: the type as the SDK writes it ("Audio", "Json|Text", "Any").
+/// One port of a node, for `ready` and for checking the wiring: the type as the SDK writes it ("Audio", "Json|Text",
+/// "Any").
 struct PluginPort {
   const char* name;
   const char* type;

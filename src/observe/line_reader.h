@@ -1,5 +1,5 @@
-// Lines of one of a worker's pipes. Nothing is lost or merged: a last line without its end counts, binary bytes pass, and a line
-// longer than the bound is cut into pieces that say so.
+// Lines of one of a worker's pipes. Nothing is lost or merged: a last line without its end counts, binary bytes pass,
+// and a line longer than the bound is cut into pieces that say so.
 #pragma once
 
 #include <cstddef>

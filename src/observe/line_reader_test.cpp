@@ -26,7 +26,8 @@ TEST(LineReader, CutsALineBeyondTheBoundIntoMarkedPieces) {
   std::vector<std::pair<std::size_t, bool>> pieces;
   LineReader reader([&](const LineReader::Line& line) { pieces.emplace_back(line.text.size(), line.continued); });
   reader.Feed(std::string(LineReader::kMaxLineBytes + 10, 'x') + "\nnext\n");
-  EXPECT_EQ(pieces, (std::vector<std::pair<std::size_t, bool>>{{LineReader::kMaxLineBytes, true}, {10, false}, {4, false}}));
+  EXPECT_EQ(pieces,
+            (std::vector<std::pair<std::size_t, bool>>{{LineReader::kMaxLineBytes, true}, {10, false}, {4, false}}));
 }
 
 RC_GTEST_PROP(LineReader, GivesTheSameLinesHoweverTheBytesArriveInPieces, (const std::vector<std::string>& pieces)) {

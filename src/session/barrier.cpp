@@ -26,7 +26,7 @@ AttachBarrier::AttachBarrier(const plan::Plan& plan) : state_(plan.nodes.size())
 
 void AttachBarrier::Offer(std::size_t node, std::vector<Command>& commands) {
   auto& state = state_.at(node);
-  const auto all = [this](const std::vector<std::size_t>& nodes, bool State::*flag) {
+  const auto all = [this](const std::vector<std::size_t>& nodes, bool State::* flag) {
     return std::ranges::all_of(nodes, [&](std::size_t other) { return state_[other].*flag; });
   };
   if (!state.told_to_open && state.outputs_open && all(state.producers, &State::outputs_open)) {

@@ -1,5 +1,5 @@
-// The order in which ports open: every output before any input that reads it, every input before its producer counts its
-// consumers, everything before anyone starts. Pure bookkeeping over the plan's graph.
+// The order in which ports open: every output before any input that reads it, every input before its producer counts
+// its consumers, everything before anyone starts. Pure bookkeeping over the plan's graph.
 #pragma once
 
 #include <cstddef>

@@ -31,7 +31,8 @@ TEST(AttachBarrier, OpensAnInputOnlyWhenItsProducerHasOpened) {
   EXPECT_TRUE(barrier.OutputsOpen(1).empty());
   const auto commands = barrier.OutputsOpen(0);
   ASSERT_EQ(commands.size(), 2U);
-  EXPECT_TRUE(std::ranges::all_of(commands, [](const auto& command) { return command.step == AttachBarrier::Step::kOpenInputs; }));
+  EXPECT_TRUE(std::ranges::all_of(
+      commands, [](const auto& command) { return command.step == AttachBarrier::Step::kOpenInputs; }));
 }
 
 TEST(AttachBarrier, PassesOnlyWhenEveryNodeIsConnectedAndReady) {
@@ -50,7 +51,8 @@ TEST(AttachBarrier, BringsEveryGraphUpInWhateverOrderWorkersAnswer) {
   EXPECT_TRUE(rc::check([] {
     const auto count = *rc::gen::inRange<std::size_t>(1, 8);
     const auto index = rc::gen::inRange<std::size_t>(0, count);
-    const auto edges = *rc::gen::container<std::vector<std::pair<std::size_t, std::size_t>>>(rc::gen::pair(index, index));
+    const auto edges =
+        *rc::gen::container<std::vector<std::pair<std::size_t, std::size_t>>>(rc::gen::pair(index, index));
     AttachBarrier barrier(MakePlan(count, edges));
     std::set<std::size_t> outputs_open;
     std::set<std::size_t> inputs_open;
@@ -68,10 +70,12 @@ TEST(AttachBarrier, BringsEveryGraphUpInWhateverOrderWorkersAnswer) {
       (answer.outputs ? outputs_open : inputs_open).insert(answer.node);
       for (const auto& command : answer.outputs ? barrier.OutputsOpen(answer.node) : barrier.InputsOpen(answer.node)) {
         if (command.step == AttachBarrier::Step::kOpenInputs) {
-          for (const auto& [producer, consumer] : edges) RC_ASSERT(consumer != command.node || outputs_open.contains(producer));
+          for (const auto& [producer, consumer] : edges)
+            RC_ASSERT(consumer != command.node || outputs_open.contains(producer));
           pending.push_back({command.node, false});
         } else {
-          for (const auto& [producer, consumer] : edges) RC_ASSERT(producer != command.node || inputs_open.contains(consumer));
+          for (const auto& [producer, consumer] : edges)
+            RC_ASSERT(producer != command.node || inputs_open.contains(consumer));
           RC_ASSERT(connected.insert(command.node).second);
         }
       }

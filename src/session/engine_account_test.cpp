@@ -6,7 +6,8 @@ namespace penstock::session {
 namespace {
 using namespace std::chrono_literals;
 
-auto Timing(EngineAccount::Time from, EngineAccount::Time to, std::string target = "/containers/create") -> docker::RequestTiming {
+auto Timing(EngineAccount::Time from, EngineAccount::Time to, std::string target = "/containers/create")
+    -> docker::RequestTiming {
   docker::RequestTiming timing;
   timing.target = std::move(target);
   timing.started = from;

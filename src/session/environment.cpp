@@ -22,8 +22,8 @@ auto ParseVariables(const std::vector<std::string>& assignments) -> std::map<std
   return variables;
 }
 
-auto InContainer(const plan::Node& node, docker::Engine& engine, const image::ProgressSink& progress, const docker::Call& call)
-    -> base::Expected<NodeEnvironment> {
+auto InContainer(const plan::Node& node, docker::Engine& engine, const image::ProgressSink& progress,
+                 const docker::Call& call) -> base::Expected<NodeEnvironment> {
   PENSTOCK_ASSIGN(const auto environment, image::EnsureEnvironment(engine, SpecOf(*node.environment), progress, call));
   // Workers inherit nothing, so that what the image sets (PATH, locale) is handed on with the rest.
   PENSTOCK_ASSIGN(const auto image, engine.InspectImage(environment.image_id, call));
@@ -33,19 +33,24 @@ auto InContainer(const plan::Node& node, docker::Engine& engine, const image::Pr
                          .cached = environment.origin != image::Origin::kBuilt};
 }
 
-auto OnHost(const plan::Node& node, const image::ProgressSink& progress, const docker::Call& call) -> base::Expected<NodeEnvironment> {
+auto OnHost(const plan::Node& node, const image::ProgressSink& progress, const docker::Call& call)
+    -> base::Expected<NodeEnvironment> {
   const auto python = node.environment->interpreter.value_or("");
-  PENSTOCK_ASSIGN(const auto environment, image::EnsureProcessEnvironment(SpecOf(*node.environment), python, progress, call));
+  PENSTOCK_ASSIGN(const auto environment,
+                  image::EnsureProcessEnvironment(SpecOf(*node.environment), python, progress, call));
   return NodeEnvironment{.image = {}, .interpreter = environment.interpreter, .env = {}, .cached = environment.cached};
 }
 
 }  // namespace
 
-auto EnsureEnvironmentOf(const plan::Node& node, docker::Engine* engine, const image::ProgressSink& progress, const docker::Call& call)
-    -> base::Expected<NodeEnvironment> {
+auto EnsureEnvironmentOf(const plan::Node& node, docker::Engine* engine, const image::ProgressSink& progress,
+                         const docker::Call& call) -> base::Expected<NodeEnvironment> {
   if (node.placement == plan::Placement::kNative) return NodeEnvironment{};
-  auto environment = node.placement == plan::Placement::kContainer ? InContainer(node, *engine, progress, call) : OnHost(node, progress, call);
-  if (!environment) return tl::make_unexpected(std::move(environment.error()).While(fmt::format("making the environment of node '{}'", node.id)));
+  auto environment = node.placement == plan::Placement::kContainer ? InContainer(node, *engine, progress, call)
+                                                                   : OnHost(node, progress, call);
+  if (!environment)
+    return tl::make_unexpected(
+        std::move(environment.error()).While(fmt::format("making the environment of node '{}'", node.id)));
   return environment;
 }
 

@@ -17,8 +17,9 @@ struct NodeEnvironment {
   bool cached = true;
 };
 
-/// Finds or makes it; native nodes need none. `engine` may be null when the node is not placed in a container. Blocking; any thread.
-auto EnsureEnvironmentOf(const plan::Node& node, docker::Engine* engine, const image::ProgressSink& progress, const docker::Call& call)
-    -> base::Expected<NodeEnvironment>;
+/// Finds or makes it; native nodes need none. `engine` may be null when the node is not placed in a container.
+/// Blocking; any thread.
+auto EnsureEnvironmentOf(const plan::Node& node, docker::Engine* engine, const image::ProgressSink& progress,
+                         const docker::Call& call) -> base::Expected<NodeEnvironment>;
 
 }  // namespace penstock::session

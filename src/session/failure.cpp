@@ -11,7 +11,9 @@ auto Describe(const InFlight& in_flight) -> std::string {
                      static_cast<double>(in_flight.handling_ns) / 1e6);
 }
 
-auto Megabytes(std::uint64_t bytes) -> double { return static_cast<double>(bytes) / static_cast<double>(plan::kMebibyte); }
+auto Megabytes(std::uint64_t bytes) -> double {
+  return static_cast<double>(bytes) / static_cast<double>(plan::kMebibyte);
+}
 
 }  // namespace
 
@@ -20,7 +22,8 @@ auto FailureOf(const plan::Node& node, const worker::Failed& failed) -> Failure 
   std::string where;
   if (failed.phase == "process") {
     where = "handling a message";
-    if (failed.edge && failed.sequence) where = fmt::format("handling message {} of edge {}", *failed.sequence, *failed.edge);
+    if (failed.edge && failed.sequence)
+      where = fmt::format("handling message {} of edge {}", *failed.sequence, *failed.edge);
   } else if (failed.phase == "import") {
     where = "importing its module";
   } else if (failed.phase == "ports") {
@@ -28,8 +31,10 @@ auto FailureOf(const plan::Node& node, const worker::Failed& failed) -> Failure 
   } else {
     where = fmt::format("its {}", failed.phase);
   }
-  failure.sentence = fmt::format("node '{}' failed {} {}: {}{}{}", node.id, failed.phase == "process" || failed.phase == "import" || failed.phase == "ports" ? "while" : "in",
-                                 where, failed.error, failed.error.empty() || failed.message.empty() ? "" : ": ", failed.message);
+  failure.sentence =
+      fmt::format("node '{}' failed {} {}: {}{}{}", node.id,
+                  failed.phase == "process" || failed.phase == "import" || failed.phase == "ports" ? "while" : "in",
+                  where, failed.error, failed.error.empty() || failed.message.empty() ? "" : ": ", failed.message);
   return failure;
 }
 
@@ -39,17 +44,19 @@ auto FailureOf(const plan::Node& node, const worker::Exited& exited, const EndEv
   if (exited.signal == SIGKILL && node.container && evidence.memory && evidence.memory->oom_kills > 0) {
     const auto limit = node.container->limits.memory_mb;
     failure.sentence = fmt::format(
-        "node '{}' was killed by the kernel at its memory limit of {} MB (peak {:.0f} MB){}; raise docker.resource_limits.memory_mb of this node", node.id,
-        limit, Megabytes(evidence.memory->peak_bytes), in_flight);
+        "node '{}' was killed by the kernel at its memory limit of {} MB (peak {:.0f} MB){}; raise "
+        "docker.resource_limits.memory_mb of this node",
+        node.id, limit, Megabytes(evidence.memory->peak_bytes), in_flight);
     return failure;
   }
   if (exited.signal) {
     const char* name = ::sigabbrev_np(*exited.signal);
-    failure.sentence = fmt::format("node '{}' was killed by signal {} (SIG{}){}{}", node.id, *exited.signal, name == nullptr ? "?" : name, in_flight,
-                                   exited.core ? "; a core was dumped" : "");
+    failure.sentence = fmt::format("node '{}' was killed by signal {} (SIG{}){}{}", node.id, *exited.signal,
+                                   name == nullptr ? "?" : name, in_flight, exited.core ? "; a core was dumped" : "");
     return failure;
   }
-  failure.sentence = fmt::format("node '{}' exited with code {} before its stream had ended{}", node.id, exited.code.value_or(-1), in_flight);
+  failure.sentence = fmt::format("node '{}' exited with code {} before its stream had ended{}", node.id,
+                                 exited.code.value_or(-1), in_flight);
   return failure;
 }
 

@@ -24,7 +24,8 @@ TEST(Failure, OfAHandlerNamesTheMessageAndKeepsTheTraceback) {
   failed.edge = "vad.out->asr.in";
   failed.sequence = 17;
   const auto failure = FailureOf(ContainerNode(), failed);
-  EXPECT_EQ(failure.sentence, "node 'asr' failed while handling message 17 of edge vad.out->asr.in: ValueError: no such word");
+  EXPECT_EQ(failure.sentence,
+            "node 'asr' failed while handling message 17 of edge vad.out->asr.in: ValueError: no such word");
   EXPECT_EQ(failure.traceback, "Traceback …");
 }
 
@@ -33,28 +34,37 @@ TEST(Failure, OfSetupSaysSo) {
   failed.phase = "setup";
   failed.error = "FileNotFoundError";
   failed.message = "model.onnx";
-  EXPECT_EQ(FailureOf(ContainerNode(), failed).sentence, "node 'asr' failed in its setup: FileNotFoundError: model.onnx");
+  EXPECT_EQ(FailureOf(ContainerNode(), failed).sentence,
+            "node 'asr' failed in its setup: FileNotFoundError: model.onnx");
 }
 
 TEST(Failure, OfASignalNamesItAndWhatWasInFlight) {
   worker::Exited exited;
   exited.signal = SIGSEGV;
-  const auto failure = FailureOf(ContainerNode(), exited, {.in_flight = InFlight{.edge = "vad.out->asr.in", .sequence = 3, .handling_ns = 12'340'000}, .memory = {}});
-  EXPECT_EQ(failure.sentence, "node 'asr' was killed by signal 11 (SIGSEGV) while handling message 3 of edge vad.out->asr.in (for 12.3 ms)");
+  const auto failure = FailureOf(
+      ContainerNode(), exited,
+      {.in_flight = InFlight{.edge = "vad.out->asr.in", .sequence = 3, .handling_ns = 12'340'000}, .memory = {}});
+  EXPECT_EQ(
+      failure.sentence,
+      "node 'asr' was killed by signal 11 (SIGSEGV) while handling message 3 of edge vad.out->asr.in (for 12.3 ms)");
 }
 
 TEST(Failure, OfAKillAtTheMemoryLimitSaysLimitPeakAndRemedy) {
   worker::Exited exited;
   exited.signal = SIGKILL;
-  const auto failure = FailureOf(ContainerNode(), exited, {.in_flight = {}, .memory = container::MemoryAccount{.peak_bytes = 128U << 20U, .oom_kills = 1}});
+  const auto failure =
+      FailureOf(ContainerNode(), exited,
+                {.in_flight = {}, .memory = container::MemoryAccount{.peak_bytes = 128U << 20U, .oom_kills = 1}});
   EXPECT_EQ(failure.sentence,
-            "node 'asr' was killed by the kernel at its memory limit of 128 MB (peak 128 MB); raise docker.resource_limits.memory_mb of this node");
+            "node 'asr' was killed by the kernel at its memory limit of 128 MB (peak 128 MB); raise "
+            "docker.resource_limits.memory_mb of this node");
 }
 
 TEST(Failure, OfAnEarlyExitGivesTheCode) {
   worker::Exited exited;
   exited.code = 3;
-  EXPECT_EQ(FailureOf(ContainerNode(), exited, {}).sentence, "node 'asr' exited with code 3 before its stream had ended");
+  EXPECT_EQ(FailureOf(ContainerNode(), exited, {}).sentence,
+            "node 'asr' exited with code 3 before its stream had ended");
 }
 
 }  // namespace

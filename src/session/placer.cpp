@@ -28,19 +28,26 @@ void AddPythonSettings(std::map<std::string, std::string>& env, const std::strin
   env["PYTHONDONTWRITEBYTECODE"] = "1";
 }
 
-auto PythonCommand(std::string interpreter) -> std::vector<std::string> { return {std::move(interpreter), "-m", "penstock.worker"}; }
+auto PythonCommand(std::string interpreter) -> std::vector<std::string> {
+  return {std::move(interpreter), "-m", "penstock.worker"};
+}
 
 }  // namespace
 
 Placer::Placer(Options options, Observer& observer) : options_(std::move(options)), observer_(observer) {}
 
-auto Placer::SecondsSinceStart() const -> double { return std::chrono::duration<double>(base::Deadline::Clock::now() - began_).count(); }
+auto Placer::SecondsSinceStart() const -> double {
+  return std::chrono::duration<double>(base::Deadline::Clock::now() - began_).count();
+}
 
 auto Placer::Place(const plan::Plan& plan, const plan::Node& node) const -> base::Expected<Placed> {
   switch (node.placement) {
-    case plan::Placement::kContainer: return PlaceInContainer(plan, node);
-    case plan::Placement::kProcess: return PlaceOnHost(plan, node);
-    case plan::Placement::kNative: break;
+    case plan::Placement::kContainer:
+      return PlaceInContainer(plan, node);
+    case plan::Placement::kProcess:
+      return PlaceOnHost(plan, node);
+    case plan::Placement::kNative:
+      break;
   }
   return PlaceNative(plan, node);
 }
@@ -53,7 +60,8 @@ auto Placer::ProgressOf(const plan::Node& node) const -> image::ProgressSink {
 
 auto Placer::EnsureEnvironment(const plan::Node& node) const -> base::Expected<NodeEnvironment> {
   // A download takes what it takes; its progress is shown, and it can be stopped.
-  return EnsureEnvironmentOf(node, options_.engine, ProgressOf(node), docker::Call(base::Deadline::Never(), options_.stop));
+  return EnsureEnvironmentOf(node, options_.engine, ProgressOf(node),
+                             docker::Call(base::Deadline::Never(), options_.stop));
 }
 
 auto Placer::PlaceInContainer(const plan::Plan& plan, const plan::Node& node) const -> base::Expected<Placed> {

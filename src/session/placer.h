@@ -1,4 +1,5 @@
-// Brings a node to the point where its worker can be started: its environment exists, its container runs, an agent's lease is held.
+// Brings a node to the point where its worker can be started: its environment exists, its container runs, an agent's
+// lease is held.
 #pragma once
 
 #include <memory>

@@ -15,17 +15,17 @@ namespace penstock::session {
 
 /// Why a session failed: the first thing that went wrong; what followed from it is left out.
 struct Failure {
-  std::string node;       // empty: the session itself
-  std::string sentence;   // what happened, where, and what to change
-  std::string traceback;  // of the node's language, may be empty
+  std::string node;          // empty: the session itself
+  std::string sentence;      // what happened, where, and what to change
+  std::string traceback;     // of the node's language, may be empty
   bool environment = false;  // engine, image or host rather than the pipeline
 };
 
 struct NodeReport {
   std::string id;
   plan::Placement placement = plan::Placement::kNative;
-  std::string interpreter;  // "python 3.10.13", "native"
-  std::string container;    // id, empty outside containers
+  std::string interpreter;     // "python 3.10.13", "native"
+  std::string container;       // id, empty outside containers
   std::uint64_t messages = 0;  // handled
   std::uint64_t sent = 0;
   std::uint64_t handler_p50_ns = 0;
@@ -43,12 +43,12 @@ struct EdgeReport {
 
 /// Seconds since Session::Run was called.
 struct Timeline {
-  double environments = 0;       // every image and virtual environment is there
-  double agents = 0;             // every container runs and granted its lease
-  double hellos = 0;             // every worker said hello
-  double started = 0;            // every worker was told to start
+  double environments = 0;  // every image and virtual environment is there
+  double agents = 0;        // every container runs and granted its lease
+  double hellos = 0;        // every worker said hello
+  double started = 0;       // every worker was told to start
   double ended = 0;
-  double engine_requests = 0;    // of the time up to `hellos`: spent in HTTP requests to the engine on the critical path
+  double engine_requests = 0;  // of the time up to `hellos`: spent in HTTP requests to the engine on the critical path
 };
 
 struct Report {

@@ -46,7 +46,8 @@ auto EnvironmentFailure(std::string node, const Error& error) -> Failure {
 
 class Session::Impl final {
  public:
-  Impl(SessionOptions options, Observer& observer, std::unique_ptr<base::EventLoop> loop, std::string id, Wiring wiring);
+  Impl(SessionOptions options, Observer& observer, std::unique_ptr<base::EventLoop> loop, std::string id,
+       Wiring wiring);
 
   auto id() const noexcept -> const std::string& { return id_; }
   auto Run() -> Report;
@@ -112,8 +113,8 @@ auto Session::Create(SessionOptions options, Observer& observer) -> base::Expect
   PENSTOCK_ASSIGN(auto loop, base::EventLoop::Create());
   auto id = base::NewUuidV7();
   PENSTOCK_ASSIGN(auto wiring, Wiring::Make(options.plan, id));
-  return std::unique_ptr<Session>(
-      new Session(std::make_unique<Impl>(std::move(options), observer, std::move(loop), std::move(id), std::move(wiring))));
+  return std::unique_ptr<Session>(new Session(
+      std::make_unique<Impl>(std::move(options), observer, std::move(loop), std::move(id), std::move(wiring))));
 }
 
 Session::Session(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -123,8 +124,14 @@ auto Session::Run() -> Report { return impl_->Run(); }
 void Session::Stop() { impl_->Stop(); }
 void Session::Kill() { impl_->Kill(); }
 
-Session::Impl::Impl(SessionOptions options, Observer& observer, std::unique_ptr<base::EventLoop> loop, std::string id, Wiring wiring)
-    : options_(std::move(options)), observer_(observer), loop_(std::move(loop)), id_(std::move(id)), wiring_(std::move(wiring)), barrier_(options_.plan) {
+Session::Impl::Impl(SessionOptions options, Observer& observer, std::unique_ptr<base::EventLoop> loop, std::string id,
+                    Wiring wiring)
+    : options_(std::move(options)),
+      observer_(observer),
+      loop_(std::move(loop)),
+      id_(std::move(id)),
+      wiring_(std::move(wiring)),
+      barrier_(options_.plan) {
   for (const auto& node : options_.plan.nodes) nodes_.emplace_back().node = &node;
   report_.session = id_;
   report_.pipeline = options_.plan.name;
@@ -142,19 +149,23 @@ auto Session::Impl::Run() -> Report {
   return std::move(report_);
 }
 
-// --- start ----------------------------------------------------------------------------------------------------------------
+// --- start
+// ----------------------------------------------------------------------------------------------------------------
 
 void Session::Impl::PlaceAll() {
-  const bool needs_host_agent =
-      std::ranges::any_of(options_.plan.nodes, [](const plan::Node& node) { return node.placement != plan::Placement::kContainer; });
+  const bool needs_host_agent = std::ranges::any_of(
+      options_.plan.nodes, [](const plan::Node& node) { return node.placement != plan::Placement::kContainer; });
   if (needs_host_agent) {
     auto agent = container::HostAgent::Start(id_, base::Deadline::In(kAgentTimeout));
     if (!agent) return Fail(EnvironmentFailure("", std::move(agent.error()).While("starting the host's agent")));
     host_agent_ = std::move(*agent);
-    if (const auto served = ServeLease(host_agent_->lease(), std::nullopt); !served) return Fail(EnvironmentFailure("", served.error()));
+    if (const auto served = ServeLease(host_agent_->lease(), std::nullopt); !served)
+      return Fail(EnvironmentFailure("", served.error()));
   }
   const auto placer = std::make_shared<Placer>(
-      Placer::Options{.engine = options_.engine, .runtime = options_.runtime, .session = id_, .stop = stop_placing_.get_token()}, observer_);
+      Placer::Options{
+          .engine = options_.engine, .runtime = options_.runtime, .session = id_, .stop = stop_placing_.get_token()},
+      observer_);
   being_placed_ = nodes_.size();
   for (std::size_t i = 0; i < nodes_.size(); ++i) {
     placing_.emplace_back([this, placer, i] {
@@ -179,7 +190,8 @@ void Session::Impl::OnPlaced(std::size_t index, base::Expected<Placed> placed) {
   if (being_placed_ == 0) report_.timeline.agents = SecondsSinceStart();
   if (placed->lease) {
     state.lease = std::move(placed->lease);
-    if (const auto served = ServeLease(*state.lease, index); !served) return Fail(EnvironmentFailure(state.node->id, served.error()));
+    if (const auto served = ServeLease(*state.lease, index); !served)
+      return Fail(EnvironmentFailure(state.node->id, served.error()));
   }
   StartWorker(index, placed->command);
 }
@@ -201,16 +213,21 @@ void Session::Impl::StartWorker(std::size_t index, const WorkerCommand& command)
                       },
                   .on_spawn_failed =
                       [this, &id](const Error& error) {
-                        Fail({.node = id, .sentence = fmt::format("node '{}' could not be started: {}", id, error.ToString()), .traceback = {}});
+                        Fail({.node = id,
+                              .sentence = fmt::format("node '{}' could not be started: {}", id, error.ToString()),
+                              .traceback = {}});
                       },
                   .on_protocol_error =
                       [this, &id](const Error& error) {
-                        Fail({.node = id, .sentence = fmt::format("node '{}' broke the worker protocol: {}", id, error.ToString()), .traceback = {}});
+                        Fail({.node = id,
+                              .sentence = fmt::format("node '{}' broke the worker protocol: {}", id, error.ToString()),
+                              .traceback = {}});
                       },
               });
   auto& lease = state.lease ? *state.lease : host_agent_->lease();
   // The worker's number in its lease is its node's index: OnExited finds it by that.
-  if (const auto spawned = state.worker->Spawn(lease, index, command); !spawned) return Fail(EnvironmentFailure(id, spawned.error()));
+  if (const auto spawned = state.worker->Spawn(lease, index, command); !spawned)
+    return Fail(EnvironmentFailure(id, spawned.error()));
   SetDeadline(index, kHelloTimeout, "start its interpreter");
 }
 
@@ -246,7 +263,8 @@ void Session::Impl::OnHello(std::size_t index, const worker::Hello& hello) {
     }
   }
   auto configure = wiring_.ConfigureFor(options_.plan, index);
-  configure.code = state.node->placement == plan::Placement::kContainer ? container::kCodeTarget : options_.plan.directory.string();
+  configure.code =
+      state.node->placement == plan::Placement::kContainer ? container::kCodeTarget : options_.plan.directory.string();
   configure.measure_cpu = options_.measure_cpu;
   SetDeadline(index, state.node->start_timeout, "import its module and set up");
   SendOrFail(index, std::move(configure));
@@ -278,7 +296,8 @@ void Session::Impl::SendOrFail(std::size_t index, const worker::ToWorker& messag
   Fail(EnvironmentFailure(nodes_[index].node->id, sent.error()));
 }
 
-// --- end ------------------------------------------------------------------------------------------------------------------
+// --- end
+// ------------------------------------------------------------------------------------------------------------------
 
 void Session::Impl::OnExited(std::size_t index, const worker::Exited& exited) {
   if (index >= nodes_.size()) return;
@@ -294,16 +313,20 @@ void Session::Impl::OnExited(std::size_t index, const worker::Exited& exited) {
 
 void Session::Impl::OnLeaseLost(std::optional<std::size_t> index, const Error& error) {
   if (!index) {
-    Fail(EnvironmentFailure("", Error(base::ErrorCode::kPeerGone, fmt::format("the host's agent ended unexpectedly: {}", error.ToString()))));
+    Fail(EnvironmentFailure("", Error(base::ErrorCode::kPeerGone,
+                                      fmt::format("the host's agent ended unexpectedly: {}", error.ToString()))));
     return;
   }
   auto& state = nodes_[*index];
   if (state.exited || ending_) return;
-  Fail({.node = state.node->id, .sentence = fmt::format("the container of node '{}' ended unexpectedly", state.node->id), .traceback = {}});
+  Fail({.node = state.node->id,
+        .sentence = fmt::format("the container of node '{}' ended unexpectedly", state.node->id),
+        .traceback = {}});
   // The engine learns of it some milliseconds after us, so how it ended is told apart.
   const docker::Call call(base::Deadline::In(seconds(2)));
   if (options_.engine->Wait(state.container->id(), docker::WaitFor::kNotRunning, call)) {
-    observer_.OnFailureDetail(fmt::format("the container of node '{}' {}", state.node->id, state.container->DescribeEnd(call)));
+    observer_.OnFailureDetail(
+        fmt::format("the container of node '{}' {}", state.node->id, state.container->DescribeEnd(call)));
   }
 }
 
@@ -313,8 +336,9 @@ auto Session::Impl::EvidenceOf(std::size_t index) const -> EndEvidence {
   for (const auto edge : nodes_[index].node->inputs) {
     const auto stats = observe::ReadEdgeStats(wiring_.edge(edge));
     if (stats.handling_since_ns == 0 || stats.handling_since_ns > now) continue;
-    evidence.in_flight =
-        InFlight{.edge = options_.plan.edges[edge].id, .sequence = stats.handling_sequence, .handling_ns = now - stats.handling_since_ns};
+    evidence.in_flight = InFlight{.edge = options_.plan.edges[edge].id,
+                                  .sequence = stats.handling_sequence,
+                                  .handling_ns = now - stats.handling_since_ns};
   }
   if (const auto& container = nodes_[index].container) evidence.memory = container::ReadMemoryAccount(container->id());
   return evidence;
@@ -326,8 +350,8 @@ void Session::Impl::SetDeadline(std::size_t index, std::chrono::nanoseconds dela
     nodes_[index].deadline = 0;
     const auto& id = nodes_[index].node->id;
     Fail({.node = id,
-          .sentence = fmt::format("node '{}' did not {} within {:.1f} s; raise its start_timeout if it needs longer", id, what,
-                                  std::chrono::duration<double>(delay).count()),
+          .sentence = fmt::format("node '{}' did not {} within {:.1f} s; raise its start_timeout if it needs longer",
+                                  id, what, std::chrono::duration<double>(delay).count()),
           .traceback = {}});
   });
 }
@@ -376,7 +400,8 @@ void Session::Impl::RemoveContainers() {
     if (!state.container) continue;
     removing.emplace_back([&state] {
       const auto removed = state.container->Remove(docker::Call(base::Deadline::In(kEngineCleanupTimeout)));
-      if (!removed) base::Log(base::LogLevel::kWarning, "container of node '{}': {}", state.node->id, removed.error().ToString());
+      if (!removed)
+        base::Log(base::LogLevel::kWarning, "container of node '{}': {}", state.node->id, removed.error().ToString());
     });
   }
   host_agent_.reset();
@@ -432,7 +457,8 @@ void Session::Impl::FillReport() {
     }
     if (state.container) {
       report.container = state.container->id();
-      if (const auto memory = container::ReadMemoryAccount(state.container->id())) state.peak_memory_bytes = memory->peak_bytes;
+      if (const auto memory = container::ReadMemoryAccount(state.container->id()))
+        state.peak_memory_bytes = memory->peak_bytes;
       if (node.container) report.memory_limit_bytes = node.container->limits.memory_mb * plan::kMebibyte;
       report.peak_memory_bytes = state.peak_memory_bytes;
     } else if (state.max_rss_kb) {

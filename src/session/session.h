@@ -1,8 +1,8 @@
-// One running instance of a pipeline: places its nodes, starts their workers, opens their ports in order, follows them to the end
-// of their streams, and on the first failure ends everything and says why.
+// One running instance of a pipeline: places its nodes, starts their workers, opens their ports in order, follows them
+// to the end of their streams, and on the first failure ends everything and says why.
 //
-// Run occupies the caller's thread as the session's event loop; blocking work (engine, images) runs on threads of its own that post
-// their results to it. Stop and Kill may be called from any thread.
+// Run occupies the caller's thread as the session's event loop; blocking work (engine, images) runs on threads of its
+// own that post their results to it. Stop and Kill may be called from any thread.
 #pragma once
 
 #include <memory>

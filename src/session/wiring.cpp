@@ -13,12 +13,19 @@ auto RealmNumber(std::size_t output) -> int { return kFirstRealmNumber + static_
 auto ContractOf(const plan::Edge& edge) -> transport::EdgeContract {
   transport::EdgeContract contract;
   switch (edge.policy) {
-    case manifest::Policy::kBlock: contract.policy = transport::Policy::kBlock; break;
-    case manifest::Policy::kDropOldest: contract.policy = transport::Policy::kDropOldest; break;
-    case manifest::Policy::kLatest: contract.policy = transport::Policy::kLatest; break;
+    case manifest::Policy::kBlock:
+      contract.policy = transport::Policy::kBlock;
+      break;
+    case manifest::Policy::kDropOldest:
+      contract.policy = transport::Policy::kDropOldest;
+      break;
+    case manifest::Policy::kLatest:
+      contract.policy = transport::Policy::kLatest;
+      break;
   }
   // Replay needs credit to keep room in the history, which only block edges do.
-  contract.delivery = edge.policy == manifest::Policy::kBlock ? transport::Delivery::kAtLeastOnce : transport::Delivery::kAtMostOnce;
+  contract.delivery =
+      edge.policy == manifest::Policy::kBlock ? transport::Delivery::kAtLeastOnce : transport::Delivery::kAtMostOnce;
   contract.depth = edge.depth;
   contract.max_held = edge.max_held;
   return contract;

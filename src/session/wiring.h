@@ -1,5 +1,5 @@
-// The shared memory of a session: a realm for each output, a control block for each edge, a doorbell for each node. Nameless: held
-// as descriptors here and by the workers they are handed to, freed by the kernel with the last holder.
+// The shared memory of a session: a realm for each output, a control block for each edge, a doorbell for each node.
+// Nameless: held as descriptors here and by the workers they are handed to, freed by the kernel with the last holder.
 #pragma once
 
 #include <cstddef>

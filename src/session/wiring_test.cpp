@@ -28,7 +28,9 @@ constexpr const char* kSession = "0190163d-8694-739b-aea5-966c26f8ad91";
 
 auto MakePlan() -> plan::Plan {
   const auto pipeline = manifest::Parse(kManifest, "test.yaml", "/");
-  return plan::MakePlan(pipeline.value(), {.cpus = 4, .memory_bytes = 8ULL << 30U, .native_nodes = {}}, plan::PlacementOverride::kAsDeclared).value();
+  return plan::MakePlan(pipeline.value(), {.cpus = 4, .memory_bytes = 8ULL << 30U, .native_nodes = {}},
+                        plan::PlacementOverride::kAsDeclared)
+      .value();
 }
 
 TEST(Wiring, NamesChannelsBySessionNodeAndPort) {
@@ -67,7 +69,8 @@ TEST(Wiring, GivesBothEndsOfAnEdgeTheSameNumberControlBlockAndSettings) {
   EXPECT_EQ(input.edge.control, output.edges.at(0).control);
   EXPECT_EQ(input.edge.bell, detect.bell);
   EXPECT_EQ(output.edges.at(0).bell, track.bell);
-  EXPECT_EQ(std::tuple(input.history, input.buffer, input.max_held), std::tuple(output.history, output.buffer, output.max_held));
+  EXPECT_EQ(std::tuple(input.history, input.buffer, input.max_held),
+            std::tuple(output.history, output.buffer, output.max_held));
   EXPECT_EQ(wiring.edge(2).contract().depth, 3U);
 }
 

@@ -37,7 +37,8 @@ auto WorkerProcess::OpenPipe(Stream stream) -> base::Expected<base::UniqueFd> {
   ::fcntl(ours.get(), F_SETPIPE_SZ, kPipeBytes);
   const int fd = ours.get();
   pipes_.try_emplace(
-      stream, Pipe{.fd = std::move(ours), .reader = observe::LineReader([this, stream](const auto& line) { OnLine(stream, line.text); })});
+      stream, Pipe{.fd = std::move(ours),
+                   .reader = observe::LineReader([this, stream](const auto& line) { OnLine(stream, line.text); })});
   PENSTOCK_TRY(loop_.Watch(fd, EPOLLIN, [this, stream](std::uint32_t) {
     auto& pipe = pipes_.at(stream);
     if (pipe.reader.Drain(pipe.fd.get())) return;
@@ -47,10 +48,12 @@ auto WorkerProcess::OpenPipe(Stream stream) -> base::Expected<base::UniqueFd> {
   return theirs;
 }
 
-auto WorkerProcess::Spawn(container::AgentLease& lease, std::uint64_t id, const WorkerCommand& command) -> base::Status {
+auto WorkerProcess::Spawn(container::AgentLease& lease, std::uint64_t id, const WorkerCommand& command)
+    -> base::Status {
   PENSTOCK_ASSIGN(auto sockets, base::PacketSocket::Pair());
   control_ = std::move(sockets.first);
-  PENSTOCK_TRY(loop_.Watch(control_.fd().get(), EPOLLIN, [this](std::uint32_t) { ReadControl(base::Deadline::Never()); }));
+  PENSTOCK_TRY(
+      loop_.Watch(control_.fd().get(), EPOLLIN, [this](std::uint32_t) { ReadControl(base::Deadline::Never()); }));
   PENSTOCK_ASSIGN(const auto out, OpenPipe(Stream::kStdout));
   PENSTOCK_ASSIGN(const auto err, OpenPipe(Stream::kStderr));
   PENSTOCK_ASSIGN(const auto records, OpenPipe(Stream::kLog));

@@ -42,8 +42,8 @@ class WorkerProcess final {
 
   auto Spawn(container::AgentLease& lease, std::uint64_t id, const WorkerCommand& command) -> base::Status;
   auto Send(const worker::ToWorker& message) -> base::Status;
-  /// Reads what is left in the channel and the pipes, after the worker's end: its last words may still be there when the
-  /// agent's report of its end is read.
+  /// Reads what is left in the channel and the pipes, after the worker's end: its last words may still be there when
+  /// the agent's report of its end is read.
   void DrainControl();
   void DrainOutput();
 

@@ -38,7 +38,9 @@ def captions(tmp_path: Path, audio: Path, *arguments: str, **params: object) -> 
     tmp_path.chmod(0o755)
     path = tmp_path / "captions.json"
     path.write_text(json.dumps(manifest))
-    done = subprocess.run([str(PENSTOCK), "run", str(path), *arguments], capture_output=True, text=True, timeout=DEADLINE, check=False)
+    done = subprocess.run(
+        [str(PENSTOCK), "run", str(path), *arguments], capture_output=True, text=True, timeout=DEADLINE, check=False
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout.splitlines()
 
@@ -66,7 +68,9 @@ def test_processes_give_the_same_captions(tmp_path: Path, audio: Path) -> None:
 
 def test_the_expected_sentences_and_pitches_are_those_measured_outside_the_product() -> None:
     assert SENTENCES[0] == "all circuits are busy now" and len(SENTENCES) == 10
-    assert all(abs(got - want) <= 1 for got, want in zip(pitches(EXPECTED), [175, 186, 183, 183, 197, 196, 188, 191, 193, 203]))
+    assert all(
+        abs(got - want) <= 1 for got, want in zip(pitches(EXPECTED), [175, 186, 183, 183, 197, 196, 188, 191, 193, 203])
+    )
 
 
 def test_permuted_and_dropped_announcements_give_other_captions(tmp_path: Path) -> None:
@@ -83,6 +87,8 @@ def test_each_caption_names_the_interpreters_and_containers_that_made_it(tmp_pat
     (line,) = captions(tmp_path, audio, json=True)
     handled = {entry["node"]: entry for entry in json.loads(line)["handled_by"]}
     assert {node: entry["python"].rpartition(".")[0] for node, entry in handled.items()}.items() >= {
-        "vad": "3.11", "asr": "3.10", "pitch": "3.9"
+        "vad": "3.11",
+        "asr": "3.10",
+        "pitch": "3.9",
     }.items()
     assert len({handled[node]["host"] for node in ("vad", "asr", "pitch")}) == 3

@@ -106,7 +106,9 @@ class Project:
     def manifest(self) -> Path:
         return self.folder / "pipeline.json"
 
-    def write(self, nodes: list[dict[str, Any]], connections: list[tuple[str, str] | dict[str, Any]], **more: Any) -> Path:
+    def write(
+        self, nodes: list[dict[str, Any]], connections: list[tuple[str, str] | dict[str, Any]], **more: Any
+    ) -> Path:
         self.manifest.write_text(
             json.dumps(
                 {
@@ -206,7 +208,9 @@ def project(tmp_path: Path) -> Project:
     return Project(tmp_path)
 
 
-def node(id: str, cls: str, *, container: bool = False, docker: dict[str, Any] | None = None, **more: Any) -> dict[str, Any]:
+def node(
+    id: str, cls: str, *, container: bool = False, docker: dict[str, Any] | None = None, **more: Any
+) -> dict[str, Any]:
     result: dict[str, Any] = {"id": id, "node_type": f"nodes:{cls}", **more}
     if container or docker is not None:
         result["docker"] = docker or SMALL_CONTAINER

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 
 import pytest
-
 from conftest import SINK, Project, node
 
 
@@ -52,7 +51,12 @@ def test_an_empty_stream_ends(project: Project) -> None:
 def test_equal_process_ids_in_containers_do_not_clash(project: Project) -> None:
     """Workers with the same process id in their own namespaces read one output, and neither has a network (FR-006)."""
     project.write(
-        [node("count", "Count", params={"n": 3}), node("a", "Ids", container=True), node("b", "Ids", container=True), SINK],
+        [
+            node("count", "Count", params={"n": 3}),
+            node("a", "Ids", container=True),
+            node("b", "Ids", container=True),
+            SINK,
+        ],
         [("count", "a"), ("count", "b"), ("a", "sink"), ("b", "sink")],
     )
     # Which id a worker gets depends on what its agent started before, so that it may take some runs until they meet.
