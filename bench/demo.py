@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """The speech-captions example: our own CPU time per message and hop, time to the first caption, end-to-end latency.
 
-`demo.cpu_per_hop` is the p50, over the messages of `vad`, which sees every frame, of the CPU time that its worker spends
-on a message outside the user's code (CLOCK_THREAD_CPUTIME_ID of the node's thread).
+`demo.cpu_per_hop` is the p50, over the messages of `vad`, which sees every frame, of the CPU time that its worker
+spends on a message outside the user's code (CLOCK_THREAD_CPUTIME_ID of the node's thread).
 """
 
 from __future__ import annotations

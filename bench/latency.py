@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """20 ms audio frames through three containers with three Pythons, end to end (SC-002).
 
-From emit at the source to the handler at the end, paced in real time so that every hop includes its wake-up. The handlers
-only pass frames on.
+From emit at the source to the handler at the end, paced in real time so that every hop includes its wake-up. The
+handlers only pass frames on.
 """
 
 from __future__ import annotations
