@@ -5,10 +5,37 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 
+#include "base/command.h"
+#include "base/paths.h"
 #include "manifest/load.h"
 
 namespace penstock::cli {
+
+namespace {
+
+// Plugins are loaded by the native worker only, so that a broken one cannot harm the runtime: it is asked. Empty when it
+// cannot answer; then a name that does not exist is reported when its worker starts.
+auto ListNativeNodes() -> std::vector<std::string> {
+  const auto home = base::InstallDirectory();
+  std::vector<std::string> names;
+  if (!home) return names;
+  const auto listed = base::RunCommand(
+      {*home / "bin" / "penstock-native", "--list"},
+      [&](std::string_view line) { names.emplace_back(line.substr(0, line.find('\t'))); },
+      base::Deadline::In(std::chrono::seconds(10)));
+  if (!listed || *listed != 0) names.clear();
+  return names;
+}
+
+auto UsesNativeNodes(const manifest::Pipeline& pipeline) -> bool {
+  return std::ranges::any_of(pipeline.nodes, [](const manifest::Node& node) {
+    return manifest::ClassifyNodeType(node.node_type) == manifest::NodeTypeKind::kNative;
+  });
+}
+
+}  // namespace
 
 auto GatherHostFacts() -> plan::HostFacts {
   plan::HostFacts host;
@@ -28,7 +55,9 @@ auto LoadPipeline(const std::string& path) -> std::optional<manifest::Pipeline> 
 auto LoadPlan(const PipelineOptions& options) -> std::optional<plan::Plan> {
   const auto pipeline = LoadPipeline(options.manifest);
   if (!pipeline) return std::nullopt;
-  auto plan = plan::MakePlan(*pipeline, GatherHostFacts(), options.placement);
+  auto host = GatherHostFacts();
+  if (UsesNativeNodes(*pipeline)) host.native_nodes = ListNativeNodes();
+  auto plan = plan::MakePlan(*pipeline, host, options.placement);
   if (plan) return std::move(*plan);
   fmt::print(stderr, "{}", manifest::RenderErrors(plan.error()));
   return std::nullopt;

@@ -1,6 +1,5 @@
-// The header of every message: a fixed POD in shared memory, the same bytes for C++ and Python
-// (python/penstock/_header.py is generated against the same table by a test). A peer may be hostile: nothing in it is
-// believed before Validate.
+// The header of every message: a fixed POD in shared memory, the same bytes in every worker (Python reaches it through its
+// extension). A peer may be hostile: nothing in it is believed before Validate.
 #pragma once
 
 #include <array>

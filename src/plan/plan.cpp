@@ -53,6 +53,7 @@ auto MakePlan(const manifest::Pipeline& pipeline, const HostFacts& host, Placeme
   plan.start_timeout = pipeline.session.start_timeout.value_or(kDefaultSessionStartTimeout);
   for (const auto& node : pipeline.nodes) plan.nodes.push_back(PlaceNode(node, host, placement, report));
   WireEdges(pipeline, plan);
+  CheckFanOut(pipeline, plan, report);
   DivideMemory(pipeline, host, plan, report);
   WarnOfOvercommitment(host, plan);
   GrantDescriptors(plan);

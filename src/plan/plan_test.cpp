@@ -201,6 +201,26 @@ session: {shm_quota_mb: 20000}
             "p.yaml:11:25: 'shm_quota_mb' is 20000, but this host has 16384 MB of memory\n3 errors\n");
 }
 
+TEST(Plan, MoreConsumersThanAnOutputCanHaveAreAnError) {
+  std::string nodes = "nodes:\n  - {id: source, node_type: media.source}\n";
+  std::string connections = "connections:\n";
+  for (std::size_t i = 0; i <= kMaxConsumers; ++i) {
+    nodes += fmt::format("  - {{id: sink{}, node_type: text.sink}}\n", i);
+    connections += fmt::format("  - {{from: source, to: sink{}}}\n", i);
+  }
+  EXPECT_THAT(ErrorsOf(nodes + connections), testing::HasSubstr("output source.out has 25 consumers, at most 24"));
+}
+
+TEST(Plan, MoreConnectionsThanAWorkerCanBeHandedAreAnError) {
+  std::string nodes = "nodes:\n  - {id: sink, node_type: text.sink}\n";
+  std::string connections = "connections:\n";
+  for (std::size_t i = 0; i <= kMaxConnections; ++i) {
+    nodes += fmt::format("  - {{id: source{}, node_type: media.source}}\n", i);
+    connections += fmt::format("  - {{from: source{}, to: sink}}\n", i);
+  }
+  EXPECT_THAT(ErrorsOf(nodes + connections), testing::HasSubstr("node 'sink' has 81 connections, at most 80"));
+}
+
 TEST(Plan, UnknownNativeNodesAreErrorsWhereTheHostSaysWhatExists) {
   auto host = kHost;
   host.native_nodes = {"media.source", "text.sink"};

@@ -117,6 +117,24 @@ void WireEdges(const manifest::Pipeline& pipeline, Plan& plan) {
   }
 }
 
+void CheckFanOut(const manifest::Pipeline& pipeline, const Plan& plan, manifest::Report& report) {
+  for (const auto& output : plan.outputs) {
+    if (output.edges.size() <= kMaxConsumers) continue;
+    report.AddAt(pipeline.connections[output.edges[kMaxConsumers]].at,
+                 fmt::format("output {}.{} has {} consumers, at most {} can read one output: put a node between that "
+                             "passes messages on to some of them",
+                             output.port.node, output.port.port, output.edges.size(), kMaxConsumers));
+  }
+  for (std::size_t index = 0; index < plan.nodes.size(); ++index) {
+    const auto& node = plan.nodes[index];
+    auto connections = node.inputs.size();
+    for (const auto output : node.outputs) connections += plan.outputs[output].edges.size();
+    if (connections <= kMaxConnections) continue;
+    report.AddAt(pipeline.nodes[index].at, fmt::format("node '{}' has {} connections, at most {} are possible: divide it",
+                                                       node.id, connections, kMaxConnections));
+  }
+}
+
 void DivideMemory(const manifest::Pipeline& pipeline, const HostFacts& host, Plan& plan, manifest::Report& report) {
   const auto host_mb = host.memory_bytes / kMebibyte;
   const auto& asked = pipeline.session.shm_quota_mb;

@@ -17,6 +17,9 @@ void WireEdges(const manifest::Pipeline& pipeline, Plan& plan);
 /// equal part of the rest.
 void DivideMemory(const manifest::Pipeline& pipeline, const HostFacts& host, Plan& plan, manifest::Report& report);
 
+/// Errors for an output with more consumers, or a node with more connections, than the transport can carry.
+void CheckFanOut(const manifest::Pipeline& pipeline, const Plan& plan, manifest::Report& report);
+
 void GrantDescriptors(Plan& plan);
 
 /// Nodes in the order in which they should be ready: consumers before their producers.

@@ -93,8 +93,9 @@ make_venv() {
   cp tools/requirements.txt "$VENV/requirements.txt"
 }
 
-# Nothing here needs the docker command, only the engine's socket.
+# Penstock itself needs the engine's socket only; the scripts that make base images use the docker command.
 check_engine() {
+  have docker || die "the docker command is missing. Install it (Debian, Ubuntu: apt install docker.io), and run this again." 3
   local host=${DOCKER_HOST:-unix:///var/run/docker.sock} socket answer
   case $host in
     unix://*) socket=${host#unix://} ;;
