@@ -15,8 +15,8 @@ namespace penstock::cli {
 
 namespace {
 
-// Plugins are loaded by the native worker only, so that a broken one cannot harm the runtime: it is asked. Empty when it
-// cannot answer; then a name that does not exist is reported when its worker starts.
+// Plugins are loaded by the native worker only, so that a broken one cannot harm the runtime: it is asked. Empty when
+// it cannot answer; then a name that does not exist is reported when its worker starts.
 auto ListNativeNodes() -> std::vector<std::string> {
   const auto home = base::InstallDirectory();
   std::vector<std::string> names;

@@ -130,8 +130,9 @@ void CheckFanOut(const manifest::Pipeline& pipeline, const Plan& plan, manifest:
     auto connections = node.inputs.size();
     for (const auto output : node.outputs) connections += plan.outputs[output].edges.size();
     if (connections <= kMaxConnections) continue;
-    report.AddAt(pipeline.nodes[index].at, fmt::format("node '{}' has {} connections, at most {} are possible: divide it",
-                                                       node.id, connections, kMaxConnections));
+    report.AddAt(pipeline.nodes[index].at,
+                 fmt::format("node '{}' has {} connections, at most {} are possible: divide it", node.id, connections,
+                             kMaxConnections));
   }
 }
 

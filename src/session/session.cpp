@@ -1,5 +1,6 @@
 #include "session/session.h"
 
+#include <fmt/ranges.h>
 #include <time.h>
 
 #include <algorithm>
@@ -70,6 +71,7 @@ class Session::Impl final {
 
   void PlaceAll();
   void OnPlaced(std::size_t index, base::Expected<Placed> placed);
+  void OnAllPlaced();
   auto ServeLease(container::AgentLease& lease, std::optional<std::size_t> index) -> base::Status;
   void StartWorker(std::size_t index, const WorkerCommand& command);
   void OnMessage(std::size_t index, worker::FromWorker message);
@@ -102,6 +104,7 @@ class Session::Impl final {
   std::vector<std::jthread> placing_;
   std::size_t being_placed_ = 0;
   std::size_t greeted_ = 0;
+  base::EventLoop::TimerId start_deadline_ = 0;
   bool started_ = false;
   bool ending_ = false;
   std::chrono::steady_clock::time_point began_;
@@ -187,13 +190,29 @@ void Session::Impl::OnPlaced(std::size_t index, base::Expected<Placed> placed) {
   state.container = std::move(placed->container);
   if (ending_) return EndIfAllDone();
   report_.timeline.environments = std::max(report_.timeline.environments, placed->environment_ready);
-  if (being_placed_ == 0) report_.timeline.agents = SecondsSinceStart();
+  if (being_placed_ == 0) OnAllPlaced();
   if (placed->lease) {
     state.lease = std::move(placed->lease);
     if (const auto served = ServeLease(*state.lease, index); !served)
       return Fail(EnvironmentFailure(state.node->id, served.error()));
   }
   StartWorker(index, placed->command);
+}
+
+void Session::Impl::OnAllPlaced() {
+  report_.timeline.agents = SecondsSinceStart();
+  observer_.OnProgress("starting nodes", "");
+  // Environments take what they take; from here on everything is ours and bounded.
+  start_deadline_ = loop_->After(options_.plan.start_timeout, [this] {
+    std::vector<std::string> missing;
+    for (const auto index : barrier_.Missing()) missing.push_back(nodes_[index].node->id);
+    Fail({.node = {},
+          .sentence =
+              fmt::format("the pipeline did not start within {:.1f} s: still waiting for {}; raise the session's "
+                          "start_timeout if it needs longer",
+                          std::chrono::duration<double>(options_.plan.start_timeout).count(), fmt::join(missing, ", ")),
+          .traceback = {}});
+  });
 }
 
 auto Session::Impl::ServeLease(container::AgentLease& lease, std::optional<std::size_t> index) -> base::Status {
@@ -245,6 +264,7 @@ void Session::Impl::OnMessage(std::size_t index, worker::FromWorker message) {
   } else if (std::holds_alternative<worker::Ready>(message)) {
     ClearDeadline(index);
     barrier_.Ready(index);
+    observer_.OnProgress("node is ready", nodes_[index].node->id);
     StartIfAllReady();
   } else if (std::holds_alternative<worker::Finished>(message)) {
     nodes_[index].finished = true;
@@ -283,6 +303,7 @@ void Session::Impl::Execute(const std::vector<AttachBarrier::Command>& commands)
 void Session::Impl::StartIfAllReady() {
   if (started_ || ending_ || !barrier_.Passed()) return;
   started_ = true;
+  loop_->Cancel(start_deadline_);
   report_.timeline.started = SecondsSinceStart();
   observer_.OnStarted(id_);
   for (std::size_t i = 0; i < nodes_.size(); ++i) SendOrFail(i, worker::Start{});
@@ -374,6 +395,7 @@ void Session::Impl::Teardown() {
   stop_placing_.request_stop();
   FillReport();  // while the containers' accounts still exist
   for (std::size_t i = 0; i < nodes_.size(); ++i) ClearDeadline(i);
+  loop_->Cancel(start_deadline_);
   // Posted: this may run inside a handler of what is closed here.
   loop_->Post([this] {
     for (auto& state : nodes_) {

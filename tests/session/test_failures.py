@@ -92,6 +92,21 @@ def test_a_setup_that_never_ends_meets_its_deadline(project: Project) -> None:
     assert "node 'crash' did not import its module and set up within 1.0 s; raise its start_timeout" in result.stderr
 
 
+def test_a_pipeline_that_does_not_start_names_the_nodes_it_waits_for(project: Project) -> None:
+    project.write(
+        [
+            node("count", "Count"),
+            node("crash", "Crash", params={"how": "slow setup"}, start_timeout="1h"),
+            SINK,
+        ],
+        [("count", "crash"), ("crash", "sink")],
+        session={"start_timeout": "1s"},
+    )
+    result = project.run()
+    assert result.returncode == 1
+    assert "the pipeline did not start within 1.0 s: still waiting for crash; raise the session's" in result.stderr
+
+
 def test_an_absent_engine_is_one_clear_sentence_and_no_fallback(project: Project) -> None:
     project.chain(node("count", "Count"), node("shout", "Shout", container=True), SINK)
     result = project.run(env={"DOCKER_HOST": f"unix://{project.folder}/no.sock"})
