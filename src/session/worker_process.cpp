@@ -70,7 +70,10 @@ auto WorkerProcess::Spawn(container::AgentLease& lease, std::uint64_t id, const 
   });
 }
 
-auto WorkerProcess::Send(const worker::ToWorker& message) -> base::Status { return worker::Send(control_, message); }
+auto WorkerProcess::Send(const worker::ToWorker& message) -> base::Status {
+  if (!control_.valid()) return base::Fail(base::ErrorCode::kPeerGone, "the worker has ended");
+  return worker::Send(control_, message);
+}
 
 void WorkerProcess::DrainOutput() {
   for (auto& [stream, pipe] : pipes_) {

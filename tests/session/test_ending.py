@@ -39,6 +39,18 @@ def test_a_second_interrupt_ends_a_hanging_pipeline_at_once(project: Project) ->
         os.close(pidfd)
 
 
+def test_an_interrupt_after_a_source_has_ended_is_no_failure(project: Project) -> None:
+    project.write(
+        [node("count", "Count", params={"n": 1}), node("endless", "Endless"), SINK],
+        [("count", "sink"), ("endless", "sink")],
+    )
+    with project.start() as run:
+        run.pid_of("endless")
+        run.process.send_signal(signal.SIGINT)
+        assert run.wait() == 130
+        assert not any("error" in line for line in run.lines)
+
+
 def test_a_killed_runtime_leaves_no_process(project: Project) -> None:
     endless(project)
     with project.start() as run:
