@@ -78,6 +78,7 @@ class Session::Impl final {
   void OnHello(std::size_t index, const worker::Hello& hello);
   void Execute(const std::vector<AttachBarrier::Command>& commands);
   void StartIfAllReady();
+  void OnDied(std::size_t index);
   void OnExited(std::size_t index, const worker::Exited& exited);
   void OnLeaseLost(std::optional<std::size_t> index, const Error& error);
   auto EvidenceOf(std::size_t index) const -> EndEvidence;
@@ -236,6 +237,7 @@ void Session::Impl::StartWorker(std::size_t index, const WorkerCommand& command)
                               .sentence = fmt::format("node '{}' could not be started: {}", id, error.ToString()),
                               .traceback = {}});
                       },
+                  .on_died = [this, index] { OnDied(index); },
                   .on_protocol_error =
                       [this, &id](const Error& error) {
                         Fail({.node = id,
@@ -319,6 +321,17 @@ void Session::Impl::SendOrFail(std::size_t index, const worker::ToWorker& messag
 
 // --- end
 // ------------------------------------------------------------------------------------------------------------------
+
+void Session::Impl::OnDied(std::size_t index) {
+  if (ending_ || nodes_[index].exited) return;
+  ClearDeadline(index);
+  nodes_[index].deadline = loop_->After(kAgentTimeout, [this, index] {
+    nodes_[index].deadline = 0;
+    const auto& id = nodes_[index].node->id;
+    Fail(EnvironmentFailure(
+        id, Error(base::ErrorCode::kPeerGone, fmt::format("node '{}' has ended, but its agent does not say how", id))));
+  });
+}
 
 void Session::Impl::OnExited(std::size_t index, const worker::Exited& exited) {
   if (index >= nodes_.size()) return;

@@ -24,6 +24,7 @@ WorkerProcess::WorkerProcess(base::EventLoop& loop, Handlers handlers) : loop_(l
 WorkerProcess::~WorkerProcess() {
   if (control_.valid()) loop_.Unwatch(control_.fd().get());
   for (auto& [stream, pipe] : pipes_) loop_.Unwatch(pipe.fd.get());
+  if (pidfd_) loop_.Unwatch(pidfd_.get());
 }
 
 auto WorkerProcess::OpenPipe(Stream stream) -> base::Expected<base::UniqueFd> {
@@ -67,6 +68,12 @@ auto WorkerProcess::Spawn(container::AgentLease& lease, std::uint64_t id, const 
   return lease.Spawn(std::move(request), [this](base::Expected<container::StartedWorker> started) {
     if (!started) return handlers_.on_spawn_failed(started.error());
     pidfd_ = std::move(started->pidfd);
+    // The kernel's own word on the worker's end; how it ended comes from its agent.
+    const auto watched = loop_.Watch(pidfd_.get(), EPOLLIN, [this](std::uint32_t) {
+      loop_.Unwatch(pidfd_.get());
+      handlers_.on_died();
+    });
+    if (!watched) handlers_.on_spawn_failed(watched.error());
   });
 }
 

@@ -31,6 +31,8 @@ class WorkerProcess final {
     std::function<void(Stream, base::LogLevel, std::string_view)> on_line;
     /// The agent could not start it.
     std::function<void(const base::Error&)> on_spawn_failed;
+    /// It has ended, says its pidfd; the agent's report follows unless something is wrong with the agent.
+    std::function<void()> on_died;
     /// The worker broke the protocol.
     std::function<void(const base::Error&)> on_protocol_error;
   };
