@@ -42,6 +42,12 @@ auto GatherHostFacts() -> plan::HostFacts {
   host.cpus = static_cast<double>(::sysconf(_SC_NPROCESSORS_ONLN));
   struct sysinfo info{};
   if (::sysinfo(&info) == 0) host.memory_bytes = static_cast<std::uint64_t>(info.totalram) * info.mem_unit;
+  // A user's realms are made in a user namespace that maps this user only: the kernel lets nobody else create a file in
+  // them (EOVERFLOW). Root's have no such bound, and a container of root's is never root.
+  if (::geteuid() != 0) {
+    host.container_uid = ::geteuid();
+    host.container_gid = ::getegid();
+  }
   return host;
 }
 

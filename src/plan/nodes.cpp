@@ -47,6 +47,8 @@ void PlaceInContainer(const manifest::Node& node, const HostFacts& host, manifes
   container.limits = ResolveLimits(node, host, report);
   container.rights.network = docker.network.value_or(manifest::Network::kNone);
   container.rights.tmpfs_mb = docker.tmpfs_mb.value_or(kDefaultTmpfsMb);
+  container.rights.uid = host.container_uid;
+  container.rights.gid = host.container_gid;
   planned.container = container;
 }
 

@@ -48,6 +48,9 @@ struct HostFacts {
   std::uint64_t memory_bytes = 0;
   /// The native nodes that exist. Empty: not known, any dotted name passes.
   std::vector<std::string> native_nodes;
+  /// Whom containers run as: somebody who can write into the shared memory that this user makes.
+  std::uint32_t container_uid = 1000;
+  std::uint32_t container_gid = 1000;
 };
 
 enum class PlacementOverride {
