@@ -1,0 +1,98 @@
+"""The nodes of the security tests. Copied beside a manifest; runs on Python 3.9 and later."""
+
+import ctypes
+import json
+import os
+import threading
+from collections.abc import Iterator
+from typing import Any, Union
+
+import penstock
+import probe
+from penstock import Audio, Bytes, Text
+
+
+class Once(penstock.Node):
+    def process(self) -> Iterator[Text]:
+        yield Text("go")
+
+
+class Probe(penstock.Node):
+    """Looks for ways out when its ports are open, and prints what it found."""
+
+    def setup(self, params: dict) -> None:
+        self.secrets = params["secrets"]
+
+    def process(self, text: Text) -> Text:
+        print("probe " + json.dumps(probe.probe(self.secrets)), flush=True)
+        return text
+
+
+class Endless(penstock.Node):
+    def process(self) -> Iterator[Text]:
+        print("pid", os.getpid(), flush=True)
+        while True:
+            yield Text("more")
+
+
+class Pass(penstock.Node):
+    """With params["fork"], a child process of the node holds what the node holds."""
+
+    def setup(self, params: dict) -> None:
+        if params.get("fork") and os.fork() == 0:
+            os.setsid()
+            threading.Event().wait()
+        print("set up", flush=True)
+        if params.get("hang"):
+            threading.Event().wait()
+
+    def process(self, text: Text) -> Text:
+        return text
+
+
+class _Buffer(ctypes.Structure):
+    """The start of Py_buffer, with room for the rest."""
+
+    _fields_ = (("buf", ctypes.c_void_p), ("obj", ctypes.py_object), ("rest", ctypes.c_char * 128))
+
+
+def place_of(buffer: memoryview) -> dict[str, Any]:
+    """Which byte of which file the buffer's first byte is."""
+    view = _Buffer()
+    ctypes.pythonapi.PyObject_GetBuffer(ctypes.py_object(buffer), ctypes.byref(view), 0)
+    address = view.buf
+    ctypes.pythonapi.PyBuffer_Release(ctypes.byref(view))
+    with open("/proc/self/maps") as maps:  # noqa: PTH123
+        for line in maps:
+            span, _, offset, device, inode = line.split()[:5]
+            start, end = (int(edge, 16) for edge in span.split("-"))
+            if start <= address < end:
+                return {"device": device, "inode": int(inode), "offset": address - start + int(offset, 16)}
+    raise AssertionError("the buffer is not mapped")
+
+
+class Lend(penstock.Node):
+    """Writes into each loaned buffer where that buffer lies."""
+
+    def setup(self, params: dict) -> None:
+        self.sizes = params["sizes"]
+
+    def process(self) -> Iterator[Union[Bytes, Audio]]:
+        for size in self.sizes:
+            for message in (self.loan_bytes(size), self.loan_audio(size // 4, 1, 16000)):
+                buffer = message.buffer.cast("B")
+                text = json.dumps(place_of(buffer)).encode()
+                buffer[: len(text)] = text
+                buffer[len(text)] = 0
+                buffer.release()
+                yield message
+
+
+class Look(penstock.Node):
+    """Where its view lies, next to where the sender's lay, and where a copy would lie."""
+
+    def process(self, message: Union[Bytes, Audio]) -> Text:
+        buffer = message.buffer.cast("B")
+        lent = json.loads(bytes(buffer[:200]).partition(b"\0")[0])
+        seen, copied = place_of(buffer), place_of(memoryview(bytes(buffer)))
+        return Text(json.dumps({"lent": lent, "seen": seen, "copied": copied, "size": len(buffer)}))
