@@ -6,6 +6,7 @@ dev_setup() {
   phase "test tools" unpack_tools
   phase "rust" check_rust
   phase "python tools" make_venv
+  phase "pythons for tests" make_test_pythons
   phase "docker engine" check_engine
 }
 
@@ -91,6 +92,36 @@ make_venv() {
   "$host" -m venv "$VENV"
   "$PYTHON" -m pip install --quiet --disable-pip-version-check -r tools/requirements.txt
   cp tools/requirements.txt "$VENV/requirements.txt"
+}
+
+# The SDK is tested with numpy on every Python that it supports and this host has; 3.11 is the tools' own environment.
+make_test_pythons() {
+  local version interpreter folder
+  for version in 3.9 3.10 3.12 3.13; do
+    folder=build/test-pythons/versions/$version.numpy
+    [[ ! -f $folder/complete ]] || continue
+    if ! interpreter=$(host_python "$version"); then
+      say "    NOT TESTED: Python $version with numpy, this host has no python$version"
+      continue
+    fi
+    say "    installing numpy for Python $version"
+    rm -rf "$folder"
+    "$interpreter" -m venv "$folder"
+    "$folder/bin/python3" -m pip install --quiet --disable-pip-version-check --only-binary=:all: numpy
+    touch "$folder/complete"
+  done
+}
+
+# host_python 3.X: the path of that interpreter, from pyenv or PATH.
+host_python() {
+  local candidate
+  for candidate in "${PYENV_ROOT:-$HOME/.pyenv}"/versions/"$1".*/bin/python3 "$(command -v "python$1" || true)"; do
+    if [[ -x $candidate ]] && "$candidate" -I -c pass 2>/dev/null; then
+      printf '%s' "$candidate"
+      return
+    fi
+  done
+  return 1
 }
 
 # Penstock itself needs the engine's socket only; the scripts that make base images use the docker command.

@@ -12,6 +12,7 @@ dev_test() {
   rm -rf "$REPORTS"
   mkdir -p "$REPORTS"
   export PATH=$PWD/build/bin:$PWD/build/tools/bin:$PATH
+  export PENSTOCK_TEST_PYTHON_ROOT=$PWD/build/test-pythons
   phase "unit tests" runner unit run_ctest build "$PWD/$REPORTS/unit.xml" -LE '^soak$'
   phase "unit tests, asan" runner asan run_asan
   local suite

@@ -5,11 +5,11 @@ if(NOT CARGO)
 endif()
 
 set(PENSTOCK_CRATE ${CMAKE_CURRENT_LIST_DIR})
-# A shared target directory saves the minute that the dependencies take, in every further build tree.
+# One target directory for all presets saves the minute that the dependencies take, in every further build tree.
 if(DEFINED ENV{CARGO_TARGET_DIR})
   set(PENSTOCK_CARGO_TARGET $ENV{CARGO_TARGET_DIR})
 else()
-  set(PENSTOCK_CARGO_TARGET ${CMAKE_BINARY_DIR}/cargo)
+  set(PENSTOCK_CARGO_TARGET ${CMAKE_SOURCE_DIR}/build/cargo)
 endif()
 set(PENSTOCK_BRIDGE ${CMAKE_BINARY_DIR}/lib/libpenstock_bridge.a)
 file(GLOB PENSTOCK_CRATE_SOURCES CONFIGURE_DEPENDS ${PENSTOCK_CRATE}/src/*.rs)
