@@ -1,4 +1,4 @@
-# ruff: noqa: PTH
+# ruff: noqa: PTH108, PTH110, PTH115, PTH123, PTH208
 """Looks for ways from this process to what it was not given: `probe(secrets)`, or `probe.py SECRETS_AS_JSON`.
 
 `secrets` maps absolute paths of the host to what is in them. A leak is one sentence. Runs on Python 3.9 and later.
