@@ -1,9 +1,11 @@
 #include <fmt/format.h>
 
 #include <mutex>
+#include <stop_token>
 #include <thread>
 
 #include "cli/engine.h"
+#include "cli/interrupt.h"
 #include "cli/load.h"
 #include "cli/terminal.h"
 #include "cli/verbs.h"
@@ -12,6 +14,7 @@
 namespace penstock::cli {
 
 auto Build(const PipelineOptions& options) -> int {
+  BlockInterrupts();
   const auto plan = LoadPlan(options);
   if (!plan) return kUsage;
   std::unique_ptr<docker::Engine> engine;
@@ -22,6 +25,8 @@ auto Build(const PipelineOptions& options) -> int {
   }
   Terminal terminal({});
   std::mutex mutex;
+  std::stop_source stop;
+  const InterruptWatch watch([&] { stop.request_stop(); }, [] {});
   int result = kDone;
   std::vector<std::jthread> building;
   for (const auto& node : plan->nodes) {
@@ -30,8 +35,8 @@ auto Build(const PipelineOptions& options) -> int {
       const auto progress = [&](const image::Progress& step) {
         terminal.OnProgress(fmt::format("environment of {}: {}", node.id, step.step), step.line);
       };
-      const auto environment =
-          session::EnsureEnvironmentOf(node, engine.get(), progress, docker::Call(base::Deadline::Never()));
+      const auto environment = session::EnsureEnvironmentOf(node, engine.get(), progress,
+                                                            docker::Call(base::Deadline::Never(), stop.get_token()));
       const std::lock_guard lock(mutex);
       if (!environment) {
         result = Complain(environment.error());
@@ -43,7 +48,7 @@ auto Build(const PipelineOptions& options) -> int {
     });
   }
   building.clear();
-  return result;
+  return stop.stop_requested() ? kInterrupted : result;
 }
 
 }  // namespace penstock::cli

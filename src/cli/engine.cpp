@@ -4,7 +4,9 @@
 
 #include <chrono>
 
+#include "base/log.h"
 #include "cli/verbs.h"
+#include "container/container.h"
 
 namespace penstock::cli {
 namespace {
@@ -12,8 +14,14 @@ constexpr std::chrono::seconds kDeadline{10};
 }
 
 auto ConnectEngine(docker::RequestObserver observer) -> base::Expected<std::unique_ptr<docker::Engine>> {
-  return docker::Engine::Connect({.host = {}, .observer = std::move(observer)},
-                                 docker::Call(base::Deadline::In(kDeadline)));
+  const docker::Call call(base::Deadline::In(kDeadline));
+  auto engine = docker::Engine::Connect({.host = {}, .observer = std::move(observer)}, call);
+  if (!engine) return engine;
+  if (const auto removed = container::RemoveOrphans(**engine, call); !removed) {
+    base::Log(base::LogLevel::kWarning, "containers of dead runtimes could not be removed: {}",
+              removed.error().ToString());
+  }
+  return engine;
 }
 
 auto Complain(const base::Error& error) -> int {

@@ -1,5 +1,8 @@
 // The command line: words to options, options to verbs. The only file that knows CLI11.
 #include <CLI/CLI.hpp>
+#include <csignal>
+#include <cstdio>
+#include <exception>
 #include <map>
 
 #include "cli/leftovers.h"
@@ -22,9 +25,7 @@ void AddPipelineOptions(CLI::App& verb, penstock::cli::PipelineOptions& options)
       ->type_name("declared|process");
 }
 
-}  // namespace
-
-auto main(int argc, char** argv) -> int {
+auto Main(int argc, char** argv) -> int {
   namespace cli = penstock::cli;
   CLI::App app(
       "Runs pipelines of nodes, each in its own container with its own Python and hard limits, over shared memory.",
@@ -75,4 +76,16 @@ auto main(int argc, char** argv) -> int {
   if (build_verb->parsed()) return cli::Build(build);
   if (version_verb->parsed()) return cli::Version(version_json);
   return cli::kUsage;
+}
+
+}  // namespace
+
+auto main(int argc, char** argv) -> int {
+  ::signal(SIGPIPE, SIG_IGN);  // a reader that has enough ends the output, not the containers' removal
+  try {
+    return Main(argc, argv);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "penstock: internal error: %s\n", error.what());
+    return penstock::cli::kEnvironment;
+  }
 }

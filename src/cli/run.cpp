@@ -1,13 +1,10 @@
 #include <fmt/format.h>
-#include <pthread.h>
-#include <signal.h>
 
-#include <atomic>
 #include <fstream>
 #include <nlohmann/json.hpp>
-#include <thread>
 
 #include "cli/engine.h"
+#include "cli/interrupt.h"
 #include "cli/load.h"
 #include "cli/summary.h"
 #include "cli/terminal.h"
@@ -17,43 +14,6 @@
 
 namespace penstock::cli {
 namespace {
-
-// Ctrl-C once ends the session in order, twice at once. The signals are blocked everywhere and awaited on one thread.
-class InterruptWatch final {
- public:
-  explicit InterruptWatch(session::Session& session)
-      : thread_([&session](const std::stop_token& stop) {
-          ::pthread_setname_np(::pthread_self(), "penstock-signal");
-          const auto signals = Signals();
-          for (int count = 0;;) {
-            int signal = 0;
-            if (::sigwait(&signals, &signal) != 0 || stop.stop_requested()) return;
-            if (++count == 1) {
-              session.Stop();
-            } else {
-              session.Kill();
-            }
-          }
-        }) {}
-  InterruptWatch(const InterruptWatch&) = delete;
-  auto operator=(const InterruptWatch&) -> InterruptWatch& = delete;
-  ~InterruptWatch() {
-    thread_.request_stop();
-    ::pthread_kill(thread_.native_handle(), SIGTERM);
-  }
-
-  static auto Signals() -> sigset_t {
-    sigset_t signals;
-    ::sigemptyset(&signals);
-    ::sigaddset(&signals, SIGINT);
-    ::sigaddset(&signals, SIGTERM);
-    ::sigaddset(&signals, SIGHUP);
-    return signals;
-  }
-
- private:
-  std::jthread thread_;
-};
 
 void PaceMediaSources(plan::Plan& plan) {
   for (auto& node : plan.nodes) {
@@ -66,7 +26,7 @@ void PaceMediaSources(plan::Plan& plan) {
 
 auto WriteReport(const std::string& path, const session::Report& report) -> bool {
   std::ofstream file(path);
-  file << session::ToJson(report).dump(2) << '\n';
+  file << session::ToJson(report).dump(2, ' ', false, nlohmann::json::error_handler_t::replace) << '\n';
   file.close();
   if (!file.fail()) return true;
   fmt::print(stderr, "penstock: error: cannot write the report to '{}'\n", path);
@@ -81,8 +41,7 @@ auto ExitCode(const session::Report& report) -> int {
 }  // namespace
 
 auto Run(const RunOptions& options) -> int {
-  const auto signals = InterruptWatch::Signals();
-  ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  BlockInterrupts();
 
   auto plan = LoadPlan(options.pipeline);
   if (!plan) return kUsage;
@@ -110,7 +69,12 @@ auto Run(const RunOptions& options) -> int {
                                            .measure_cpu = options.measure_cpu},
                                           terminal);
   if (!session) return Complain(session.error());
-  const InterruptWatch watch(**session);
+  const InterruptWatch watch(
+      [&] {
+        terminal.Note("ending the streams; a second interrupt ends everything at once");
+        (*session)->Stop();
+      },
+      [&] { (*session)->Kill(); });
   const auto report = (*session)->Run();
   if (!options.quiet) fmt::print(stderr, "\n{}", RenderSummary(report));
   if (!options.report_file.empty() && !WriteReport(options.report_file, report)) return kEnvironment;

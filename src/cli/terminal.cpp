@@ -19,6 +19,13 @@ auto Width() -> std::size_t {
   return ::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : kUsual;
 }
 
+// A terminal that is gone or full must not end the session, so that errors of writing are left to the stream.
+template <class... Args>
+void Print(std::FILE* stream, fmt::format_string<Args...> format, Args&&... args) {
+  const auto text = fmt::format(format, std::forward<Args>(args)...);
+  std::fwrite(text.data(), 1, text.size(), stream);
+}
+
 // Bytes of text that fit, not cut inside a UTF-8 sequence.
 auto Fit(std::string_view text, std::size_t width) -> std::string_view {
   if (text.size() <= width) return text;
@@ -41,7 +48,7 @@ auto Terminal::Colour(const char* code, std::string_view text) const -> std::str
 
 void Terminal::ClearProgress() {
   if (!progress_shown_) return;
-  fmt::print(stderr, "\r\033[K");
+  Print(stderr, "\r\033[K");
   progress_shown_ = false;
 }
 
@@ -51,11 +58,11 @@ void Terminal::OnProgress(std::string_view phase, std::string_view text) {
   auto step = text.empty() ? std::string(phase) : fmt::format("{}: {}", phase, text);
   if (step == last_step_) return;
   if (interactive_) {
-    fmt::print(stderr, "\r\033[K{}", Colour(kDim, Fit(step, Width() - 1)));
+    Print(stderr, "\r\033[K{}", Colour(kDim, Fit(step, Width() - 1)));
     std::fflush(stderr);
     progress_shown_ = true;
   } else {
-    fmt::print(stderr, "{}\n", step);
+    Print(stderr, "{}\n", step);
   }
   last_step_ = std::move(step);
 }
@@ -63,41 +70,48 @@ void Terminal::OnProgress(std::string_view phase, std::string_view text) {
 void Terminal::OnStarted(std::string_view session_id) {
   const std::lock_guard lock(mutex_);
   ClearProgress();
-  if (!options_.quiet) fmt::print(stderr, "{}\n", Colour(kDim, fmt::format("session {} runs", session_id)));
+  if (!options_.quiet) Print(stderr, "{}\n", Colour(kDim, fmt::format("session {} runs", session_id)));
 }
 
 void Terminal::OnLog(const session::LogLine& line) {
   const std::lock_guard lock(mutex_);
   ClearProgress();
   if (line.stream == session::Stream::kStdout && options_.sinks.contains(line.node)) {
-    fmt::print(stdout, "{}\n", line.text);
+    Print(stdout, "{}\n", line.text);
     std::fflush(stdout);
     return;
   }
   const auto text = line.level >= base::LogLevel::kError     ? Colour(kRed, line.text)
                     : line.level >= base::LogLevel::kWarning ? Colour(kYellow, line.text)
                                                              : std::string(line.text);
-  fmt::print(stderr, "[{}] {}\n", line.node, text);
+  Print(stderr, "[{}] {}\n", line.node, text);
 }
 
 void Terminal::OnFailure(const session::Failure& failure) {
   const std::lock_guard lock(mutex_);
   ClearProgress();
-  fmt::print(stderr, "{} {}\n", Colour(kRed, "penstock: error:"), failure.sentence);
+  Print(stderr, "{} {}\n", Colour(kRed, "penstock: error:"), failure.sentence);
   if (!failure.traceback.empty())
-    fmt::print(stderr, "{}{}", failure.traceback, failure.traceback.ends_with('\n') ? "" : "\n");
+    Print(stderr, "{}{}", failure.traceback, failure.traceback.ends_with('\n') ? "" : "\n");
   std::fflush(stderr);
 }
 
 void Terminal::OnFailureDetail(std::string_view sentence) {
   const std::lock_guard lock(mutex_);
-  fmt::print(stderr, "penstock: {}\n", sentence);
+  Print(stderr, "penstock: {}\n", sentence);
+}
+
+void Terminal::Note(std::string_view text) {
+  if (options_.quiet) return;
+  const std::lock_guard lock(mutex_);
+  ClearProgress();
+  Print(stderr, "{}\n", Colour(kDim, text));
 }
 
 void Terminal::Warn(std::string_view text) {
   const std::lock_guard lock(mutex_);
   ClearProgress();
-  fmt::print(stderr, "{} {}\n", Colour(kYellow, "penstock: warning:"), text);
+  Print(stderr, "{} {}\n", Colour(kYellow, "penstock: warning:"), text);
 }
 
 auto SinksOf(const plan::Plan& plan) -> std::set<std::string, std::less<>> {

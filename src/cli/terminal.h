@@ -29,6 +29,8 @@ class Terminal final : public session::Observer {
   void OnFailure(const session::Failure& failure) override;
   void OnFailureDetail(std::string_view sentence) override;
 
+  /// A line of the runtime's own; not when quiet. Any thread, as Warn.
+  void Note(std::string_view text);
   /// A warning of the runtime's own.
   void Warn(std::string_view text);
 

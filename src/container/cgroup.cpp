@@ -38,12 +38,12 @@ auto ReadMemoryAccount(const std::string& container_id) -> std::optional<MemoryA
   for (const auto& name : names) {
     const auto v1 = root / "memory" / name;
     if (const auto peak = ReadNumber(v1 / "memory.max_usage_in_bytes")) {
-      return MemoryAccount{.peak_bytes = *peak,
+      return MemoryAccount{.peak_bytes = peak,
                            .oom_kills = ReadKeyed(v1 / "memory.oom_control", "oom_kill").value_or(0)};
     }
     const auto v2 = root / name;
-    if (const auto peak = ReadNumber(v2 / "memory.peak")) {
-      return MemoryAccount{.peak_bytes = *peak, .oom_kills = ReadKeyed(v2 / "memory.events", "oom_kill").value_or(0)};
+    if (const auto kills = ReadKeyed(v2 / "memory.events", "oom_kill")) {
+      return MemoryAccount{.peak_bytes = ReadNumber(v2 / "memory.peak"), .oom_kills = *kills};
     }
   }
   return std::nullopt;

@@ -8,7 +8,7 @@
 namespace penstock::container {
 
 struct MemoryAccount {
-  std::uint64_t peak_bytes = 0;
+  std::optional<std::uint64_t> peak_bytes;  // control groups v2 have it from Linux 5.19 on
   std::uint64_t oom_kills = 0;
 };
 

@@ -13,6 +13,7 @@
 #include <thread>
 
 #include "base/log.h"
+#include "base/paths.h"
 #include "base/uuid.h"
 
 namespace penstock::container {
@@ -39,7 +40,8 @@ auto SpecOf(const ContainerRequest& request, const std::string& runtime_id, cons
   spec.labels = {{kRuntimeLabel, runtime_id},
                  {kSessionLabel, request.session},
                  {kNodeLabel, request.node},
-                 {kUserLabel, std::to_string(::getuid())}};
+                 {kUserLabel, std::to_string(::getuid())},
+                 {kDirectoryLabel, boot_directory.parent_path().parent_path().parent_path()}};
   spec.mounts = {{.source = boot_directory, .target = kBootTarget},
                  {.source = request.installed, .target = kInstallTarget},
                  {.source = request.code, .target = kCodeTarget}};
@@ -63,26 +65,31 @@ class EndWatch final {
           ::pthread_setname_np(::pthread_self(), "penstock-await");
           const auto ended = engine.Wait(id, docker::WaitFor::kNotRunning, docker::Call(base::Deadline::Never(), stop));
           if (!ended && ended.error().code() == base::ErrorCode::kCancelled) return;
-          const std::uint64_t one = 1;
-          [[maybe_unused]] const auto written = ::write(fd_.get(), &one, sizeof(one));
+          Wake();
         }) {}
 
   auto fd() const noexcept -> int { return fd_.get(); }
+  void Wake() const noexcept {
+    const std::uint64_t one = 1;
+    [[maybe_unused]] const auto written = ::write(fd_.get(), &one, sizeof(one));
+  }
 
  private:
   base::UniqueFd fd_;
   std::jthread thread_;
 };
 
-enum class BootEvent { kConnected, kEnded, kDeadline };
+enum class BootEvent { kConnected, kEnded, kStopped, kDeadline };
 
-auto AwaitBoot(const base::UniqueFd& listener, const EndWatch& end, base::Deadline deadline) -> BootEvent {
+auto AwaitBoot(const base::UniqueFd& listener, const EndWatch& end, const docker::Call& call) -> BootEvent {
+  const std::stop_callback stopped(call.stop, [&end] { end.Wake(); });
   std::array<pollfd, 2> fds{pollfd{.fd = listener.get(), .events = POLLIN, .revents = 0},
                             pollfd{.fd = end.fd(), .events = POLLIN, .revents = 0}};
   int ready = 0;
   do {
-    ready = ::poll(fds.data(), fds.size(), deadline.poll_timeout_ms());
+    ready = ::poll(fds.data(), fds.size(), call.deadline.poll_timeout_ms());
   } while (ready < 0 && errno == EINTR);
+  if (call.stop.stop_requested()) return BootEvent::kStopped;
   if (ready == 0) return BootEvent::kDeadline;
   return fds[0].revents != 0 ? BootEvent::kConnected : BootEvent::kEnded;
 }
@@ -137,13 +144,15 @@ auto Container::Boot(const ContainerRequest& request, const std::string& runtime
     return base::Fail(base::ErrorCode::kUnavailable, "cannot create '{}': {}", boot_directory.string(),
                       error.message());
   const auto agent_path = (directory_ / kAgentSocket).string();
-  PENSTOCK_ASSIGN(const auto agent_listener, base::ListenPacket(agent_path, 0600));
-  // The container's user differs from ours; its directory can be reached through the mount only.
+  PENSTOCK_ASSIGN(auto agent_listener, base::ListenPacket(agent_path, 0600));
+  // The container's user may differ from ours; its directory can be reached through the mount only.
   PENSTOCK_ASSIGN(const auto boot_listener, base::ListenPacket((boot_directory / kBootSocket).string(), 0666));
   if (::chmod(boot_directory.c_str(), 0755) != 0)
     return base::SystemError("open the bootstrap directory to the container");
 
-  PENSTOCK_ASSIGN(const auto created, engine_->Create(SpecOf(request, runtime_id, boot_directory), call));
+  // Not to be cancelled: a container whose creation was cut off would have an id that nobody learnt.
+  PENSTOCK_ASSIGN(const auto created,
+                  engine_->Create(SpecOf(request, runtime_id, boot_directory), docker::Call(call.deadline)));
   id_ = created.id;
   for (const auto& warning : created.warnings)
     base::Log(base::LogLevel::kWarning, "container of node '{}': {}", request.node, warning);
@@ -151,12 +160,14 @@ auto Container::Boot(const ContainerRequest& request, const std::string& runtime
 
   {
     const EndWatch end(*engine_, id_);
-    switch (AwaitBoot(boot_listener, end, call.deadline)) {
+    switch (AwaitBoot(boot_listener, end, call)) {
       case BootEvent::kConnected:
         break;
       case BootEvent::kEnded:
         return base::Fail(base::ErrorCode::kUnavailable, "the container {} before its agent answered. {}",
                           DescribeEnd(call), LastOutput(*engine_, id_));
+      case BootEvent::kStopped:
+        return base::Fail(base::ErrorCode::kCancelled, "stopped while the container started");
       case BootEvent::kDeadline:
         return base::Fail(base::ErrorCode::kDeadline, "the container's agent did not answer in time. {}",
                           LastOutput(*engine_, id_));
@@ -165,6 +176,7 @@ auto Container::Boot(const ContainerRequest& request, const std::string& runtime
   PENSTOCK_ASSIGN(const auto boot, base::AcceptPacket(boot_listener));
   PENSTOCK_TRY(worker::Send(boot, worker::Listen{.keep_warm_ms = request.keep_warm.count()}, agent_listener.get()));
   PENSTOCK_ASSIGN(auto socket, base::PacketSocket::Connect(agent_path, call.deadline));
+  agent_listener.reset();  // the agent's copy alone keeps it: its end is then our end of file
   return AgentLease::Acquire(std::move(socket), request.session, call.deadline);
 }
 
@@ -178,6 +190,10 @@ auto Container::DescribeEnd(docker::Call call) const -> std::string {
   const auto& state = container->state;
   if (state.running) return "is still running";
   if (!state.error.empty()) return "could not start: " + state.error;
+  constexpr std::int64_t kKilled = 137;  // by SIGKILL; `oom_killed` alone may speak of a child
+  if (state.oom_killed && state.exit_code == kKilled) {
+    return "was killed by the kernel at its memory limit; raise docker.resource_limits.memory_mb of this node";
+  }
   constexpr std::int64_t kSignalBase = 128;
   const char* signal =
       state.exit_code > kSignalBase ? ::sigabbrev_np(static_cast<int>(state.exit_code - kSignalBase)) : nullptr;
@@ -194,6 +210,20 @@ auto Container::Remove(docker::Call call) -> base::Status {
     std::error_code error;
     fs::remove_all(directory_, error);
     directory_.clear();
+  }
+  return {};
+}
+
+auto RemoveOrphans(const docker::Engine& engine, const docker::Call& call) -> base::Status {
+  PENSTOCK_ASSIGN(const auto directory, base::RuntimeDirectory());
+  PENSTOCK_ASSIGN(const auto containers, engine.List({fmt::format("{}={}", kUserLabel, ::getuid())}, call));
+  for (const auto& container : containers) {
+    const auto runtime = container.labels.find(kRuntimeLabel);
+    const auto home = container.labels.find(kDirectoryLabel);
+    if (runtime == container.labels.end() || home == container.labels.end()) continue;
+    // Another runtime directory's locks cannot be looked at, so that its containers are not ours to judge.
+    if (home->second != directory.string() || IsAlive(runtime->second)) continue;
+    PENSTOCK_TRY(engine.Remove(container.id, call));
   }
   return {};
 }

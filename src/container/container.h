@@ -21,6 +21,7 @@ inline constexpr const char* kRuntimeLabel = "penstock.runtime";
 inline constexpr const char* kSessionLabel = "penstock.session";
 inline constexpr const char* kNodeLabel = "penstock.node";
 inline constexpr const char* kUserLabel = "penstock.user";
+inline constexpr const char* kDirectoryLabel = "penstock.runtime-directory";  // where the runtime's proof of life is
 
 // Where things are inside every container.
 inline constexpr const char* kCodeTarget = "/app";
@@ -73,6 +74,10 @@ struct Container::Leased {
   Container container;
   AgentLease lease;
 };
+
+/// Removes every container of this user and runtime directory whose runtime is dead: also one that the engine finished
+/// making only after its runtime, and the directory that led to it, were gone.
+auto RemoveOrphans(const docker::Engine& engine, const docker::Call& call) -> base::Status;
 
 /// Removes what the dead runtime's sessions left in the engine: proof of death is the caller's (SweepDeadRuntimes).
 auto RemoveContainersOf(const docker::Engine& engine, const std::string& runtime_id, const docker::Call& call)

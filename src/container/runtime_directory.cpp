@@ -59,9 +59,17 @@ RuntimeDirectory::RuntimeDirectory(std::string id, fs::path path, base::UniqueFd
 
 RuntimeDirectory::~RuntimeDirectory() {
   if (!lock_) return;
+  if (HeldContainers(path_)) return;  // one could not be removed: the next command finds it here
   std::error_code error;
   fs::remove_all(path_, error);
   if (error) base::Log(base::LogLevel::kWarning, "cannot remove '{}': {}", path_.string(), error.message());
+}
+
+auto IsAlive(const std::string& runtime_id) -> bool {
+  const auto parent = base::RuntimeDirectory();
+  if (!parent) return true;  // not known: nothing is done to it
+  base::UniqueFd lock;
+  return TryLock(*parent / (std::string(kPrefix) + runtime_id), lock) == LockResult::kHeld;
 }
 
 auto SweepDeadRuntimes(const std::function<base::Status(const std::string& runtime_id)>& remove) -> base::Status {

@@ -33,6 +33,9 @@ class RuntimeDirectory final {
   base::UniqueFd lock_;
 };
 
+/// Whether the runtime with this id (of this user, in the same runtime directory) lives: its lock is held.
+auto IsAlive(const std::string& runtime_id) -> bool;
+
 /// Calls `remove` with the id of every runtime of this user that has died with containers, its lock held meanwhile so
 /// that nobody else does the same, and removes the directory when that succeeded. Costs one directory listing when
 /// there are none.

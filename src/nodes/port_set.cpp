@@ -94,7 +94,7 @@ auto InputOptions(const worker::InputSpec& spec, Descriptors& fds) -> base::Expe
 }  // namespace
 
 auto PortSet::Prepare(const worker::Configure& configure, Descriptors fds) -> base::Expected<std::unique_ptr<PortSet>> {
-  base::RaiseDescriptorLimit();  // a port takes about fourteen, and realms sit at 600 and above
+  base::RaiseDescriptorLimit();  // a port takes about fourteen, and realms sit at 400 and above
   PENSTOCK_ASSIGN(auto realms, PlaceRealms(configure.realms, fds));
   PENSTOCK_ASSIGN(auto bell, transport::Doorbell::Map(Take(fds, configure.bell)));
   std::unique_ptr<PortSet> ports(new PortSet(std::move(bell)));

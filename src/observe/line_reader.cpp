@@ -38,20 +38,19 @@ void LineReader::End() {
   partial_.clear();
 }
 
-auto LineReader::Drain(int fd) -> bool {
+auto LineReader::ReadSome(int fd) -> Got {
   std::array<char, 65536> buffer{};
-  for (;;) {
-    const auto got = ::read(fd, buffer.data(), buffer.size());
-    if (got > 0) {
-      Feed({buffer.data(), static_cast<std::size_t>(got)});
-      if (static_cast<std::size_t>(got) < buffer.size()) return true;
-      continue;
-    }
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0 && errno == EAGAIN) return true;
+  ssize_t got = 0;
+  do {
+    got = ::read(fd, buffer.data(), buffer.size());
+  } while (got < 0 && errno == EINTR);
+  if (got < 0 && errno == EAGAIN) return Got::kNothingNow;
+  if (got <= 0) {
     End();
-    return false;
+    return Got::kEnd;
   }
+  Feed({buffer.data(), static_cast<std::size_t>(got)});
+  return Got::kSome;
 }
 
 }  // namespace penstock::observe

@@ -13,7 +13,7 @@ class LineReader final {
  public:
   struct Line {
     std::string_view text;   // without its newline
-    bool continued = false;  // the line goes on in the next piece
+    bool continued = false;  // too long: it goes on in the next piece
   };
   using Handler = std::function<void(const Line&)>;
 
@@ -25,8 +25,9 @@ class LineReader final {
   void Feed(std::string_view bytes);
   /// The pipe has ended: what is left is a line of its own.
   void End();
-  /// Reads what is there without waiting. False at end of file (End has been called then).
-  auto Drain(int fd) -> bool;
+  enum class Got { kSome, kNothingNow, kEnd };
+  /// One read without waiting: bounded, so that a pipe that never runs dry does not hold its reader's loop.
+  auto ReadSome(int fd) -> Got;
 
  private:
   Handler handler_;

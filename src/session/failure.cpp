@@ -11,8 +11,16 @@ auto Describe(const InFlight& in_flight) -> std::string {
                      static_cast<double>(in_flight.handling_ns) / 1e6);
 }
 
-auto Megabytes(std::uint64_t bytes) -> double {
-  return static_cast<double>(bytes) / static_cast<double>(plan::kMebibyte);
+auto ToClause(Phase phase) -> std::string_view {
+  switch (phase) {
+    case Phase::kStarting:
+      return "while it was starting";
+    case Phase::kRunning:
+      return "before its stream had ended";
+    case Phase::kFinished:
+      return "after it had finished its work";
+  }
+  return "";
 }
 
 }  // namespace
@@ -44,19 +52,22 @@ auto FailureOf(const plan::Node& node, const worker::Exited& exited, const EndEv
   if (exited.signal == SIGKILL && node.container && evidence.memory && evidence.memory->oom_kills > 0) {
     const auto limit = node.container->limits.memory_mb;
     failure.sentence = fmt::format(
-        "node '{}' was killed by the kernel at its memory limit of {} MB (peak {:.0f} MB){}; raise "
-        "docker.resource_limits.memory_mb of this node",
-        node.id, limit, Megabytes(evidence.memory->peak_bytes), in_flight);
+        "node '{}' was killed by the kernel at its memory limit of {} MB{}; raise docker.resource_limits.memory_mb of "
+        "this "
+        "node",
+        node.id, limit, in_flight);
     return failure;
   }
   if (exited.signal) {
     const char* name = ::sigabbrev_np(*exited.signal);
-    failure.sentence = fmt::format("node '{}' was killed by signal {} (SIG{}){}{}", node.id, *exited.signal,
-                                   name == nullptr ? "?" : name, in_flight, exited.core ? "; a core was dumped" : "");
+    failure.sentence = fmt::format(
+        "node '{}' was killed by signal {} (SIG{}){}{}{}", node.id, *exited.signal, name == nullptr ? "?" : name,
+        evidence.phase == Phase::kRunning ? "" : fmt::format(" {}", ToClause(evidence.phase)), in_flight,
+        exited.core ? "; a core was dumped" : "");
     return failure;
   }
-  failure.sentence = fmt::format("node '{}' exited with code {} before its stream had ended{}", node.id,
-                                 exited.code.value_or(-1), in_flight);
+  failure.sentence = fmt::format("node '{}' exited with code {} {}{}", node.id, exited.code.value_or(-1),
+                                 ToClause(evidence.phase), in_flight);
   return failure;
 }
 

@@ -19,7 +19,11 @@ struct InFlight {
   std::uint64_t handling_ns = 0;
 };
 
+/// How far a worker had come.
+enum class Phase { kStarting, kRunning, kFinished };
+
 struct EndEvidence {
+  Phase phase = Phase::kRunning;
   std::optional<InFlight> in_flight;
   std::optional<container::MemoryAccount> memory;  // of its container
 };

@@ -41,23 +41,36 @@ TEST(Failure, OfSetupSaysSo) {
 TEST(Failure, OfASignalNamesItAndWhatWasInFlight) {
   worker::Exited exited;
   exited.signal = SIGSEGV;
-  const auto failure = FailureOf(
-      ContainerNode(), exited,
-      {.in_flight = InFlight{.edge = "vad.out->asr.in", .sequence = 3, .handling_ns = 12'340'000}, .memory = {}});
+  const auto failure =
+      FailureOf(ContainerNode(), exited,
+                {.phase = Phase::kRunning,
+                 .in_flight = InFlight{.edge = "vad.out->asr.in", .sequence = 3, .handling_ns = 12'340'000},
+                 .memory = {}});
   EXPECT_EQ(
       failure.sentence,
       "node 'asr' was killed by signal 11 (SIGSEGV) while handling message 3 of edge vad.out->asr.in (for 12.3 ms)");
 }
 
-TEST(Failure, OfAKillAtTheMemoryLimitSaysLimitPeakAndRemedy) {
+TEST(Failure, OfAKillAtTheMemoryLimitSaysLimitAndRemedy) {
   worker::Exited exited;
   exited.signal = SIGKILL;
-  const auto failure =
-      FailureOf(ContainerNode(), exited,
-                {.in_flight = {}, .memory = container::MemoryAccount{.peak_bytes = 128U << 20U, .oom_kills = 1}});
-  EXPECT_EQ(failure.sentence,
-            "node 'asr' was killed by the kernel at its memory limit of 128 MB (peak 128 MB); raise "
+  EndEvidence evidence;
+  evidence.memory = container::MemoryAccount{.peak_bytes = 128U << 20U, .oom_kills = 1};
+  EXPECT_EQ(FailureOf(ContainerNode(), exited, evidence).sentence,
+            "node 'asr' was killed by the kernel at its memory limit of 128 MB; raise "
             "docker.resource_limits.memory_mb of this node");
+}
+
+TEST(Failure, OfAnExitSaysHowFarTheNodeHadCome) {
+  worker::Exited exited;
+  exited.code = 1;
+  EndEvidence evidence;
+  evidence.phase = Phase::kStarting;
+  EXPECT_EQ(FailureOf(ContainerNode(), exited, evidence).sentence,
+            "node 'asr' exited with code 1 while it was starting");
+  evidence.phase = Phase::kFinished;
+  EXPECT_EQ(FailureOf(ContainerNode(), exited, evidence).sentence,
+            "node 'asr' exited with code 1 after it had finished its work");
 }
 
 TEST(Failure, OfAnEarlyExitGivesTheCode) {

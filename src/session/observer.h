@@ -31,7 +31,7 @@ class Observer {
   virtual void OnLog(const LogLine& line) = 0;
   /// At once when the first failure is known; the session ends everything after it.
   virtual void OnFailure(const Failure& failure) = 0;
-  /// What became known after OnFailure about the same failure, as a sentence.
+  /// What became known after OnFailure about the same failure, as a sentence. Any thread.
   virtual void OnFailureDetail(std::string_view sentence) = 0;
 };
 

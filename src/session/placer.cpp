@@ -22,8 +22,10 @@ auto InheritedEnvironment() -> std::map<std::string, std::string> {
   return variables;
 }
 
+// After the node's own variables: what it puts on PYTHONPATH comes behind the SDK and its code.
 void AddPythonSettings(std::map<std::string, std::string>& env, const std::string& sdk, const std::string& code) {
-  env["PYTHONPATH"] = sdk + ":" + code;
+  const auto own = env["PYTHONPATH"];
+  env["PYTHONPATH"] = fmt::format("{}:{}{}{}", sdk, code, own.empty() ? "" : ":", own);
   env["PYTHONUNBUFFERED"] = "1";
   env["PYTHONDONTWRITEBYTECODE"] = "1";
 }
@@ -84,8 +86,8 @@ auto Placer::PlaceInContainer(const plan::Plan& plan, const plan::Node& node) co
   placed.command.argv = PythonCommand(environment.interpreter);
   placed.command.env = environment.env;
   placed.command.env["HOME"] = "/tmp";  // the only writable place
-  AddPythonSettings(placed.command.env, std::string(container::kInstallTarget) + "/python", container::kCodeTarget);
   for (const auto& [name, value] : node.env) placed.command.env[name] = value;
+  AddPythonSettings(placed.command.env, std::string(container::kInstallTarget) + "/python", container::kCodeTarget);
   placed.command.cwd = container::kCodeTarget;
   return placed;
 }
@@ -97,8 +99,9 @@ auto Placer::PlaceOnHost(const plan::Plan& plan, const plan::Node& node) const -
   placed.environment_ready = SecondsSinceStart();
   placed.command.argv = PythonCommand(environment.interpreter);
   placed.command.env = InheritedEnvironment();
-  AddPythonSettings(placed.command.env, home / "worker" / "python", plan.directory);
+  placed.command.env.erase("PYTHONHOME");  // another interpreter's
   for (const auto& [name, value] : node.env) placed.command.env[name] = value;
+  AddPythonSettings(placed.command.env, home / "worker" / "python", plan.directory);
   placed.command.cwd = plan.directory;
   return placed;
 }

@@ -48,7 +48,7 @@ struct Timeline {
   double hellos = 0;        // every worker said hello
   double started = 0;       // every worker was told to start
   double ended = 0;
-  double engine_requests = 0;  // of the time up to `hellos`: spent in HTTP requests to the engine on the critical path
+  double engine_requests = 0;  // of the time up to `hellos`: at least one request to the engine was under way
 };
 
 struct Report {

@@ -1,7 +1,6 @@
 #include "session/session.h"
 
 #include <fmt/ranges.h>
-#include <time.h>
 
 #include <algorithm>
 #include <chrono>
@@ -20,6 +19,7 @@
 #include "session/placer.h"
 #include "session/wiring.h"
 #include "session/worker_process.h"
+#include "transport/monotonic.h"
 
 namespace penstock::session {
 namespace {
@@ -32,12 +32,6 @@ constexpr seconds kHelloTimeout{30};
 // Opening a port takes milliseconds; this bounds a worker that hangs in it.
 constexpr seconds kAgentTimeout{10};
 constexpr seconds kEngineCleanupTimeout{30};
-
-auto MonotonicNow() -> std::uint64_t {
-  timespec now{};
-  ::clock_gettime(CLOCK_MONOTONIC, &now);
-  return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000U + static_cast<std::uint64_t>(now.tv_nsec);
-}
 
 auto EnvironmentFailure(std::string node, const Error& error) -> Failure {
   return {.node = std::move(node), .sentence = error.ToString(), .traceback = {}, .environment = true};
@@ -84,7 +78,8 @@ class Session::Impl final {
   auto EvidenceOf(std::size_t index) const -> EndEvidence;
   void SendOrFail(std::size_t index, const worker::ToWorker& message);
 
-  void SetDeadline(std::size_t index, std::chrono::nanoseconds delay, std::string what);
+  /// Fails the session unless cleared: "node 'x' did not {what} within … s; {remedy}".
+  void SetDeadline(std::size_t index, std::chrono::nanoseconds delay, std::string what, std::string remedy);
   void ClearDeadline(std::size_t index);
   void Fail(Failure failure);
   void Teardown();
@@ -102,7 +97,7 @@ class Session::Impl final {
   std::deque<NodeState> nodes_;  // by plan index; stable addresses
   std::unique_ptr<container::HostAgent> host_agent_;
   std::stop_source stop_placing_;
-  std::vector<std::jthread> placing_;
+  std::vector<std::jthread> placing_;  // and what else blocks; joined before containers are removed
   std::size_t being_placed_ = 0;
   std::size_t greeted_ = 0;
   base::EventLoop::TimerId start_deadline_ = 0;
@@ -217,8 +212,10 @@ void Session::Impl::OnAllPlaced() {
 }
 
 auto Session::Impl::ServeLease(container::AgentLease& lease, std::optional<std::size_t> index) -> base::Status {
-  return lease.Serve(*loop_, {.on_exited = [this](const worker::Exited& exited) { OnExited(exited.id, exited); },
-                              .on_lost = [this, index](const Error& error) { OnLeaseLost(index, error); }});
+  return lease.Serve(
+      *loop_,
+      {.on_exited = [this, index](const worker::Exited& exited) { OnExited(index.value_or(exited.id), exited); },
+       .on_lost = [this, index](const Error& error) { OnLeaseLost(index, error); }});
 }
 
 void Session::Impl::StartWorker(std::size_t index, const WorkerCommand& command) {
@@ -249,7 +246,8 @@ void Session::Impl::StartWorker(std::size_t index, const WorkerCommand& command)
   // The worker's number in its lease is its node's index: OnExited finds it by that.
   if (const auto spawned = state.worker->Spawn(lease, index, command); !spawned)
     return Fail(EnvironmentFailure(id, spawned.error()));
-  SetDeadline(index, kHelloTimeout, "start its interpreter");
+  SetDeadline(index, kHelloTimeout, "start its interpreter",
+              "see what it printed, and whether this host is overloaded");
 }
 
 void Session::Impl::OnMessage(std::size_t index, worker::FromWorker message) {
@@ -288,7 +286,8 @@ void Session::Impl::OnHello(std::size_t index, const worker::Hello& hello) {
   configure.code =
       state.node->placement == plan::Placement::kContainer ? container::kCodeTarget : options_.plan.directory.string();
   configure.measure_cpu = options_.measure_cpu;
-  SetDeadline(index, state.node->start_timeout, "import its module and set up");
+  SetDeadline(index, state.node->start_timeout, "import its module and set up",
+              "raise its start_timeout if it needs longer");
   SendOrFail(index, std::move(configure));
 }
 
@@ -334,7 +333,11 @@ void Session::Impl::OnDied(std::size_t index) {
 }
 
 void Session::Impl::OnExited(std::size_t index, const worker::Exited& exited) {
-  if (index >= nodes_.size()) return;
+  // An agent in a container is not believed more than it can know: its own worker, once, by the number it was given.
+  if (index >= nodes_.size() || exited.id != index || !nodes_[index].worker || nodes_[index].exited) {
+    base::Log(base::LogLevel::kWarning, "an agent reported the end of a worker that it does not have");
+    return;
+  }
   auto& state = nodes_[index];
   state.exited = true;
   state.max_rss_kb = exited.max_rss_kb;
@@ -356,17 +359,19 @@ void Session::Impl::OnLeaseLost(std::optional<std::size_t> index, const Error& e
   Fail({.node = state.node->id,
         .sentence = fmt::format("the container of node '{}' ended unexpectedly", state.node->id),
         .traceback = {}});
-  // The engine learns of it some milliseconds after us, so how it ended is told apart.
-  const docker::Call call(base::Deadline::In(seconds(2)));
-  if (options_.engine->Wait(state.container->id(), docker::WaitFor::kNotRunning, call)) {
+  // The engine learns of it some milliseconds after us, so how it ended is told apart, and not awaited on this thread.
+  placing_.emplace_back([this, &state] {
+    const docker::Call call(base::Deadline::In(seconds(2)));
+    if (!options_.engine->Wait(state.container->id(), docker::WaitFor::kNotRunning, call)) return;
     observer_.OnFailureDetail(
         fmt::format("the container of node '{}' {}", state.node->id, state.container->DescribeEnd(call)));
-  }
+  });
 }
 
 auto Session::Impl::EvidenceOf(std::size_t index) const -> EndEvidence {
   EndEvidence evidence;
-  const auto now = MonotonicNow();
+  evidence.phase = nodes_[index].finished ? Phase::kFinished : started_ ? Phase::kRunning : Phase::kStarting;
+  const auto now = static_cast<std::uint64_t>(transport::MonotonicNow());
   for (const auto edge : nodes_[index].node->inputs) {
     const auto stats = observe::ReadEdgeStats(wiring_.edge(edge));
     if (stats.handling_since_ns == 0 || stats.handling_since_ns > now) continue;
@@ -378,16 +383,18 @@ auto Session::Impl::EvidenceOf(std::size_t index) const -> EndEvidence {
   return evidence;
 }
 
-void Session::Impl::SetDeadline(std::size_t index, std::chrono::nanoseconds delay, std::string what) {
+void Session::Impl::SetDeadline(std::size_t index, std::chrono::nanoseconds delay, std::string what,
+                                std::string remedy) {
   ClearDeadline(index);
-  nodes_[index].deadline = loop_->After(delay, [this, index, delay, what = std::move(what)] {
-    nodes_[index].deadline = 0;
-    const auto& id = nodes_[index].node->id;
-    Fail({.node = id,
-          .sentence = fmt::format("node '{}' did not {} within {:.1f} s; raise its start_timeout if it needs longer",
-                                  id, what, std::chrono::duration<double>(delay).count()),
-          .traceback = {}});
-  });
+  nodes_[index].deadline =
+      loop_->After(delay, [this, index, delay, what = std::move(what), remedy = std::move(remedy)] {
+        nodes_[index].deadline = 0;
+        const auto& id = nodes_[index].node->id;
+        Fail({.node = id,
+              .sentence = fmt::format("node '{}' did not {} within {:.1f} s; {}", id, what,
+                                      std::chrono::duration<double>(delay).count(), remedy),
+              .traceback = {}});
+      });
 }
 
 void Session::Impl::ClearDeadline(std::size_t index) {

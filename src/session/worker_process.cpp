@@ -10,10 +10,11 @@
 namespace penstock::session {
 namespace {
 
+// As base::ToString and the SDK's logging handler spell them.
 auto LevelOf(const std::string& name) -> base::LogLevel {
-  if (name == "DEBUG") return base::LogLevel::kDebug;
-  if (name == "WARNING") return base::LogLevel::kWarning;
-  if (name == "ERROR" || name == "CRITICAL") return base::LogLevel::kError;
+  for (const auto level : {base::LogLevel::kDebug, base::LogLevel::kWarning, base::LogLevel::kError}) {
+    if (name == base::ToString(level)) return level;
+  }
   return base::LogLevel::kInfo;
 }
 
@@ -42,7 +43,7 @@ auto WorkerProcess::OpenPipe(Stream stream) -> base::Expected<base::UniqueFd> {
                    .reader = observe::LineReader([this, stream](const auto& line) { OnLine(stream, line.text); })});
   PENSTOCK_TRY(loop_.Watch(fd, EPOLLIN, [this, stream](std::uint32_t) {
     auto& pipe = pipes_.at(stream);
-    if (pipe.reader.Drain(pipe.fd.get())) return;
+    if (pipe.reader.ReadSome(pipe.fd.get()) != observe::LineReader::Got::kEnd) return;
     loop_.Unwatch(pipe.fd.get());
     pipes_.erase(stream);
   }));
@@ -83,8 +84,13 @@ auto WorkerProcess::Send(const worker::ToWorker& message) -> base::Status {
 }
 
 void WorkerProcess::DrainOutput() {
+  // As much as the pipes hold; a worker that is still writing (it is about to be ended) gets no more than that.
+  constexpr int kReads = 32;
   for (auto& [stream, pipe] : pipes_) {
-    if (pipe.reader.Drain(pipe.fd.get())) pipe.reader.End();
+    auto got = observe::LineReader::Got::kSome;
+    for (int i = 0; i < kReads && got == observe::LineReader::Got::kSome; ++i)
+      got = pipe.reader.ReadSome(pipe.fd.get());
+    if (got != observe::LineReader::Got::kEnd) pipe.reader.End();
     loop_.Unwatch(pipe.fd.get());
   }
   pipes_.clear();

@@ -38,7 +38,7 @@ struct Histogram {
   auto Quantile(double quantile) const noexcept -> std::uint64_t;
 };
 
-enum class EndState : std::uint32_t { kDetached = 0, kAttached = 1, kFinished = 2, kGone = 3 };
+enum class EndState : std::uint32_t { kDetached = 0, kAttached = 1, kFinished = 2 };
 
 struct ControlLayout {
   static constexpr std::uint64_t kMagic = 0x31'45'47'44'45'53'4e'50;  // "PNSEDGE1"
@@ -69,8 +69,7 @@ struct ControlLayout {
   std::atomic<std::uint64_t> handling_since_ns;  // CLOCK_MONOTONIC while a handler runs, else 0
   std::atomic<std::uint64_t> handling_sequence;
 
-  // Who is there. producer_state is written by producer, consumer_state by consumer; the runtime sets kGone after a
-  // death.
+  // Who is there: each end writes its own.
   alignas(64) std::atomic<EndState> producer_state;
   std::atomic<EndState> consumer_state;
 

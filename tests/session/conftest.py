@@ -80,6 +80,28 @@ class Crash(penstock.Node):
         return text
 
 
+class Chatter(penstock.Node):
+    """A source that prints without end."""
+
+    def process(self) -> Iterator[Text]:
+        while not self.stop_requested:
+            print("x" * 100)
+        yield Text("done")
+
+
+class Glutton(penstock.Node):
+    """Takes more memory than it has."""
+
+    def process(self, text: Text) -> Text:
+        self.hoard = [bytearray(1 << 20) for _ in range(1024)]
+        return text
+
+
+class Path(penstock.Node):
+    def process(self, text: Text) -> Text:
+        return Text(os.environ["PYTHONPATH"].rpartition(":")[2])
+
+
 class Talk(penstock.Node):
     def process(self, text: Text) -> Text:
         print("to stdout", text.text)

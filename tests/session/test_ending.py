@@ -51,6 +51,14 @@ def test_an_interrupt_after_a_source_has_ended_is_no_failure(project: Project) -
         assert not any("error" in line for line in run.lines)
 
 
+def test_a_node_that_prints_without_end_can_be_interrupted(project: Project) -> None:
+    project.chain(node("chatter", "Chatter"), SINK)
+    with project.start() as run:
+        run.read_until("[chatter] ")
+        run.process.send_signal(signal.SIGINT)
+        assert run.wait() == 130
+
+
 def test_a_killed_runtime_leaves_no_process(project: Project) -> None:
     endless(project)
     with project.start() as run:

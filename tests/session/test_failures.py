@@ -92,6 +92,15 @@ def test_a_setup_that_never_ends_meets_its_deadline(project: Project) -> None:
     assert "node 'crash' did not import its module and set up within 1.0 s; raise its start_timeout" in result.stderr
 
 
+def test_a_container_at_its_memory_limit_is_told_which_and_what_to_raise(project: Project) -> None:
+    small = {"python_version": "3.11", "resource_limits": {"memory_mb": 128, "cpu_cores": 1}}
+    project.chain(node("count", "Count", params={"n": 1}), node("glutton", "Glutton", docker=small), SINK)
+    result = project.run()
+    assert result.returncode == 1
+    assert "node 'glutton' was killed by the kernel at its memory limit of 128 MB" in result.stderr
+    assert "raise docker.resource_limits.memory_mb" in result.stderr
+
+
 def test_a_pipeline_that_does_not_start_names_the_nodes_it_waits_for(project: Project) -> None:
     project.write(
         [

@@ -79,6 +79,14 @@ def test_logs_of_every_stream_reach_the_terminal(project: Project) -> None:
             assert f"[talk] to {stream} {number}" in result.stderr
 
 
+@pytest.mark.parametrize("container", [False, True], ids=["process", "container"])
+def test_a_nodes_own_python_path_comes_behind_the_sdk(project: Project, container: bool) -> None:
+    docker = {"python_version": "3.11", "env": {"PYTHONPATH": "/somewhere"}}
+    project.chain(node("count", "Count", params={"n": 1}), node("path", "Path", docker=docker), SINK)
+    result = project.run("--placement", "declared" if container else "process")
+    assert (result.returncode, result.stdout) == (0, "/somewhere\n"), result.stderr
+
+
 def test_the_report_accounts_for_every_message(project: Project) -> None:
     project.chain(node("count", "Count", params={"n": 50}), node("pass", "Pass"), SINK)
     report_file = project.folder / "report.json"
