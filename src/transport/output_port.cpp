@@ -6,6 +6,7 @@
 #include <limits>
 #include <utility>
 
+#include "transport/backing.h"
 #include "transport/fork_guard.h"
 #include "transport/iceoryx2/bridge.h"
 #include "transport/monotonic.h"
@@ -83,6 +84,7 @@ struct OutputPort::State {
   OutputPortOptions options;
   Bell& credit;
   iceoryx2::Output output;
+  Backing backing;
   std::vector<std::unique_ptr<Edge>> edges;
   SpinBudget spin = SpinBudget::ForThisProcess();
   std::uint64_t next = 0;  // node's thread
@@ -91,10 +93,15 @@ struct OutputPort::State {
   std::atomic<bool> interrupted{false};
 
   State(OutputPortOptions opened, Bell& bell, iceoryx2::Output publisher)
-      : options(std::move(opened)), credit(bell), output(std::move(publisher)) {
+      : options(std::move(opened)), credit(bell), output(std::move(publisher)), backing(options.realm_number, Slots()) {
     edges.reserve(options.edges.size());
     for (auto& edge : options.edges) edges.push_back(std::make_unique<Edge>(std::move(edge)));
     options.edges.clear();
+  }
+
+  // As many chunks as can be in use at once.
+  auto Slots() const noexcept -> std::size_t {
+    return options.edges.size() * (options.buffer + options.max_held) + options.history + options.max_loans;
   }
 
   auto Cancelled() const -> base::Status {
@@ -198,6 +205,10 @@ auto OutputPort::Borrow(std::uint64_t chunk_bytes) -> base::Expected<Loan> {
   if (!chunk)
     return tl::make_unexpected(
         std::move(chunk).error().While(fmt::format("borrowing from output '{}'", state.options.service)));
+  if (auto backed = state.backing.Ensure(chunk->bytes); !backed) {
+    return tl::make_unexpected(
+        std::move(backed).error().While(fmt::format("borrowing from output '{}'", state.options.service)));
+  }
   *chunk->header = message::Header{};
   chunk->header->payload_bytes = chunk_bytes;
   return Loan(std::unique_ptr<Loan::State>(new Loan::State{.chunk = std::move(*chunk), .port = this}));

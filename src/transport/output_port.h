@@ -67,7 +67,8 @@ class OutputPort final {
   auto operator=(const OutputPort&) -> OutputPort& = delete;
   ~OutputPort();
 
-  /// Errors: kInvalidArgument beyond max_message_bytes; kExhausted when max_loans are out.
+  /// Errors: kInvalidArgument beyond max_message_bytes; kExhausted when max_loans are out, or when the realm has no
+  /// memory left for it (writing to it would be a SIGBUS).
   auto Borrow(std::uint64_t chunk_bytes) -> base::Expected<Loan>;
 
   /// Waits for credit on every block edge, gives the message the next sequence number, publishes and rings.

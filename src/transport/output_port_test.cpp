@@ -84,6 +84,20 @@ TEST_F(OutputPortTest, EndOfStreamFollowsTheLastMessage) {
   Must(output->Drain(Deadline::Never()));
 }
 
+TEST_F(OutputPortTest, ChunkBeyondTheRealmsMemoryIsRefusedInsteadOfASignal) {
+  TestPipeline pipeline({.edges = {{}}, .max_message_bytes = 64U << 20U, .quota_bytes = 8U << 20U});
+  auto output = pipeline.OpenOutput();
+  const auto refused = output->Borrow(16U << 20U);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code(), base::ErrorCode::kExhausted);
+  EXPECT_THAT(refused.error().message(), HasSubstr("shm_quota_mb"));
+  // What fits goes on as before, again and again.
+  for (int i = 0; i < 100; ++i) {
+    auto loan = Must(output->Borrow(2U << 20U));
+    loan.bytes()[loan.bytes().size() - 1] = std::byte{1};
+  }
+}
+
 TEST_F(OutputPortTest, InterruptedProducerStopsWaiting) {
   TestPipeline pipeline({.edges = {{.depth = 1}}});
   auto output = pipeline.OpenOutput();
