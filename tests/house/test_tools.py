@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 from pathlib import Path
 
 import check_requirements
@@ -9,6 +11,7 @@ import pytest
 import test_summary
 from check_requirements import Evidence
 from junit import Case, read_cases
+from repository import ROOT
 
 CTEST = """<testsuite name="(empty)" tests="4">
   <testcase name="base.Uuid.IsVersion7" classname="base.Uuid.IsVersion7" status="run"/>
@@ -124,3 +127,15 @@ def test_rows_are_read_with_their_evidence() -> None:
 def test_a_row_that_does_not_read_as_one_is_an_error(row: str) -> None:
     with pytest.raises(ValueError, match="line "):
         check_requirements.parse(row)
+
+
+def missing_packages(*names: str) -> list[str]:
+    script = 'set -euo pipefail; source tools/dev/setup.sh; mapfile -t missing < <(missing_packages "$@"); echo "${missing[@]}"'
+    command = ["bash", "-c", script, "bash", *names]
+    return subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout.split()
+
+
+@pytest.mark.skipif(shutil.which("dpkg-query") is None, reason="this host has no dpkg")
+def test_setup_finds_missing_a_package_that_dpkg_has_never_heard_of() -> None:
+    assert missing_packages("dpkg", "no-such-package-anywhere") == ["no-such-package-anywhere"]
+    assert missing_packages("dpkg") == []
