@@ -6,7 +6,7 @@
 
 #include "base/log.h"
 #include "cli/verbs.h"
-#include "container/container.h"
+#include "container/orphans.h"
 
 namespace penstock::cli {
 namespace {

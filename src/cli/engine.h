@@ -9,7 +9,5 @@ namespace penstock::cli {
 
 /// Errors are one sentence with the remedy; a missing engine never means that nodes run on the host instead.
 auto ConnectEngine(docker::RequestObserver observer = {}) -> base::Expected<std::unique_ptr<docker::Engine>>;
-/// Prints the error. Returns kEnvironment.
-auto Complain(const base::Error& error) -> int;
 
 }  // namespace penstock::cli

@@ -4,23 +4,22 @@
 
 #include "base/log.h"
 #include "cli/engine.h"
-#include "container/container.h"
-#include "container/runtime_directory.h"
+#include "container/entry.h"
 
 namespace penstock::cli {
 
 void RemoveLeftovers() {
   const docker::Call call(base::Deadline::In(std::chrono::seconds(10)));
   std::unique_ptr<docker::Engine> engine;
-  const auto swept = container::SweepDeadRuntimes([&](const std::string& runtime_id) -> base::Status {
+  const auto swept = container::SweepEntries([&](const std::string& container) -> base::Status {
     if (!engine) {
       PENSTOCK_ASSIGN(engine, ConnectEngine());
     }
-    return container::RemoveContainersOf(*engine, runtime_id, call);
+    return engine->Remove(container, call);
   });
   if (!swept) {
     base::Log(base::LogLevel::kWarning,
-              "what a dead runtime left could not be removed, the next command tries again: {}",
+              "what is left of a container could not be removed, the next command tries again: {}",
               swept.error().ToString());
   }
 }

@@ -1,5 +1,6 @@
 // The command line: words to options, options to verbs. The only file that knows CLI11.
 #include <CLI/CLI.hpp>
+#include <cmath>
 #include <csignal>
 #include <cstdio>
 #include <exception>
@@ -63,6 +64,21 @@ auto Main(int argc, char** argv) -> int {
   auto* version_verb = app.add_subcommand("version", "Show the versions of Penstock, its protocols and the engine");
   version_verb->add_flag("--json", version_json, "As JSON");
 
+  bool ps_json = false;
+  auto* ps_verb = app.add_subcommand("ps", "Show the sessions that run, and the containers that they use or left warm");
+  ps_verb->add_flag("--json", ps_json, "As JSON");
+
+  cli::StopOptions stop;
+  auto* stop_verb = app.add_subcommand("stop", "End sessions: their sources' streams, then what is in flight");
+  stop_verb->add_option("session", stop.session, "A session's id, or the beginning of it");
+  stop_verb->add_flag("--all", stop.all, "All sessions of this user");
+  stop_verb->add_flag("--now", stop.now, "At once, without handling what is in flight");
+  stop_verb->add_option_function<double>(
+      "--timeout", [&](double seconds) { stop.timeout = std::chrono::seconds(std::llround(seconds)); },
+      "How long to wait for each, in seconds (30)");
+
+  auto* gc_verb = app.add_subcommand("gc", "Remove what runtimes that died left behind");
+
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -75,6 +91,9 @@ auto Main(int argc, char** argv) -> int {
   if (plan_verb->parsed()) return cli::Plan(plan);
   if (build_verb->parsed()) return cli::Build(build);
   if (version_verb->parsed()) return cli::Version(version_json);
+  if (ps_verb->parsed()) return cli::Ps(ps_json);
+  if (stop_verb->parsed()) return cli::Stop(stop);
+  if (gc_verb->parsed()) return cli::Gc();
   return cli::kUsage;
 }
 

@@ -59,12 +59,9 @@ auto Run(const RunOptions& options) -> int {
     if (!connected) return Complain(connected.error());
     engine = std::move(*connected);
   }
-  const auto runtime = container::RuntimeDirectory::Create();
-  if (!runtime) return Complain(runtime.error());
 
   auto session = session::Session::Create({.plan = std::move(*plan),
                                            .engine = engine.get(),
-                                           .runtime = &*runtime,
                                            .engine_account = &account,
                                            .measure_cpu = options.measure_cpu},
                                           terminal);

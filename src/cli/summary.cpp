@@ -2,12 +2,10 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
+#include "cli/table.h"
 
 namespace penstock::cli {
 namespace {
-
-using Row = std::vector<std::string>;
 
 auto Duration(std::uint64_t nanoseconds) -> std::string {
   const auto value = static_cast<double>(nanoseconds);
@@ -25,28 +23,6 @@ auto Memory(const session::NodeReport& node) -> std::string {
   return fmt::format("{:.0f} of {:.0f} MB", peak, static_cast<double>(*node.memory_limit_bytes) / kMebibyte);
 }
 
-// Columns in display, not bytes: continuation bytes of UTF-8 take no room.
-auto DisplayWidth(const std::string& text) -> std::size_t {
-  return static_cast<std::size_t>(
-      std::ranges::count_if(text, [](char c) { return (static_cast<unsigned char>(c) & 0xc0U) != 0x80U; }));
-}
-
-auto Table(const std::vector<Row>& rows) -> std::string {
-  std::vector<std::size_t> widths(rows.front().size());
-  for (const auto& row : rows) {
-    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], DisplayWidth(row[i]));
-  }
-  std::string text;
-  for (const auto& row : rows) {
-    std::string line;
-    for (std::size_t i = 0; i < row.size(); ++i)
-      line += row[i] + std::string(widths[i] - DisplayWidth(row[i]) + 2, ' ');
-    line.erase(line.find_last_not_of(' ') + 1);
-    text += line + '\n';
-  }
-  return text;
-}
-
 }  // namespace
 
 auto RenderSummary(const session::Report& report) -> std::string {
@@ -62,8 +38,8 @@ auto RenderSummary(const session::Report& report) -> std::string {
                      std::to_string(edge.stats.delivered), std::to_string(edge.stats.lost),
                      Duration(edge.stats.blocked_ns)});
   }
-  auto text = Table(nodes);
-  if (edges.size() > 1) text += '\n' + Table(edges);
+  auto text = RenderTable(nodes);
+  if (edges.size() > 1) text += '\n' + RenderTable(edges);
   const auto& timeline = report.timeline;
   if (timeline.started > 0) {
     text += fmt::format("\nstarted in {:.2f} s, ran {:.2f} s\n", timeline.started, timeline.ended - timeline.started);

@@ -1,9 +1,11 @@
 // What each verb does, given its options. Each returns the process's exit code.
 #pragma once
 
+#include <chrono>
 #include <string>
 #include <vector>
 
+#include "base/error.h"
 #include "plan/plan.h"
 
 namespace penstock::cli {
@@ -33,10 +35,23 @@ struct PlanOptions {
   bool json = false;
 };
 
+struct StopOptions {
+  std::string session;  // its id or the beginning of it
+  bool all = false;
+  bool now = false;  // without handling what is in flight
+  std::chrono::seconds timeout{30};
+};
+
 auto Run(const RunOptions& options) -> int;
 auto Validate(const std::vector<std::string>& manifests) -> int;
 auto Plan(const PlanOptions& options) -> int;
 auto Build(const PipelineOptions& options) -> int;
 auto Version(bool json) -> int;
+auto Ps(bool json) -> int;
+auto Stop(const StopOptions& options) -> int;
+auto Gc() -> int;
+
+/// Prints the error; the exit code for it.
+auto Complain(const base::Error& error) -> int;
 
 }  // namespace penstock::cli

@@ -11,11 +11,13 @@ AgentLease::AgentLease(base::PacketSocket socket, worker::Granted granted)
 
 AgentLease::~AgentLease() { Close(); }
 
-auto AgentLease::Acquire(base::PacketSocket socket, const std::string& session, base::Deadline deadline)
+auto AgentLease::Acquire(base::PacketSocket socket, worker::Lease ask, base::Deadline deadline)
     -> base::Expected<AgentLease> {
-  PENSTOCK_TRY(worker::Send(socket, worker::ToAgent(worker::Lease{.session = session})));
+  PENSTOCK_TRY(worker::Send(socket, worker::ToAgent(std::move(ask))));
   PENSTOCK_ASSIGN(auto packet, socket.Receive(deadline));
   PENSTOCK_ASSIGN(auto received, worker::ParseFromAgent(std::move(packet)));
+  if (const auto* full = std::get_if<worker::Full>(&received.message))
+    return base::Fail(base::ErrorCode::kExhausted, "the agent serves {} sessions already", full->sessions);
   const auto* granted = std::get_if<worker::Granted>(&received.message);
   if (granted == nullptr)
     return base::Fail(base::ErrorCode::kPeerCorrupt, "the agent answered a lease with something else");

@@ -30,8 +30,8 @@ class AgentLease final {
   };
 
   /// Asks for the lease and waits until it is granted. Blocking; any thread. Errors: kPeerGone when the agent is about
-  /// to end (use another container); kDeadline.
-  static auto Acquire(base::PacketSocket socket, const std::string& session, base::Deadline deadline)
+  /// to end (use another container); kExhausted when it serves as many sessions as `ask` allows; kDeadline.
+  static auto Acquire(base::PacketSocket socket, worker::Lease ask, base::Deadline deadline)
       -> base::Expected<AgentLease>;
 
   AgentLease(AgentLease&&) noexcept = default;

@@ -68,7 +68,7 @@ auto HostAgent::Start(const std::string& session, base::Deadline deadline)
     return tl::make_unexpected(status.error());
   }
   theirs.Close();
-  auto lease = AgentLease::Acquire(std::move(ours), session, deadline);
+  auto lease = AgentLease::Acquire(std::move(ours), {.session = session}, deadline);
   if (!lease) {
     ::waitpid(pid, nullptr, 0);
     return tl::make_unexpected(lease.error());

@@ -55,6 +55,7 @@ auto HostConfigOf(const ContainerSpec& spec) -> json {
   if (!spec.cap_add.empty()) host["CapAdd"] = spec.cap_add;
   if (!spec.security_options.empty()) host["SecurityOpt"] = spec.security_options;
   if (spec.init) host["Init"] = true;
+  if (spec.auto_remove) host["AutoRemove"] = true;
   if (!spec.log_driver.empty()) host["LogConfig"] = {{"Type", spec.log_driver}};
   return host;
 }

@@ -158,6 +158,7 @@ struct ContainerSpec {
   Strings cap_add{};
   Strings security_options{};  // "no-new-privileges"
   bool init = false;           // the engine's init as PID 1
+  bool auto_remove = false;    // by the engine, as soon as it has ended; not when it never ran
   std::string log_driver{};    // "none", "local"; empty: the engine's default
 
   std::string extra_json{};  // merged over the request last (RFC 7386): what has no field here

@@ -5,6 +5,7 @@
 #include <cstdlib>
 
 #include "base/paths.h"
+#include "container/pool.h"
 
 namespace penstock::session {
 namespace {
@@ -72,15 +73,20 @@ auto Placer::PlaceInContainer(const plan::Plan& plan, const plan::Node& node) co
   Placed placed;
   placed.environment_ready = SecondsSinceStart();
   observer_.OnProgress("starting containers", node.id);
-  const container::ContainerRequest request{.session = options_.session,
-                                            .node = node.id,
-                                            .image = environment.image,
-                                            .spec = *node.container,
-                                            .code = plan.directory,
-                                            .installed = home / "worker",
-                                            .keep_warm = {}};
+  container::ContainerRequest request{.session = options_.session,
+                                      .node = node.id,
+                                      .image = environment.image,
+                                      .spec = *node.container,
+                                      .env = node.env,
+                                      .code = plan.directory,
+                                      .installed = home / "worker",
+                                      .ordinal = 0,
+                                      .sharing = {}};
+  PENSTOCK_ASSIGN(request.ordinal, OrdinalOf(request));
+  const auto on_wait = [&] { observer_.OnProgress("waiting for another session that starts the same container", node.id); };
   const docker::Call call(base::Deadline::In(kContainerTimeout), options_.stop);
-  PENSTOCK_ASSIGN(auto leased, container::Container::Start(*options_.engine, *options_.runtime, request, call));
+  PENSTOCK_ASSIGN(auto leased, container::Acquire(*options_.engine, request, on_wait, call));
+  placed.warm = leased.warm;
   placed.container = std::move(leased.container);
   placed.lease = std::make_unique<container::AgentLease>(std::move(leased.lease));
   placed.command.argv = PythonCommand(environment.interpreter);
@@ -90,6 +96,12 @@ auto Placer::PlaceInContainer(const plan::Plan& plan, const plan::Node& node) co
   AddPythonSettings(placed.command.env, std::string(container::kInstallTarget) + "/python", container::kCodeTarget);
   placed.command.cwd = container::kCodeTarget;
   return placed;
+}
+
+auto Placer::OrdinalOf(const container::ContainerRequest& request) const -> base::Expected<std::uint32_t> {
+  PENSTOCK_ASSIGN(const auto identity, container::Identity(request));
+  const std::lock_guard lock(mutex_);
+  return placed_of_identity_[identity]++;
 }
 
 auto Placer::PlaceOnHost(const plan::Plan& plan, const plan::Node& node) const -> base::Expected<Placed> {

@@ -2,7 +2,10 @@
 // lease is held.
 #pragma once
 
+#include <cstdint>
+#include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <stop_token>
 #include <string>
@@ -21,6 +24,7 @@ namespace penstock::session {
 
 struct Placed {
   std::optional<container::Container> container;
+  bool warm = false;                             // the container ran before
   std::unique_ptr<container::AgentLease> lease;  // null: the session's lease of the host's agent
   WorkerCommand command;
   double environment_ready = 0;  // seconds since the placer was made
@@ -31,7 +35,6 @@ class Placer final {
  public:
   struct Options {
     docker::Engine* engine = nullptr;  // null: no container nodes
-    const container::RuntimeDirectory* runtime = nullptr;
     std::string session;
     std::stop_token stop;
   };
@@ -45,10 +48,13 @@ class Placer final {
   auto PlaceNative(const plan::Plan& plan, const plan::Node& node) const -> base::Expected<Placed>;
   auto EnsureEnvironment(const plan::Node& node) const -> base::Expected<NodeEnvironment>;
   auto ProgressOf(const plan::Node& node) const -> image::ProgressSink;
+  auto OrdinalOf(const container::ContainerRequest& request) const -> base::Expected<std::uint32_t>;
   auto SecondsSinceStart() const -> double;
 
   Options options_;
   Observer& observer_;
+  mutable std::mutex mutex_;
+  mutable std::map<std::string, std::uint32_t> placed_of_identity_;  // guarded by mutex_
   base::Deadline::Clock::time_point began_ = base::Deadline::Clock::now();
 };
 

@@ -1,11 +1,13 @@
 #include "session/session.h"
 
 #include <fmt/ranges.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
 #include <csignal>
 #include <deque>
+#include <nlohmann/json.hpp>
 #include <stop_token>
 #include <thread>
 
@@ -14,6 +16,7 @@
 #include "container/cgroup.h"
 #include "container/host_agent.h"
 #include "session/barrier.h"
+#include "session/control.h"
 #include "session/engine_account.h"
 #include "session/failure.h"
 #include "session/placer.h"
@@ -84,9 +87,11 @@ class Session::Impl final {
   void Fail(Failure failure);
   void Teardown();
   void EndIfAllDone();
-  void RemoveContainers();
+  void ReleaseContainers();
   auto SecondsSinceStart() const -> double;
   void FillReport();
+  auto ServeControl() -> base::Status;
+  auto StatusNow() -> nlohmann::json;
 
   SessionOptions options_;
   Observer& observer_;
@@ -94,6 +99,7 @@ class Session::Impl final {
   std::string id_;
   Wiring wiring_;
   AttachBarrier barrier_;
+  std::unique_ptr<ControlServer> control_;
   std::deque<NodeState> nodes_;  // by plan index; stable addresses
   std::unique_ptr<container::HostAgent> host_agent_;
   std::stop_source stop_placing_;
@@ -138,14 +144,39 @@ Session::Impl::Impl(SessionOptions options, Observer& observer, std::unique_ptr<
 
 auto Session::Impl::Run() -> Report {
   began_ = std::chrono::steady_clock::now();
-  PlaceAll();
+  if (const auto served = ServeControl(); !served) {
+    Fail(EnvironmentFailure("", base::Error(served.error()).While("making the session known to other commands")));
+  } else {
+    PlaceAll();
+  }
   loop_->Run();
   stop_placing_.request_stop();
   placing_.clear();  // joins
   report_.timeline.ended = SecondsSinceStart();
   FillReport();
-  RemoveContainers();
+  ReleaseContainers();
+  control_.reset();
   return std::move(report_);
+}
+
+auto Session::Impl::ServeControl() -> base::Status {
+  PENSTOCK_ASSIGN(control_, ControlServer::Create(*loop_, id_,
+                                                  {.status = [this] { return StatusNow(); },
+                                                   .stop = [this] { Stop(); },
+                                                   .kill = [this] { Kill(); }}));
+  return {};
+}
+
+auto Session::Impl::StatusNow() -> nlohmann::json {
+  FillReport();
+  auto status = ToJson(report_);
+  status["type"] = "status";
+  status["v"] = 1;
+  status["pid"] = ::getpid();
+  status["manifest"] = options_.plan.file;
+  status["phase"] = ending_ ? "ending" : started_ ? "running" : "starting";
+  status["age_s"] = SecondsSinceStart();
+  return status;
 }
 
 // --- start
@@ -163,7 +194,7 @@ void Session::Impl::PlaceAll() {
   }
   const auto placer = std::make_shared<Placer>(
       Placer::Options{
-          .engine = options_.engine, .runtime = options_.runtime, .session = id_, .stop = stop_placing_.get_token()},
+          .engine = options_.engine, .session = id_, .stop = stop_placing_.get_token()},
       observer_);
   being_placed_ = nodes_.size();
   for (std::size_t i = 0; i < nodes_.size(); ++i) {
@@ -434,16 +465,16 @@ void Session::Impl::EndIfAllDone() {
   Teardown();
 }
 
-void Session::Impl::RemoveContainers() {
-  std::vector<std::jthread> removing;
+void Session::Impl::ReleaseContainers() {
+  std::vector<std::jthread> releasing;
   for (auto& state : nodes_) {
     state.worker.reset();
     state.lease.reset();
     if (!state.container) continue;
-    removing.emplace_back([&state] {
-      const auto removed = state.container->Remove(docker::Call(base::Deadline::In(kEngineCleanupTimeout)));
-      if (!removed)
-        base::Log(base::LogLevel::kWarning, "container of node '{}': {}", state.node->id, removed.error().ToString());
+    releasing.emplace_back([&state] {
+      const auto released = state.container->Release(docker::Call(base::Deadline::In(kEngineCleanupTimeout)));
+      if (!released)
+        base::Log(base::LogLevel::kWarning, "container of node '{}': {}", state.node->id, released.error().ToString());
     });
   }
   host_agent_.reset();

@@ -9,7 +9,6 @@
 #include <string>
 
 #include "base/error.h"
-#include "container/runtime_directory.h"
 #include "docker/call.h"
 #include "docker/engine.h"
 #include "plan/plan.h"
@@ -22,9 +21,8 @@ class EngineAccount;
 
 struct SessionOptions {
   plan::Plan plan;
-  /// Needed when the plan has container nodes; must outlive the session, as must `runtime` and `engine_account`.
+  /// Needed when the plan has container nodes; must outlive the session, as must `engine_account`.
   docker::Engine* engine = nullptr;
-  const container::RuntimeDirectory* runtime = nullptr;
   /// What the engine's requests took; null: not counted.
   const EngineAccount* engine_account = nullptr;
   /// Have workers measure the CPU time per message that is not the node's own.

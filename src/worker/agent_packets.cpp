@@ -13,6 +13,8 @@ struct Writer {
   auto operator()(const Lease& lease) const -> base::Status {
     auto packet = NewPacket("lease");
     packet["session"] = lease.session;
+    packet["keep_warm_ms"] = lease.keep_warm_ms;
+    packet["max_sessions"] = lease.max_sessions;
     return SendJson(socket, packet, {});
   }
   auto operator()(const Spawn& spawn) const -> base::Status {
@@ -41,6 +43,11 @@ struct Writer {
     packet["uid"] = granted.uid;
     packet["architecture"] = granted.architecture;
     packet["glibc"] = granted.glibc;
+    return SendJson(socket, packet, {});
+  }
+  auto operator()(const Full& full) const -> base::Status {
+    auto packet = NewPacket("full");
+    packet["sessions"] = full.sessions;
     return SendJson(socket, packet, {});
   }
   auto operator()(const Spawned& spawned) const -> base::Status {
@@ -74,9 +81,18 @@ void ExpectDescriptors(PacketReader& packet, std::size_t got, std::size_t wanted
   if (got != wanted) packet.Complain(fmt::format("it carries {} descriptors instead of {}", got, wanted));
 }
 
+auto ReadLease(PacketReader& packet, ObjectReader object) -> Lease {
+  Lease lease{.session = object.String("session"),
+              .keep_warm_ms = object.Integer<std::int64_t>("keep_warm_ms"),
+              .max_sessions = object.Integer<std::uint32_t>("max_sessions")};
+  if (lease.keep_warm_ms < 0) packet.Complain("'keep_warm_ms' is negative");
+  if (lease.max_sessions == 0) packet.Complain("'max_sessions' is 0");
+  return lease;
+}
+
 auto ReadToAgent(PacketReader& packet) -> std::optional<ToAgent> {
   ObjectReader object(packet);
-  if (packet.type() == "lease") return Lease{.session = object.String("session")};
+  if (packet.type() == "lease") return ReadLease(packet, object);
   if (packet.type() == "spawn") {
     return Spawn{.id = object.Integer<std::uint64_t>("id"),
                  .argv = object.Strings("argv"),
@@ -114,6 +130,7 @@ auto ReadFromAgent(PacketReader& packet, std::size_t fd_count) -> std::optional<
                    .architecture = object.String("architecture"),
                    .glibc = object.String("glibc")};
   }
+  if (type == "full") return Full{.sessions = object.Integer<std::uint32_t>("sessions")};
   if (type == "spawned") {
     ExpectDescriptors(packet, fd_count, 1);
     return Spawned{.id = object.Integer<std::uint64_t>("id"), .pid = object.Integer<int>("pid")};
@@ -137,10 +154,8 @@ auto Send(const base::PacketSocket& socket, const FromAgent& message, int fd) ->
   return std::visit(Writer{socket, fd}, message);
 }
 
-auto Send(const base::PacketSocket& socket, const Listen& message, int fd) -> base::Status {
-  auto packet = NewPacket("listen");
-  packet["keep_warm_ms"] = message.keep_warm_ms;
-  return SendJson(socket, packet, {fd});
+auto Send(const base::PacketSocket& socket, Listen /*message*/, int fd) -> base::Status {
+  return SendJson(socket, NewPacket("listen"), {fd});
 }
 
 auto ParseToAgent(base::Packet packet) -> base::Expected<Received<ToAgent>> {
@@ -164,12 +179,9 @@ auto ParseFromAgent(base::Packet packet) -> base::Expected<Received<FromAgent>> 
 auto ParseListen(base::Packet packet) -> base::Expected<Received<Listen>> {
   PacketReader reader(packet.data, packet.fds.size());
   if (reader.type() != "listen") return tl::unexpected(reader.UnknownType());
-  ObjectReader object(reader);
-  const Listen listen{.keep_warm_ms = object.Integer<std::int64_t>("keep_warm_ms")};
-  if (listen.keep_warm_ms < 0) reader.Complain("'keep_warm_ms' is negative");
   ExpectDescriptors(reader, packet.fds.size(), 1);
   PENSTOCK_TRY(reader.Finish());
-  return Received<Listen>{.message = listen, .fds = std::move(packet.fds)};
+  return Received<Listen>{.message = {}, .fds = std::move(packet.fds)};
 }
 
 }  // namespace penstock::worker

@@ -117,6 +117,8 @@ using FromWorker = std::variant<Hello, OutputsOpen, InputsOpen, Connected, Ready
 
 struct Lease {
   std::string session;
+  std::int64_t keep_warm_ms = 0;   // how long the agent stays when this was its last lease
+  std::uint32_t max_sessions = 1;  // refused beyond so many different sessions; 1 and more
 };
 struct Spawn {
   std::uint64_t id = 0;
@@ -142,6 +144,10 @@ struct Granted {
   std::string architecture;
   std::string glibc;
 };
+/// Answers a lease that would exceed its `max_sessions`; the connection ends.
+struct Full {
+  std::uint32_t sessions = 0;  // that hold leases
+};
 struct Spawned {
   std::uint64_t id = 0;
   int pid = 0;  // the pidfd is the packet's only descriptor
@@ -160,14 +166,12 @@ struct Exited {
   std::int64_t system_ms = 0;
   std::int64_t max_rss_kb = 0;
 };
-using FromAgent = std::variant<Granted, Spawned, SpawnFailed, Exited>;
+using FromAgent = std::variant<Granted, Full, Spawned, SpawnFailed, Exited>;
 
 // --- agent's bootstrap
 // --------------------------------------------------------------------------------------------------
 
-struct Listen {
-  std::int64_t keep_warm_ms = 0;  // the listening descriptor is the packet's only one
-};
+struct Listen {};  // the listening descriptor is the packet's only one
 
 // ------------------------------------------------------------------------------------------------------------------------
 
@@ -176,7 +180,7 @@ auto Send(const base::PacketSocket& socket, const ToWorker& message) -> base::St
 auto Send(const base::PacketSocket& socket, const FromWorker& message) -> base::Status;
 auto Send(const base::PacketSocket& socket, const ToAgent& message) -> base::Status;
 auto Send(const base::PacketSocket& socket, const FromAgent& message, int fd = -1) -> base::Status;
-auto Send(const base::PacketSocket& socket, const Listen& message, int fd) -> base::Status;
+auto Send(const base::PacketSocket& socket, Listen message, int fd) -> base::Status;
 
 /// A received message and its descriptors. In `message`, descriptor fields hold indices into `fds`, checked to be in
 /// range and used once.

@@ -127,7 +127,9 @@ class Random {
   auto ForAgent() -> ToAgent {
     switch (Below(3)) {
       case 0:
-        return Lease{.session = Text()};
+        return Lease{.session = Text(),
+                     .keep_warm_ms = static_cast<std::int64_t>(Below(1'000'000)),
+                     .max_sessions = static_cast<std::uint32_t>(1 + Below(100))};
       case 1:
         return Kill{.id = Large(), .signal = Signed()};
       default: {
@@ -338,12 +340,11 @@ TEST_F(Protocol, AnEndlessTracebackOfAnyBytesStillFitsAPacket) {
 }
 
 TEST_F(Protocol, TheListenerTravelsWithItsPacket) {
-  ASSERT_TRUE(Send(here_, Listen{.keep_warm_ms = 1500}, memory_.get()));
+  ASSERT_TRUE(Send(here_, Listen{}, memory_.get()));
   const auto received = ParseListen(there_.Receive(Deadline::Never()).value());
   ASSERT_TRUE(received) << received.error().ToString();
-  EXPECT_EQ(received->message.keep_warm_ms, 1500);
   EXPECT_TRUE(base::HasSealedSize(received->fds.at(0)));
-  EXPECT_EQ(ParseListen(SentRaw(R"({"v":1,"type":"listen","keep_warm_ms":1})")).error().code(),
+  EXPECT_EQ(ParseListen(SentRaw(R"({"v":1,"type":"listen"})")).error().code(),
             ErrorCode::kPeerCorrupt);
 }
 

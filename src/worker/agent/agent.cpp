@@ -14,6 +14,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
+#include <set>
 
 #include "base/log.h"
 #include "worker/agent/image_libc.h"
@@ -62,7 +63,6 @@ Agent::Agent(std::unique_ptr<base::EventLoop> loop, base::UniqueFd signals)
 
 auto Agent::Listen(Listening listening) -> base::Status {
   listener_ = std::move(listening.listener);
-  keep_warm_ = listening.keep_warm;
   owner_ = listening.owner;
   PENSTOCK_TRY(loop_->Watch(listener_.get(), EPOLLIN, [this](std::uint32_t) { Accept(); }));
   ArmExpiry(kFirstLease);
@@ -166,31 +166,40 @@ void Agent::OnLeaseReadable(LeaseId id) {
 void Agent::HandleRequest(LeaseId id, Received<ToAgent> request) {
   auto& lease = leases_.at(id);
   const bool asks_for_lease = std::holds_alternative<Lease>(request.message);
-  if (asks_for_lease == lease.granted) {
+  if (asks_for_lease == lease.granted.has_value()) {
     Log(LogLevel::kError, "penstock-agent: ended a lease: {}",
         lease.granted ? "it was asked for twice" : "a request came before it was granted");
     return CloseLease(id);
   }
-  if (asks_for_lease) {
-    Grant(lease);
-    return Flush(id);
-  }
+  if (asks_for_lease) return GrantOrRefuse(id, std::move(std::get<Lease>(request.message)));
   if (const auto* kill = std::get_if<Kill>(&request.message)) return Signal(id, *kill);
   StartWorker(id, std::move(request));
 }
 
-void Agent::Grant(LeaseState& lease) {
+auto Agent::SessionsBeside(const Lease& asked) const -> std::uint32_t {
+  std::set<std::string_view> sessions;
+  for (const auto& [id, lease] : leases_) {
+    if (lease.granted) sessions.insert(lease.granted->session);
+  }
+  sessions.erase(asked.session);  // it may hold several
+  return static_cast<std::uint32_t>(sessions.size());
+}
+
+void Agent::GrantOrRefuse(LeaseId id, Lease asked) {
+  if (const auto others = SessionsBeside(asked); others >= asked.max_sessions) {
+    Tell(id, Full{.sessions = others});
+    return CloseLease(id);
+  }
   utsname names{};
   ::uname(&names);
-  lease.granted = true;
+  leases_.at(id).granted = std::move(asked);
   DisarmExpiry();
   static const auto glibc = ImageGlibcVersion();
-  lease.outgoing.push_back({.message = Granted{.agent = PENSTOCK_VERSION,
-                                               .pid = ::getpid(),
-                                               .uid = ::getuid(),
-                                               .architecture = names.machine,
-                                               .glibc = glibc},
-                            .fd = {}});
+  Tell(id, Granted{.agent = PENSTOCK_VERSION,
+                   .pid = ::getpid(),
+                   .uid = ::getuid(),
+                   .architecture = names.machine,
+                   .glibc = glibc});
 }
 
 void Agent::CloseLease(LeaseId id) {
@@ -204,8 +213,9 @@ void Agent::CloseLease(LeaseId id) {
       ::shutdown(found->second.lifeline.fd().get(), SHUT_WR);
   }
   const bool other_lease =
-      std::any_of(leases_.begin(), leases_.end(), [](const auto& entry) { return entry.second.granted; });
-  if (lease.granted && !other_lease && listener_.valid()) ArmExpiry(keep_warm_);
+      std::any_of(leases_.begin(), leases_.end(), [](const auto& entry) { return entry.second.granted.has_value(); });
+  if (lease.granted && !other_lease && listener_.valid())
+    ArmExpiry(std::chrono::milliseconds(lease.granted->keep_warm_ms));
   StopWhenDone();
 }
 

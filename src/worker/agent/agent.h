@@ -25,7 +25,6 @@ class Agent final {
  public:
   struct Listening {
     base::UniqueFd listener;
-    std::chrono::milliseconds keep_warm{0};
     /// Who may take a lease: the user at the other end of the bootstrap socket. Where the engine maps user ids, every
     /// unmapped user looks like the overflow id; then the listener's place in a 0700 directory is what protects it.
     uid_t owner = 0;
@@ -34,7 +33,8 @@ class Agent final {
   /// Blocks the signals that it handles and becomes subreaper.
   static auto Create() -> base::Expected<std::unique_ptr<Agent>>;
 
-  /// A container's agent: any number of leases, until none was there for keep_warm (30 s for the first one).
+  /// A container's agent: any number of leases, until none was there for as long as the last one asked for (30 s for
+  /// the first one to come).
   auto Listen(Listening listening) -> base::Status;
   /// The host's agent: this one lease, then the end.
   auto ServeOnly(base::PacketSocket lease) -> base::Status;
@@ -53,7 +53,7 @@ class Agent final {
   };
   struct LeaseState {
     base::PacketSocket socket;
-    bool granted = false;
+    std::optional<Lease> granted;
     std::map<std::uint64_t, KeeperId> workers;  // by the runtime's id
     std::deque<Outgoing> outgoing;              // while the runtime does not read
     std::uint32_t watched_events = 0x001;       // EPOLLIN
@@ -79,7 +79,8 @@ class Agent final {
   void AddLease(base::PacketSocket socket);
   void OnLeaseReadable(LeaseId id);
   void HandleRequest(LeaseId id, Received<ToAgent> request);
-  void Grant(LeaseState& lease);
+  void GrantOrRefuse(LeaseId id, Lease asked);
+  auto SessionsBeside(const Lease& asked) const -> std::uint32_t;
   void StartWorker(LeaseId id, Received<ToAgent> request);
   void Signal(LeaseId id, const Kill& kill);
   void CloseLease(LeaseId id);
@@ -102,7 +103,6 @@ class Agent final {
   std::unique_ptr<base::EventLoop> loop_;
   base::UniqueFd signals_;
   base::UniqueFd listener_;
-  std::chrono::milliseconds keep_warm_{0};
   uid_t owner_ = 0;
   std::optional<base::EventLoop::TimerId> expiry_;
 

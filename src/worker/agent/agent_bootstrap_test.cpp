@@ -26,12 +26,12 @@ class AgentBootstrap : public testing::Test {
   }
 
   // Starts an agent and hands it the listener. Nothing below the directory can be written by then.
-  auto Start(std::int64_t keep_warm_ms) -> std::unique_ptr<AgentProcess> {
+  auto Start() -> std::unique_ptr<AgentProcess> {
     const auto bootstrap = base::ListenPacket(directory_ / "bootstrap", 0666).value();
     ::chmod(directory_.c_str(), 0555);
     auto agent = std::make_unique<AgentProcess>(std::vector<std::string>{"--bootstrap", directory_ / "bootstrap"});
     const auto connection = base::AcceptPacket(bootstrap).value();
-    EXPECT_TRUE(Send(connection, Listen{.keep_warm_ms = keep_warm_ms}, listener_.get()));
+    EXPECT_TRUE(Send(connection, Listen{}, listener_.get()));
     return agent;
   }
   auto Connect() -> Client {
@@ -44,7 +44,7 @@ class AgentBootstrap : public testing::Test {
 };
 
 TEST_F(AgentBootstrap, GrantsLeasesAndSaysWhereItRuns) {
-  const auto agent = Start(60'000);
+  const auto agent = Start();
   auto client = Connect();
   const auto granted = client.TakeLease();
   EXPECT_EQ(granted.pid, agent->pid());
@@ -54,7 +54,7 @@ TEST_F(AgentBootstrap, GrantsLeasesAndSaysWhereItRuns) {
 }
 
 TEST_F(AgentBootstrap, LeasesAreIndependentAndTheEndOfOneEndsOnlyItsWorkers) {
-  const auto agent = Start(60'000);
+  const auto agent = Start();
   auto first = Connect();
   auto second = Connect();
   first.TakeLease();
@@ -81,11 +81,46 @@ TEST_F(AgentBootstrap, LeasesAreIndependentAndTheEndOfOneEndsOnlyItsWorkers) {
 }
 
 TEST_F(AgentBootstrap, EndsWhenNoLeaseWasThereForTheGracePeriod) {
-  const auto agent = Start(1);
-  Connect().TakeLease();
+  const auto agent = Start();
+  Connect().TakeLease({.session = "test", .keep_warm_ms = 1});
   EXPECT_EQ(agent->Wait(), 0);
   // Our copy of the listener is still open, but nobody is kept waiting by it.
   EXPECT_EQ(PacketSocket::Connect(directory_ / "lease", Deadline::In(kWatchdog)).error().code(), ErrorCode::kPeerGone);
+}
+
+TEST_F(AgentBootstrap, TheLastLeaseToCloseDecidesHowLongItStays) {
+  const auto agent = Start();
+  auto patient = Connect();
+  auto brief = Connect();
+  patient.TakeLease({.session = "patient", .keep_warm_ms = 60'000, .max_sessions = 2});
+  brief.TakeLease({.session = "brief", .keep_warm_ms = 0, .max_sessions = 2});
+  patient.socket().Close();
+  auto later = Connect();
+  later.TakeLease({.session = "later", .keep_warm_ms = 60'000, .max_sessions = 2});
+  later.socket().Close();
+  brief.socket().Close();
+  EXPECT_EQ(agent->Wait(), 0);
+}
+
+TEST_F(AgentBootstrap, RefusesALeaseBeyondItsNumberOfSessionsAndServesTheOthers) {
+  const auto agent = Start();
+  auto first = Connect();
+  auto second = Connect();
+  auto third = Connect();
+  first.TakeLease({.session = "a", .keep_warm_ms = 60'000, .max_sessions = 2});
+  second.TakeLease({.session = "b", .keep_warm_ms = 60'000, .max_sessions = 2});
+  third.Ask({.session = "c", .keep_warm_ms = 60'000, .max_sessions = 2});
+  EXPECT_EQ(third.Next<Full>().sessions, 2U);
+  EXPECT_EQ(third.socket().Receive(Deadline::In(kWatchdog)).error().code(), ErrorCode::kPeerGone);
+  Connect().TakeLease({.session = "b", .keep_warm_ms = 60'000, .max_sessions = 2});  // a second one of the same session
+  first.socket().Close();
+  // The agent serves its sockets in no order: only the answer to a later request shows that it has seen the end.
+  for (;;) {
+    auto again = Connect();
+    again.Ask({.session = "c", .keep_warm_ms = 60'000, .max_sessions = 2});
+    const auto answer = ParseFromAgent(again.socket().Receive(Deadline::In(kWatchdog)).value()).value();
+    if (std::holds_alternative<Granted>(answer.message)) break;
+  }
 }
 
 // Connections that race with the expiry are granted or see the end: never left waiting.
@@ -93,15 +128,15 @@ TEST_F(AgentBootstrap, AnswersEveryConnectionDuringItsExpiryWithALeaseOrTheEnd) 
   for (int round = 0; round < 20; ++round) {
     std::filesystem::permissions(directory_, std::filesystem::perms::owner_all);
     listener_ = base::ListenPacket(directory_ / "lease", 0666).value();
-    const auto agent = Start(0);
-    Connect().TakeLease();
+    const auto agent = Start();
+    Connect().TakeLease({.session = "test", .keep_warm_ms = 0});
     for (;;) {
       auto socket = PacketSocket::Connect(directory_ / "lease", Deadline::In(kWatchdog));
       if (!socket) {
         EXPECT_EQ(socket.error().code(), ErrorCode::kPeerGone) << socket.error().ToString();
         break;
       }
-      static_cast<void>(Send(*socket, ToAgent(Lease{.session = "late"})));
+      static_cast<void>(Send(*socket, ToAgent(Lease{.session = "late", .keep_warm_ms = 0})));
       const auto answer = socket->Receive(Deadline::In(kWatchdog));
       if (!answer) {
         EXPECT_EQ(answer.error().code(), ErrorCode::kPeerGone) << answer.error().ToString();
@@ -112,15 +147,15 @@ TEST_F(AgentBootstrap, AnswersEveryConnectionDuringItsExpiryWithALeaseOrTheEnd) 
 }
 
 TEST_F(AgentBootstrap, AConnectionThatNeverAsksForALeaseDoesNotKeepItAlive) {
-  const auto agent = Start(1);
+  const auto agent = Start();
   auto silent = Connect();
-  Connect().TakeLease();
+  Connect().TakeLease({.session = "test", .keep_warm_ms = 1});
   EXPECT_EQ(silent.socket().Receive(Deadline::In(kWatchdog)).error().code(), ErrorCode::kPeerGone);
   EXPECT_EQ(agent->Wait(), 0);
 }
 
 TEST_F(AgentBootstrap, ARequestBeforeTheLeaseEndsTheConnectionOnly) {
-  const auto agent = Start(60'000);
+  const auto agent = Start();
   auto client = Connect();
   ASSERT_TRUE(Send(client.socket(), ToAgent(Kill{.id = 1})));
   EXPECT_EQ(client.socket().Receive(Deadline::In(kWatchdog)).error().code(), ErrorCode::kPeerGone);
@@ -128,7 +163,7 @@ TEST_F(AgentBootstrap, ARequestBeforeTheLeaseEndsTheConnectionOnly) {
 }
 
 TEST_F(AgentBootstrap, TerminationEndsItInOrder) {
-  const auto agent = Start(60'000);
+  const auto agent = Start();
   auto client = Connect();
   client.TakeLease();
   auto pipe = NewPipe();
@@ -148,7 +183,7 @@ TEST_F(AgentBootstrap, WithoutABootstrapSocketItSaysSoAndEnds) {
 // Refuses anybody but the user who handed out the listener. Needs root, to become somebody else.
 TEST_F(AgentBootstrap, RefusesConnectionsOfOtherUsers) {
   if (::getuid() != 0) GTEST_SKIP() << "needs root";
-  const auto agent = Start(60'000);
+  const auto agent = Start();
   ::chmod(directory_.c_str(), 0777);
   const auto result = NewPipe();
   const pid_t child = ::fork();

@@ -60,8 +60,10 @@ auto Client::OnHost(std::unique_ptr<AgentProcess>& agent, std::uint64_t descript
   return client;
 }
 
-auto Client::TakeLease() -> Granted {
-  EXPECT_TRUE(Send(socket_, ToAgent(Lease{.session = "test"})));
+void Client::Ask(const Lease& lease) { EXPECT_TRUE(Send(socket_, ToAgent(lease))); }
+
+auto Client::TakeLease(const Lease& lease) -> Granted {
+  Ask(lease);
   return Next<Granted>();
 }
 

@@ -44,7 +44,8 @@ class Client final {
   static auto OnHost(std::unique_ptr<AgentProcess>& agent, std::uint64_t descriptor_limit = 0) -> Client;
 
   auto socket() -> base::PacketSocket& { return socket_; }
-  auto TakeLease() -> Granted;
+  void Ask(const Lease& lease);
+  auto TakeLease(const Lease& lease = {.session = "test", .keep_warm_ms = 60'000}) -> Granted;
   /// A shell script with the pipe `out` as descriptor 1.
   void SpawnShell(std::uint64_t id, const std::string& script, int out);
   void SpawnRaw(const Spawn& spawn);

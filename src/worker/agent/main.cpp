@@ -28,9 +28,7 @@ auto Bootstrap(const std::string& path) -> base::Expected<Agent::Listening> {
   auto& listener = received.fds.front();
   // Other holders' accepts must not make ours block: the mode belongs to the open file, which all holders share.
   if (::fcntl(listener.get(), F_SETFL, O_NONBLOCK) != 0) return base::SystemError("make the listener non-blocking");
-  return Agent::Listening{.listener = std::move(listener),
-                          .keep_warm = std::chrono::milliseconds(received.message.keep_warm_ms),
-                          .owner = peer.uid};
+  return Agent::Listening{.listener = std::move(listener), .owner = peer.uid};
 }
 
 auto Serve(std::string_view mode, const std::string& where) -> base::Status {

@@ -1,0 +1,28 @@
+// Removes what dead runtimes left. Every command does that on its way; this one does nothing else, and says what it did.
+#include <fmt/format.h>
+
+#include "cli/engine.h"
+#include "cli/verbs.h"
+#include "container/entry.h"
+#include "container/orphans.h"
+#include "session/control.h"
+
+namespace penstock::cli {
+
+auto Gc() -> int {
+  const docker::Call call(base::Deadline::In(std::chrono::seconds(30)));
+  const auto engine = docker::Engine::Connect({}, call);
+  if (!engine) return Complain(engine.error());
+  auto removed = container::RemoveOrphans(**engine, call);
+  if (!removed) return Complain(removed.error());
+  const auto swept = container::SweepEntries([&](const std::string& container) {
+    ++*removed;
+    return (*engine)->Remove(container, call);
+  });
+  if (!swept) return Complain(swept.error());
+  if (const auto live = session::LiveSessions(); !live) return Complain(live.error());
+  fmt::print("removed {} containers of dead runtimes\n", *removed);
+  return kDone;
+}
+
+}  // namespace penstock::cli

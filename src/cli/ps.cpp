@@ -1,0 +1,109 @@
+// What runs: the sessions of this user and the containers that they use or that wait for the next one.
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "cli/table.h"
+#include "cli/verbs.h"
+#include "container/entry.h"
+#include "session/control.h"
+
+namespace penstock::cli {
+namespace {
+
+using nlohmann::json;
+constexpr std::chrono::seconds kAnswer{2};
+
+auto AskSession(const std::string& id) -> json {
+  const auto client = session::ControlClient::Connect(id, base::Deadline::In(kAnswer));
+  auto answer = client ? client->Ask("status", base::Deadline::In(kAnswer)) : tl::make_unexpected(client.error());
+  if (answer) return std::move(*answer);
+  return {{"session", id}, {"phase", "does not answer"}, {"problem", answer.error().message()}};
+}
+
+auto Containers(const json& sessions) -> base::Expected<json> {
+  std::map<std::string, std::set<std::string>> users;
+  for (const auto& session : sessions) {
+    for (const auto& node : session.value("nodes", json::array())) {
+      const auto container = node.value("container", "");
+      if (!container.empty()) users[container].insert(session.at("session").get<std::string>());
+    }
+  }
+  PENSTOCK_ASSIGN(const auto entries, container::EntriesDirectory());
+  auto found = json::array();
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(entries, error)) {
+    const auto record = container::ReadRecord(entry.path());
+    if (!record || !container::AgentAnswers(entry.path())) continue;
+    const auto& sessions_of = users[record->container];
+    found.push_back({{"name", container::EngineName(entry.path())},
+                     {"container", record->container},
+                     {"identity", record->identity},
+                     {"state", sessions_of.empty() ? "warm" : "leased"},
+                     {"sessions", sessions_of}});
+  }
+  return found;
+}
+
+auto Number(const json& object, const char* name) -> std::uint64_t {
+  const auto found = object.find(name);
+  return found != object.end() && found->is_number() ? found->get<std::uint64_t>() : 0;
+}
+
+auto Megabytes(const json& node) -> std::string {
+  constexpr std::uint64_t kMebibyte = 1024 * 1024;
+  const auto peak = Number(node, "peak_memory_bytes");
+  const auto limit = Number(node, "memory_limit_bytes");
+  if (peak == 0) return "-";
+  if (limit == 0) return fmt::format("{} MB", peak / kMebibyte);
+  return fmt::format("{} of {} MB", peak / kMebibyte, limit / kMebibyte);
+}
+
+void PrintSession(const json& session) {
+  fmt::print("{}  {}  {}, {:.0f} s, pid {}\n", session.at("session").get<std::string>(), session.value("pipeline", ""),
+             session.value("phase", ""), session.value("age_s", 0.0), Number(session, "pid"));
+  if (const auto problem = session.find("problem"); problem != session.end())
+    return fmt::print("  {}\n\n", problem->get<std::string>());
+  std::vector<Row> nodes{{"  node", "where", "container", "handled", "sent", "peak memory"}};
+  for (const auto& node : session.at("nodes")) {
+    nodes.push_back({"  " + node.value("id", ""), node.value("placement", ""), node.value("container", "").substr(0, 12),
+                     std::to_string(Number(node, "messages")), std::to_string(Number(node, "sent")), Megabytes(node)});
+  }
+  std::vector<Row> edges{{"  edge", "policy", "sent", "waiting", "lost", "redelivered"}};
+  for (const auto& edge : session.at("edges")) {
+    const auto gone = Number(edge, "acknowledged") + Number(edge, "lost");
+    const auto sent = Number(edge, "sent");
+    edges.push_back({"  " + edge.value("id", ""), edge.value("policy", ""), std::to_string(sent),
+                     std::to_string(sent > gone ? sent - gone : 0), std::to_string(Number(edge, "lost")),
+                     std::to_string(Number(edge, "redelivered"))});
+  }
+  fmt::print("{}{}\n", RenderTable(nodes), edges.size() > 1 ? RenderTable(edges) : "");
+}
+
+}  // namespace
+
+auto Ps(bool as_json) -> int {
+  const auto live = session::LiveSessions();
+  if (!live) return Complain(live.error());
+  auto sessions = json::array();
+  for (const auto& id : *live) sessions.push_back(AskSession(id));
+  const auto containers = Containers(sessions);
+  if (!containers) return Complain(containers.error());
+  if (as_json) {
+    fmt::print("{}\n", json{{"version", 1}, {"sessions", sessions}, {"containers", *containers}}.dump(2));
+    return kDone;
+  }
+  for (const auto& session : sessions) PrintSession(session);
+  if (sessions.empty()) fmt::print("no session runs\n");
+  if (containers->empty()) return kDone;
+  std::vector<Row> rows{{"container", "state", "sessions"}};
+  for (const auto& container : *containers) {
+    rows.push_back({container.value("name", ""), container.value("state", ""),
+                    std::to_string(container.at("sessions").size())});
+  }
+  fmt::print("{}", RenderTable(rows));
+  return kDone;
+}
+
+}  // namespace penstock::cli

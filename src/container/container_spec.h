@@ -1,0 +1,55 @@
+// A container as it is asked for, and when two of them are the same.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <string>
+
+#include "base/error.h"
+#include "docker/types.h"
+#include "plan/plan.h"
+
+namespace penstock::container {
+
+inline constexpr const char* kUserLabel = "penstock.user";
+inline constexpr const char* kDirectoryLabel = "penstock.directory";  // under which its entry is, see entry.h
+inline constexpr const char* kEntryLabel = "penstock.entry";
+// For people: who had it made. Sessions that came later are not among its labels.
+inline constexpr const char* kSessionLabel = "penstock.session";
+inline constexpr const char* kNodeLabel = "penstock.node";
+
+// Where things are inside every container.
+inline constexpr const char* kCodeTarget = "/app";
+inline constexpr const char* kInstallTarget = "/opt/penstock";
+
+/// Who else may use a container, and for how long it waits for them.
+struct SharingTerms {
+  bool exclusive = false;
+  std::chrono::milliseconds keep_warm{30'000};  // after the last lease; 0: it ends at once
+  std::uint32_t max_sessions = 8;
+};
+
+struct ContainerRequest {
+  std::string session;
+  std::string node;
+  std::string image;  // id
+  plan::ContainerSpec spec;
+  std::map<std::string, std::string> env;  // of its workers; part of the identity
+  std::filesystem::path code;              // mounted at kCodeTarget
+  std::filesystem::path installed;         // mounted at kInstallTarget: agent and SDK
+  /// Nodes of one session never share: each was promised its limits. The second one of an identity has the ordinal 1.
+  std::uint32_t ordinal = 0;
+  SharingTerms sharing;
+};
+
+/// All of the engine's request that follows from `request`; name, labels and bootstrap mount are added per container.
+auto EngineSpecOf(const ContainerRequest& request) -> docker::ContainerSpec;
+
+/// SHA-256 in hexadecimal over all that a session could notice: two requests with the same may share a container.
+/// The code's folder counts, not what is in it: it is mounted, and every session starts processes of its own on it.
+/// Errors: kInvalidArgument (text that is not UTF-8).
+auto Identity(const ContainerRequest& request) -> base::Expected<std::string>;
+
+}  // namespace penstock::container

@@ -1,0 +1,109 @@
+#include "container/entry.h"
+
+#include <unistd.h>
+
+#include <cstdio>
+#include <fstream>
+#include <iterator>
+#include <nlohmann/json.hpp>
+
+#include "base/log.h"
+#include "base/paths.h"
+#include "base/uuid.h"
+
+namespace penstock::container {
+namespace fs = std::filesystem;
+namespace {
+
+using nlohmann::json;
+
+constexpr auto kRecordFile = "record.json";
+// Enough to tell identities apart in a name; the record has all digits. A socket's path has 108 bytes in all.
+constexpr std::size_t kIdentityDigits = 12;
+constexpr std::chrono::seconds kConnectTimeout{2};
+
+auto Prefix(const std::string& identity) -> std::string { return identity.substr(0, kIdentityDigits) + "-"; }
+
+}  // namespace
+
+auto EntriesDirectory() -> base::Expected<fs::path> {
+  PENSTOCK_ASSIGN(const auto home, base::RuntimeDirectory());
+  auto path = home / "c";
+  std::error_code error;
+  fs::create_directory(path, error);
+  if (error)
+    return base::Fail(base::ErrorCode::kUnavailable, "cannot create '{}': {}", path.string(), error.message());
+  return path;
+}
+
+auto NewEntryName(const std::string& identity, bool shared) -> std::string {
+  // The last group of a version 7 UUID is random. No identity begins with an 'x'.
+  return (shared ? Prefix(identity) : "x-") + base::NewUuidV7().substr(24);
+}
+
+auto FindEntries(const std::string& identity) -> base::Expected<std::vector<fs::path>> {
+  PENSTOCK_ASSIGN(const auto parent, EntriesDirectory());
+  std::vector<fs::path> found;
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(parent, error)) {
+    if (!entry.path().filename().string().starts_with(Prefix(identity))) continue;
+    if (const auto record = ReadRecord(entry.path()); record && record->identity == identity)
+      found.push_back(entry.path());
+  }
+  return found;
+}
+
+auto CreationLock(const std::string& identity) -> base::Expected<fs::path> {
+  PENSTOCK_ASSIGN(const auto parent, EntriesDirectory());
+  return parent / (identity.substr(0, kIdentityDigits) + ".lock");
+}
+
+auto AgentSocket(const fs::path& entry) -> fs::path { return entry / "agent.sock"; }
+auto BootDirectory(const fs::path& entry) -> fs::path { return entry / "boot"; }
+auto EngineName(const fs::path& entry) -> std::string { return "penstock-" + entry.filename().string(); }
+
+auto WriteRecord(const fs::path& entry, const Record& record) -> base::Status {
+  const auto path = entry / kRecordFile;
+  const auto fresh = entry / "record.new";
+  std::ofstream file(fresh);
+  file << json{{"identity", record.identity}, {"container", record.container}}.dump() << '\n';
+  file.close();
+  if (file.fail()) return base::Fail(base::ErrorCode::kUnavailable, "cannot write '{}'", fresh.string());
+  if (::rename(fresh.c_str(), path.c_str()) != 0) return base::SystemError(fmt::format("rename '{}'", fresh.string()));
+  return {};
+}
+
+auto ReadRecord(const fs::path& entry) -> std::optional<Record> {
+  std::ifstream file(entry / kRecordFile);
+  const std::string text{std::istreambuf_iterator<char>(file), {}};
+  const auto value = json::parse(text, nullptr, false);
+  if (!value.is_object()) return std::nullopt;
+  const auto identity = value.find("identity");
+  const auto container = value.find("container");
+  if (identity == value.end() || container == value.end() || !identity->is_string() || !container->is_string())
+    return std::nullopt;
+  return Record{.identity = identity->get<std::string>(), .container = container->get<std::string>()};
+}
+
+auto AgentAnswers(const fs::path& entry) -> bool {
+  const auto connected = base::PacketSocket::Connect(AgentSocket(entry), base::Deadline::In(kConnectTimeout));
+  // Anything but a refusal (a backlog that is full, say) is no proof.
+  return connected || (connected.error().code() != base::ErrorCode::kPeerGone &&
+                       connected.error().code() != base::ErrorCode::kNotFound);
+}
+
+auto SweepEntries(const std::function<base::Status(const std::string&)>& remove) -> base::Status {
+  PENSTOCK_ASSIGN(const auto parent, EntriesDirectory());
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(parent, error)) {
+    if (!entry.is_directory(error) || AgentAnswers(entry.path())) continue;
+    const auto claimed = LockedDirectory::Claim(entry.path());
+    if (!claimed) continue;
+    PENSTOCK_TRY(remove(EngineName(entry.path())));
+    claimed->Remove();
+    base::Log(base::LogLevel::kInfo, "removed what was left of container {}", EngineName(entry.path()));
+  }
+  return {};
+}
+
+}  // namespace penstock::container

@@ -1,0 +1,69 @@
+#include "container/locked_directory.h"
+
+#include <gtest/gtest.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+
+namespace penstock::container {
+namespace {
+namespace fs = std::filesystem;
+
+class LockedDirectoryTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    std::string pattern = "/tmp/penstock-test-XXXXXX";
+    ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
+    root_ = pattern;
+  }
+  void TearDown() override { fs::remove_all(root_); }
+
+  fs::path root_;
+};
+
+TEST_F(LockedDirectoryTest, CannotBeClaimedWhileAnybodyUsesIt) {
+  auto first = LockedDirectory::Create(root_ / "c", "one").value();
+  const auto second = LockedDirectory::Join(first.path());
+  ASSERT_TRUE(second);
+  EXPECT_FALSE(LockedDirectory::Claim(first.path()));
+  EXPECT_FALSE(first.ClaimIfLast());
+}
+
+TEST_F(LockedDirectoryTest, TheLastUserCanClaimItAndNobodyJoinsThen) {
+  auto first = LockedDirectory::Create(root_, "one").value();
+  {
+    auto second = LockedDirectory::Join(first.path());
+    EXPECT_FALSE(second->ClaimIfLast());
+  }
+  ASSERT_TRUE(first.ClaimIfLast());
+  EXPECT_FALSE(LockedDirectory::Join(first.path()));
+  first.Remove();
+  EXPECT_FALSE(fs::exists(root_ / "one"));
+  EXPECT_FALSE(LockedDirectory::Join(root_ / "one"));
+}
+
+TEST_F(LockedDirectoryTest, StaysWhenItsUsersAreGone) {
+  const auto path = LockedDirectory::Create(root_, "one").value().path();
+  EXPECT_TRUE(fs::exists(path));
+  EXPECT_TRUE(LockedDirectory::Join(path));
+}
+
+TEST_F(LockedDirectoryTest, OfAKilledProcessCanBeClaimed) {
+  const auto child = ::fork();
+  if (child == 0) {
+    const auto directory = LockedDirectory::Create(root_, "one");
+    ::kill(::getpid(), SIGKILL);
+  }
+  ASSERT_EQ(::waitpid(child, nullptr, 0), child);
+  EXPECT_TRUE(LockedDirectory::Claim(root_ / "one"));
+}
+
+TEST_F(LockedDirectoryTest, TwoOfOneNameAreRefused) {
+  const auto first = LockedDirectory::Create(root_, "one").value();
+  EXPECT_FALSE(LockedDirectory::Create(root_, "one"));
+}
+
+}  // namespace
+}  // namespace penstock::container

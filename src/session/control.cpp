@@ -1,0 +1,130 @@
+#include "session/control.h"
+
+#include <fcntl.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "base/log.h"
+#include "base/paths.h"
+
+namespace penstock::session {
+namespace fs = std::filesystem;
+namespace {
+
+using nlohmann::json;
+
+constexpr auto kSocket = "control.sock";
+constexpr int kVersion = 1;
+
+auto SessionsDirectory() -> base::Expected<fs::path> {
+  PENSTOCK_ASSIGN(const auto home, base::RuntimeDirectory());
+  return home / "s";
+}
+
+auto NonBlocking(int fd) -> bool { return ::fcntl(fd, F_SETFL, O_NONBLOCK) == 0; }
+
+}  // namespace
+
+auto ControlServer::Create(base::EventLoop& loop, const std::string& session, Handlers handlers)
+    -> base::Expected<std::unique_ptr<ControlServer>> {
+  PENSTOCK_ASSIGN(const auto parent, SessionsDirectory());
+  PENSTOCK_ASSIGN(auto directory, container::LockedDirectory::Create(parent, session));
+  PENSTOCK_ASSIGN(auto listener, base::ListenPacket((directory.path() / kSocket).string(), 0600));
+  if (!NonBlocking(listener.get())) return base::SystemError("make the control socket non-blocking");
+  const int fd = listener.get();
+  std::unique_ptr<ControlServer> server(
+      new ControlServer(loop, std::move(directory), std::move(listener), std::move(handlers)));
+  PENSTOCK_TRY(loop.Watch(fd, EPOLLIN, [self = server.get()](std::uint32_t) { self->Accept(); }));
+  return server;
+}
+
+ControlServer::ControlServer(base::EventLoop& loop, container::LockedDirectory directory, base::UniqueFd listener,
+                             Handlers handlers)
+    : loop_(loop),
+      directory_(std::move(directory)),
+      listener_(std::move(listener)),
+      handlers_(std::move(handlers)) {}
+
+ControlServer::~ControlServer() {
+  loop_.Unwatch(listener_.get());
+  for (const auto& [fd, connection] : connections_) loop_.Unwatch(fd);
+  if (directory_.ClaimIfLast()) directory_.Remove();
+}
+
+void ControlServer::Accept() {
+  auto accepted = base::AcceptPacket(listener_);
+  if (!accepted) return;
+  const auto peer = accepted->Credentials();
+  if (!peer || peer->uid != ::getuid()) return;
+  const int fd = accepted->fd().get();
+  // A client that does not read its answer is dropped rather than waited for.
+  if (!NonBlocking(fd) || !loop_.Watch(fd, EPOLLIN, [this, fd](std::uint32_t) { Answer(fd); })) return;
+  connections_.emplace(fd, std::move(*accepted));
+}
+
+void ControlServer::Answer(int connection) {
+  const auto& socket = connections_.at(connection);
+  const auto packet = socket.Receive(base::Deadline::In({}));
+  if (!packet) return Drop(connection);
+  const auto request = json::parse(packet->data, nullptr, false);
+  const auto type = request.is_object() && request.value("v", 0) == kVersion ? request.value("type", "") : "";
+  json answer{{"v", kVersion}, {"type", "ok"}};
+  if (type == "status") {
+    answer = handlers_.status();
+  } else if (type == "stop") {
+    handlers_.stop();
+  } else if (type == "kill") {
+    handlers_.kill();
+  } else {
+    return Drop(connection);
+  }
+  if (!socket.Send(answer.dump(-1, ' ', false, json::error_handler_t::replace))) Drop(connection);
+}
+
+void ControlServer::Drop(int connection) {
+  loop_.Unwatch(connection);
+  connections_.erase(connection);
+}
+
+auto LiveSessions() -> base::Expected<std::vector<std::string>> {
+  PENSTOCK_ASSIGN(const auto parent, SessionsDirectory());
+  std::vector<std::string> live;
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(parent, error)) {
+    if (const auto claimed = container::LockedDirectory::Claim(entry.path())) {
+      claimed->Remove();
+    } else if (fs::exists(entry.path() / kSocket, error)) {
+      live.push_back(entry.path().filename());
+    }
+  }
+  std::ranges::sort(live);  // version 7 UUIDs begin with their time
+  return live;
+}
+
+auto ControlClient::Connect(const std::string& session, base::Deadline deadline) -> base::Expected<ControlClient> {
+  PENSTOCK_ASSIGN(const auto parent, SessionsDirectory());
+  PENSTOCK_ASSIGN(auto socket, base::PacketSocket::Connect((parent / session / kSocket).string(), deadline));
+  return ControlClient(std::move(socket));
+}
+
+auto ControlClient::Ask(const std::string& type, base::Deadline deadline) const -> base::Expected<json> {
+  PENSTOCK_TRY(socket_.Send(json{{"v", kVersion}, {"type", type}}.dump()));
+  PENSTOCK_ASSIGN(const auto packet, socket_.Receive(deadline));
+  auto answer = json::parse(packet.data, nullptr, false);
+  if (!answer.is_object()) return base::Fail(base::ErrorCode::kPeerCorrupt, "the session's answer is no JSON object");
+  return answer;
+}
+
+auto ControlClient::AwaitEnd(base::Deadline deadline) const -> base::Status {
+  for (;;) {
+    const auto packet = socket_.Receive(deadline);
+    if (packet) continue;
+    if (packet.error().code() == base::ErrorCode::kPeerGone) return {};
+    return tl::make_unexpected(packet.error());
+  }
+}
+
+}  // namespace penstock::session

@@ -1,0 +1,68 @@
+// How other commands of the same user find a running session, look at it and end it.
+//
+//   {base::RuntimeDirectory}/s/{session}/   in use as long as the session's runtime lives (container/locked_directory.h)
+//       control.sock                        SOCK_SEQPACKET, one JSON object a packet
+//
+// Requests {"v": 1, "type": "status" | "stop" | "kill"}; answers are the status, or {"v": 1, "type": "ok"}. The session
+// keeps a connection until it ends, so that its end of file is the session's end. Peers must be of the same user.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <vector>
+
+#include "base/deadline.h"
+#include "base/error.h"
+#include "base/event_loop.h"
+#include "base/packet_socket.h"
+#include "container/locked_directory.h"
+
+namespace penstock::session {
+
+/// The session's end. Lives on its loop, and goes with it.
+class ControlServer final {
+ public:
+  struct Handlers {
+    std::function<nlohmann::json()> status;
+    std::function<void()> stop;
+    std::function<void()> kill;
+  };
+  static auto Create(base::EventLoop& loop, const std::string& session, Handlers handlers)
+      -> base::Expected<std::unique_ptr<ControlServer>>;
+  ControlServer(const ControlServer&) = delete;
+  auto operator=(const ControlServer&) -> ControlServer& = delete;
+  ~ControlServer();
+
+ private:
+  ControlServer(base::EventLoop& loop, container::LockedDirectory directory, base::UniqueFd listener, Handlers handlers);
+  void Accept();
+  void Answer(int connection);
+  void Drop(int connection);
+
+  base::EventLoop& loop_;
+  container::LockedDirectory directory_;
+  base::UniqueFd listener_;
+  Handlers handlers_;
+  std::map<int, base::PacketSocket> connections_;  // by descriptor
+};
+
+/// Ids of this user's sessions whose runtime lives, oldest first. What dead ones left here is removed on the way.
+auto LiveSessions() -> base::Expected<std::vector<std::string>>;
+
+/// One question to a session. Errors: kNotFound or kPeerGone when it has ended; kDeadline.
+class ControlClient final {
+ public:
+  static auto Connect(const std::string& session, base::Deadline deadline) -> base::Expected<ControlClient>;
+  auto Ask(const std::string& type, base::Deadline deadline) const -> base::Expected<nlohmann::json>;
+  /// Waits for the session's end. Errors: kDeadline.
+  auto AwaitEnd(base::Deadline deadline) const -> base::Status;
+
+ private:
+  explicit ControlClient(base::PacketSocket socket) : socket_(std::move(socket)) {}
+  base::PacketSocket socket_;
+};
+
+}  // namespace penstock::session

@@ -1,0 +1,85 @@
+#include "session/control.h"
+
+#include <gtest/gtest.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <nlohmann/json.hpp>
+#include <thread>
+
+namespace penstock::session {
+namespace {
+namespace fs = std::filesystem;
+using base::Deadline;
+
+constexpr std::chrono::seconds kWatchdog{20};
+
+class ControlTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    std::string pattern = "/tmp/penstock-test-XXXXXX";
+    ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
+    root_ = pattern;
+    ::setenv("XDG_RUNTIME_DIR", root_.c_str(), 1);
+    loop_ = base::EventLoop::Create().value();
+  }
+  void TearDown() override { fs::remove_all(root_); }
+
+  auto Serve() -> std::unique_ptr<ControlServer> {
+    return ControlServer::Create(*loop_, "0190-a",
+                                 {.status = [] { return nlohmann::json{{"phase", "running"}}; },
+                                  .stop = [this] { ++stops_; },
+                                  .kill = [this] { loop_->Stop(); }})
+        .value();
+  }
+
+  fs::path root_;
+  std::unique_ptr<base::EventLoop> loop_;
+  int stops_ = 0;
+};
+
+TEST_F(ControlTest, ASessionIsFoundAskedAndEnded) {
+  auto server = Serve();
+  EXPECT_EQ(LiveSessions().value(), std::vector<std::string>{"0190-a"});
+  std::jthread client([] {
+    const auto control = ControlClient::Connect("0190-a", Deadline::In(kWatchdog)).value();
+    EXPECT_EQ(control.Ask("status", Deadline::In(kWatchdog)).value().at("phase"), "running");
+    EXPECT_EQ(control.Ask("stop", Deadline::In(kWatchdog)).value().at("type"), "ok");
+    EXPECT_TRUE(control.Ask("kill", Deadline::In(kWatchdog)));
+    EXPECT_TRUE(control.AwaitEnd(Deadline::In(kWatchdog)));
+  });
+  loop_->Run();
+  server.reset();
+  EXPECT_EQ(stops_, 1);
+  EXPECT_TRUE(LiveSessions().value().empty());
+  EXPECT_TRUE(fs::is_empty(root_ / "penstock" / "s"));
+}
+
+TEST_F(ControlTest, NonsenseEndsTheConnectionOnly) {
+  const auto server = Serve();
+  std::jthread client([] {
+    for (const auto* type : {"", "reboot"}) {
+      const auto control = ControlClient::Connect("0190-a", Deadline::In(kWatchdog)).value();
+      EXPECT_FALSE(control.Ask(type, Deadline::In(kWatchdog)));
+    }
+    const auto control = ControlClient::Connect("0190-a", Deadline::In(kWatchdog)).value();
+    EXPECT_TRUE(control.Ask("kill", Deadline::In(kWatchdog)));
+  });
+  loop_->Run();
+}
+
+TEST_F(ControlTest, WhatAKilledRuntimeLeftIsNoLiveSession) {
+  const auto child = ::fork();
+  if (child == 0) {
+    const auto server = Serve();
+    ::kill(::getpid(), SIGKILL);
+  }
+  ASSERT_EQ(::waitpid(child, nullptr, 0), child);
+  EXPECT_TRUE(LiveSessions().value().empty());
+  EXPECT_FALSE(fs::exists(root_ / "penstock" / "s" / "0190-a"));
+}
+
+}  // namespace
+}  // namespace penstock::session
