@@ -7,7 +7,6 @@
 
 #include <array>
 #include <chrono>
-#include <cmath>
 #include <csignal>
 #include <cstring>
 #include <thread>
@@ -15,6 +14,8 @@
 #include "base/log.h"
 #include "base/paths.h"
 #include "base/uuid.h"
+#include "container/confine.h"
+#include "container/secret_files.h"
 
 namespace penstock::container {
 namespace fs = std::filesystem;
@@ -23,19 +24,15 @@ namespace {
 constexpr const char* kBootTarget = "/run/penstock";
 constexpr const char* kBootSocket = "boot.sock";
 constexpr const char* kAgentSocket = "agent.sock";
-constexpr std::int64_t kMebibyte = 1024 * 1024;
 
-auto SpecOf(const ContainerRequest& request, const std::string& runtime_id, const fs::path& boot_directory)
-    -> docker::ContainerSpec {
-  const auto& rights = request.spec.rights;
-  const auto& limits = request.spec.limits;
+auto SpecOf(const ContainerRequest& request, const std::string& runtime_id, const fs::path& boot_directory,
+            const SecretFiles& secrets) -> base::Expected<docker::ContainerSpec> {
   docker::ContainerSpec spec;
   spec.name = "penstock-" + base::NewUuidV7().substr(24);
   spec.image = request.image;
   spec.entrypoint = docker::Strings{};
   spec.command = {fmt::format("{}/penstock-agent", kInstallTarget), "--bootstrap",
                   fmt::format("{}/{}", kBootTarget, kBootSocket)};
-  spec.user = fmt::format("{}:{}", rights.uid, rights.gid);
   spec.working_dir = "/";
   spec.labels = {{kRuntimeLabel, runtime_id},
                  {kSessionLabel, request.session},
@@ -45,14 +42,8 @@ auto SpecOf(const ContainerRequest& request, const std::string& runtime_id, cons
   spec.mounts = {{.source = boot_directory, .target = kBootTarget},
                  {.source = request.installed, .target = kInstallTarget},
                  {.source = request.code, .target = kCodeTarget}};
-  spec.tmpfs = {{.target = "/tmp", .size_bytes = rights.tmpfs_mb * kMebibyte, .options = "mode=1777"}};
-  spec.network = manifest::ToString(rights.network);
-  spec.memory_bytes = static_cast<std::int64_t>(limits.memory_mb) * kMebibyte;
-  spec.nano_cpus = std::llround(limits.cpu_cores * 1e9);
-  spec.pids_limit = limits.pids;
-  spec.read_only_root = rights.read_only_root;
-  if (rights.drop_all_capabilities) spec.cap_drop = {"ALL"};
-  if (rights.no_new_privileges) spec.security_options = {"no-new-privileges"};
+  spec.mounts.insert(spec.mounts.end(), secrets.mounts().begin(), secrets.mounts().end());
+  PENSTOCK_TRY(Confine(request.spec, spec));
   return spec;
 }
 
@@ -150,9 +141,10 @@ auto Container::Boot(const ContainerRequest& request, const std::string& runtime
   if (::chmod(boot_directory.c_str(), 0755) != 0)
     return base::SystemError("open the bootstrap directory to the container");
 
+  PENSTOCK_ASSIGN(const auto secrets, SecretFiles::Copy(request.spec, directory_));
+  PENSTOCK_ASSIGN(const auto spec, SpecOf(request, runtime_id, boot_directory, secrets));
   // Not to be cancelled: a container whose creation was cut off would have an id that nobody learnt.
-  PENSTOCK_ASSIGN(const auto created,
-                  engine_->Create(SpecOf(request, runtime_id, boot_directory), docker::Call(call.deadline)));
+  PENSTOCK_ASSIGN(const auto created, engine_->Create(spec, docker::Call(call.deadline)));
   id_ = created.id;
   for (const auto& warning : created.warnings)
     base::Log(base::LogLevel::kWarning, "container of node '{}': {}", request.node, warning);
