@@ -53,6 +53,8 @@ auto Xdg(const char* variable, const char* below_home) -> fs::path {
 auto StateDirectory() -> Expected<fs::path> { return Private(Xdg("XDG_STATE_HOME", ".local/state")); }
 auto CacheDirectory() -> Expected<fs::path> { return Private(Xdg("XDG_CACHE_HOME", ".cache")); }
 
+auto ConfigDirectory() -> fs::path { return Xdg("XDG_CONFIG_HOME", ".config"); }
+
 auto RuntimeDirectory() -> Expected<fs::path> {
   const auto value = Environment("XDG_RUNTIME_DIR");
   if (!value.empty() && value.front() == '/') return Private(fs::path(value) / "penstock");

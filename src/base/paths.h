@@ -11,6 +11,8 @@ namespace penstock::base {
 auto StateDirectory() -> Expected<std::filesystem::path>;
 /// $XDG_CACHE_HOME/penstock, else ~/.cache/penstock. Created, 0700.
 auto CacheDirectory() -> Expected<std::filesystem::path>;
+/// $XDG_CONFIG_HOME/penstock, else ~/.config/penstock: the user's own, which may not exist.
+auto ConfigDirectory() -> std::filesystem::path;
 /// $XDG_RUNTIME_DIR/penstock, else /run/penstock for root, else /tmp/penstock-UID. Created, 0700, and refused
 /// (kPermission) when it belongs to somebody else.
 auto RuntimeDirectory() -> Expected<std::filesystem::path>;

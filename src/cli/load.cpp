@@ -10,6 +10,7 @@
 #include "base/command.h"
 #include "base/paths.h"
 #include "manifest/load.h"
+#include "plan/host_files.h"
 
 namespace penstock::cli {
 
@@ -47,7 +48,9 @@ auto GatherHostFacts() -> plan::HostFacts {
   if (::geteuid() != 0) {
     host.container_uid = ::geteuid();
     host.container_gid = ::getegid();
+    host.container_user_is_fixed = true;
   }
+  host.secrets_directory = base::ConfigDirectory() / "secrets";
   return host;
 }
 
@@ -64,8 +67,10 @@ auto LoadPlan(const PipelineOptions& options) -> std::optional<plan::Plan> {
   auto host = GatherHostFacts();
   if (UsesNativeNodes(*pipeline)) host.native_nodes = ListNativeNodes();
   auto plan = plan::MakePlan(*pipeline, host, options.placement);
-  if (plan) return std::move(*plan);
-  fmt::print(stderr, "{}", manifest::RenderErrors(plan.error()));
+  auto errors = plan::CheckHostFiles(*pipeline, host, options.placement);
+  if (plan && errors.empty()) return std::move(*plan);
+  if (!plan) errors.insert(errors.begin(), plan.error().begin(), plan.error().end());
+  fmt::print(stderr, "{}", manifest::RenderErrors(errors));
   return std::nullopt;
 }
 

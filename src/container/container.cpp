@@ -8,6 +8,7 @@
 #include "container/boot.h"
 #include "container/entry.h"
 #include "container/exit_status.h"
+#include "container/secret_files.h"
 
 namespace penstock::container {
 namespace {
@@ -20,7 +21,7 @@ constexpr std::chrono::seconds kCleanupTimeout{20};
 
 auto Container::Create(const docker::Engine& engine, LockedDirectory entry, const ContainerRequest& request,
                        const docker::Call& call) -> base::Expected<Leased> {
-  Container container(engine, std::move(entry), request.sharing);
+  Container container(engine, std::move(entry), request.spec.keep_warm);
   auto lease = container.Boot(request, call);
   if (lease) return Leased{.container = std::move(container), .lease = std::move(*lease)};
   // By name: creation may have succeeded without an answer.
@@ -35,7 +36,10 @@ auto Container::Boot(const ContainerRequest& request, const docker::Call& call) 
   PENSTOCK_ASSIGN(auto agent_listener, base::ListenPacket(AgentSocket(entry).string(), 0600));
   PENSTOCK_ASSIGN(const auto boot_listener, ListenForBoot(BootDirectory(entry)));
 
-  auto spec = EngineSpecOf(request);
+  // Their names are needed until the container runs.
+  PENSTOCK_ASSIGN(const auto secrets, SecretFiles::Copy(request.spec, entry));
+  PENSTOCK_ASSIGN(auto spec, EngineSpecOf(request));
+  spec.mounts.insert(spec.mounts.end(), secrets.mounts().begin(), secrets.mounts().end());
   spec.name = EngineName(entry);
   spec.command = {fmt::format("{}/penstock-agent", kInstallTarget), "--bootstrap",
                   fmt::format("{}/{}", kBootTarget, kBootSocket)};
@@ -61,7 +65,7 @@ auto Container::Join(const docker::Engine& engine, LockedDirectory entry, const 
                      const docker::Call& call) -> base::Expected<Leased> {
   const auto record = ReadRecord(entry.path());
   if (!record) return base::Fail(base::ErrorCode::kPeerGone, "'{}' is being removed", entry.path().string());
-  Container container(engine, std::move(entry), request.sharing);
+  Container container(engine, std::move(entry), request.spec.keep_warm);
   container.id_ = record->container;
   const auto left = call.deadline.remaining();
   const auto deadline = left && *left < kJoinTimeout ? call.deadline : base::Deadline::In(kJoinTimeout);
@@ -73,8 +77,8 @@ auto Container::AskForLease(const ContainerRequest& request, const docker::Call&
     -> base::Expected<AgentLease> {
   PENSTOCK_ASSIGN(auto socket, base::PacketSocket::Connect(AgentSocket(entry_.path()).string(), call.deadline));
   const worker::Lease ask{.session = request.session,
-                          .keep_warm_ms = request.sharing.keep_warm.count(),
-                          .max_sessions = request.sharing.max_sessions};
+                          .keep_warm_ms = std::chrono::ceil<std::chrono::milliseconds>(request.spec.keep_warm).count(),
+                          .max_sessions = request.spec.max_sessions};
   return AgentLease::Acquire(std::move(socket), ask, call.deadline);
 }
 
@@ -96,7 +100,7 @@ auto Container::DescribeEnd(docker::Call call) const -> std::string {
 }
 
 auto Container::Release(docker::Call call) -> base::Status {
-  if (terms_.keep_warm.count() > 0 && AgentAnswers(entry_.path())) {
+  if (keep_warm_.count() > 0 && AgentAnswers(entry_.path())) {
     entry_.Leave();
     return {};
   }

@@ -42,14 +42,14 @@ class Container final {
   auto Release(docker::Call call) -> base::Status;
 
  private:
-  Container(const docker::Engine& engine, LockedDirectory entry, SharingTerms terms)
-      : engine_(&engine), entry_(std::move(entry)), terms_(terms) {}
+  Container(const docker::Engine& engine, LockedDirectory entry, manifest::Duration keep_warm)
+      : engine_(&engine), entry_(std::move(entry)), keep_warm_(keep_warm) {}
   auto Boot(const ContainerRequest& request, const docker::Call& call) -> base::Expected<AgentLease>;
   auto AskForLease(const ContainerRequest& request, const docker::Call& call) const -> base::Expected<AgentLease>;
 
   const docker::Engine* engine_;
   LockedDirectory entry_;
-  SharingTerms terms_;
+  manifest::Duration keep_warm_;
   std::string id_;
 };
 

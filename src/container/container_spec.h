@@ -1,7 +1,6 @@
 // A container as it is asked for, and when two of them are the same.
 #pragma once
 
-#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <map>
@@ -24,13 +23,6 @@ inline constexpr const char* kNodeLabel = "penstock.node";
 inline constexpr const char* kCodeTarget = "/app";
 inline constexpr const char* kInstallTarget = "/opt/penstock";
 
-/// Who else may use a container, and for how long it waits for them.
-struct SharingTerms {
-  bool exclusive = false;
-  std::chrono::milliseconds keep_warm{30'000};  // after the last lease; 0: it ends at once
-  std::uint32_t max_sessions = 8;
-};
-
 struct ContainerRequest {
   std::string session;
   std::string node;
@@ -41,15 +33,16 @@ struct ContainerRequest {
   std::filesystem::path installed;         // mounted at kInstallTarget: agent and SDK
   /// Nodes of one session never share: each was promised its limits. The second one of an identity has the ordinal 1.
   std::uint32_t ordinal = 0;
-  SharingTerms sharing;
 };
 
-/// All of the engine's request that follows from `request`; name, labels and bootstrap mount are added per container.
-auto EngineSpecOf(const ContainerRequest& request) -> docker::ContainerSpec;
+/// All of the engine's request that follows from `request`; what is each container's own (name, labels, bootstrap and
+/// secrets' mounts) is added later. Errors: the seccomp profile cannot be read.
+auto EngineSpecOf(const ContainerRequest& request) -> base::Expected<docker::ContainerSpec>;
 
 /// SHA-256 in hexadecimal over all that a session could notice: two requests with the same may share a container.
 /// The code's folder counts, not what is in it: it is mounted, and every session starts processes of its own on it.
-/// Errors: kInvalidArgument (text that is not UTF-8).
+/// Of secrets their files count, by time and size, never by what is in them. Errors: those of EngineSpecOf, and
+/// kInvalidArgument (text that is not UTF-8).
 auto Identity(const ContainerRequest& request) -> base::Expected<std::string>;
 
 }  // namespace penstock::container

@@ -42,7 +42,7 @@ auto JoinAny(const docker::Engine& engine, const std::string& identity, const Co
 
 auto Make(const docker::Engine& engine, const std::string& identity, const ContainerRequest& request,
           const docker::Call& call) -> base::Expected<Container::Leased> {
-  const bool shared = !request.sharing.exclusive;
+  const bool shared = request.spec.sharing == manifest::Sharing::kShared;
   PENSTOCK_ASSIGN(const auto parent, EntriesDirectory());
   PENSTOCK_ASSIGN(auto entry, LockedDirectory::Create(parent, NewEntryName(identity, shared)));
   const auto path = entry.path();
@@ -56,7 +56,7 @@ auto Make(const docker::Engine& engine, const std::string& identity, const Conta
 auto Acquire(const docker::Engine& engine, const ContainerRequest& request, const std::function<void()>& on_wait,
              const docker::Call& call) -> base::Expected<Container::Leased> {
   PENSTOCK_ASSIGN(const auto identity, Identity(request));
-  if (request.sharing.exclusive) return Make(engine, identity, request, call);
+  if (request.spec.sharing == manifest::Sharing::kExclusive) return Make(engine, identity, request, call);
   PENSTOCK_ASSIGN(auto joined, JoinAny(engine, identity, request, call));
   if (joined) return std::move(*joined);
 

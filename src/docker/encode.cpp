@@ -38,6 +38,27 @@ auto TmpfsOf(const ContainerSpec& spec) -> json {
   return tmpfs;
 }
 
+auto DevicesOf(const ContainerSpec& spec) -> json {
+  auto devices = json::array();
+  for (const auto& device : spec.devices) {
+    devices.push_back({{"PathOnHost", device.host_path},
+                       {"PathInContainer", device.container_path},
+                       {"CgroupPermissions", device.permissions}});
+  }
+  return devices;
+}
+
+auto GpuRequestOf(const GpuRequest& gpus) -> json {
+  json request = {{"Capabilities", json::array({json::array({"gpu"})})}};
+  // The engine refuses a request that both counts and names.
+  if (gpus.count != 0) {
+    request["Count"] = gpus.count;
+  } else {
+    request["DeviceIDs"] = gpus.ids;
+  }
+  return request;
+}
+
 auto HostConfigOf(const ContainerSpec& spec) -> json {
   json host = {{"Mounts", MountsOf(spec)}, {"Tmpfs", TmpfsOf(spec)}, {"ReadonlyRootfs", spec.read_only_root}};
   if (!spec.network.empty()) host["NetworkMode"] = spec.network;
@@ -51,6 +72,8 @@ auto HostConfigOf(const ContainerSpec& spec) -> json {
   for (const auto& limit : spec.ulimits) {
     host["Ulimits"].push_back({{"Name", limit.name}, {"Soft", limit.soft}, {"Hard", limit.hard}});
   }
+  if (!spec.devices.empty()) host["Devices"] = DevicesOf(spec);
+  if (spec.gpus) host["DeviceRequests"] = json::array({GpuRequestOf(*spec.gpus)});
   if (!spec.cap_drop.empty()) host["CapDrop"] = spec.cap_drop;
   if (!spec.cap_add.empty()) host["CapAdd"] = spec.cap_add;
   if (!spec.security_options.empty()) host["SecurityOpt"] = spec.security_options;

@@ -146,6 +146,8 @@ TEST(Encode, ContainerHasAllLimits) {
                                      .pids_limit = 64,
                                      .shm_bytes = 8192,
                                      .ulimits = {{.name = "nofile", .soft = 10, .hard = 20}},
+                                     .devices = {{.host_path = "/dev/a", .container_path = "/dev/b", .permissions = "r"}},
+                                     .gpus = GpuRequest{.count = -1},
                                      .read_only_root = true,
                                      .cap_drop = {"ALL"},
                                      .cap_add = {"CHOWN"},
@@ -166,9 +168,19 @@ TEST(Encode, ContainerHasAllLimits) {
   EXPECT_EQ(host["Tmpfs"]["/tmp"], "mode=1777,size=4096");
   EXPECT_EQ(host["Mounts"][0]["ReadOnly"], true);
   EXPECT_EQ(host["Ulimits"][0]["Hard"], 20);
+  EXPECT_EQ(host["Devices"][0],
+            json({{"PathOnHost", "/dev/a"}, {"PathInContainer", "/dev/b"}, {"CgroupPermissions", "r"}}));
+  EXPECT_EQ(host["DeviceRequests"], json::parse(R"([{"Capabilities": [["gpu"]], "Count": -1}])"));
   EXPECT_EQ(host["NetworkMode"], "none");
   EXPECT_EQ(host["IpcMode"], "private");
   EXPECT_EQ(host["Init"], false);
+}
+
+TEST(Encode, GpusAreCountedOrNamed) {
+  const auto text = EncodeContainer({.image = "img", .gpus = GpuRequest{.ids = {"0", "GPU-1"}}});
+  ASSERT_TRUE(text);
+  EXPECT_EQ(json::parse(*text)["HostConfig"]["DeviceRequests"],
+            json::parse(R"([{"Capabilities": [["gpu"]], "DeviceIDs": ["0", "GPU-1"]}])"));
 }
 
 TEST(Encode, RefusesWhatIsNoTextOrNoObject) {

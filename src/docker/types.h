@@ -126,6 +126,19 @@ struct TmpfsMount {
   std::string options{};        // more mount options: "mode=1777,exec"
 };
 
+/// A device node of the host, handed over with the rights to use it.
+struct Device {
+  std::string host_path{};
+  std::string container_path{};
+  std::string permissions = "rwm";  // read, write, mknod
+};
+
+/// GPUs, as the engine's driver for them counts or names them.
+struct GpuRequest {
+  std::int64_t count = 0;  // -1: all; 0: those in `ids`
+  Strings ids{};
+};
+
 struct Ulimit {
   std::string name{};  // "nofile"
   std::int64_t soft = 0;
@@ -152,6 +165,8 @@ struct ContainerSpec {
   std::optional<std::int64_t> pids_limit{};
   std::optional<std::int64_t> shm_bytes{};
   std::vector<Ulimit> ulimits{};
+  std::vector<Device> devices{};
+  std::optional<GpuRequest> gpus{};
 
   bool read_only_root = false;
   Strings cap_drop{};

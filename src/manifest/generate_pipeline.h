@@ -54,6 +54,24 @@ inline auto GeneratePackages() -> std::vector<PythonPackage> {
   return packages;
 }
 
+/// What a container is given of its host.
+inline void GenerateAccess(DockerSection& docker) {
+  if (*rc::gen::arbitrary<bool>()) docker.volumes.push_back({"./data", "/data", *rc::gen::arbitrary<bool>(), {}, {}});
+  if (*rc::gen::arbitrary<bool>()) docker.volumes.push_back({"/srv/x y", "/tmp/x", true, {}, {}});
+  docker.env_file = Maybe(rc::gen::element<std::string>("settings.env", "/etc/settings"));
+  if (*rc::gen::arbitrary<bool>()) docker.secrets.push_back({"key", {}, {}});
+  if (*rc::gen::arbitrary<bool>()) docker.secrets.push_back({"token.pem", "/srv/token", {}});
+  docker.gpus = Maybe(rc::gen::element(Gpus{Gpus::kAll, {}}, Gpus{2, {}}, Gpus{0, {"0", "GPU-8932f937"}}));
+  if (*rc::gen::arbitrary<bool>()) docker.devices.push_back({"/dev/null", "/dev/other", "rw", {}});
+  docker.security.read_only_root = Maybe(rc::gen::arbitrary<bool>());
+  docker.security.seccomp = Maybe(rc::gen::element<std::string>("unconfined", "./profile.json"));
+  docker.security.apparmor = Maybe(rc::gen::element<std::string>("unconfined", "penstock-node"));
+  if (*rc::gen::arbitrary<bool>()) {
+    docker.security.user = "0:0";
+    docker.security.cap_add = {"NET_ADMIN", "SYS_TIME"};
+  }
+}
+
 inline auto GenerateDocker() -> DockerSection {
   DockerSection docker;
   docker.python_version = *rc::gen::element<std::string>("3.9", "3.10", "3.11", "3.12", "3.13");
@@ -65,7 +83,16 @@ inline auto GenerateDocker() -> DockerSection {
   docker.resource_limits.pids = Maybe(rc::gen::inRange<std::uint32_t>(8, 4096));
   if (*rc::gen::arbitrary<bool>()) docker.env = {{"A", "012"}, {"B", "yes"}, {"EMPTY", ""}};
   docker.network = Maybe(rc::gen::element(Network::kNone, Network::kBridge, Network::kHost));
-  docker.tmpfs_mb = Maybe(rc::gen::inRange<std::uint32_t>(1, 4096));
+  docker.tmpfs_mb = Maybe(rc::gen::inRange<std::uint32_t>(1, 64));
+  docker.shm_size_mb = Maybe(rc::gen::inRange<std::uint32_t>(1, 64));
+  docker.resource_limits.nofile = Maybe(rc::gen::inRange<std::uint32_t>(1024, 4096));
+  GenerateAccess(docker);
+  docker.sharing = Maybe(rc::gen::element(Sharing::kShared, Sharing::kExclusive));
+  docker.keep_warm = Maybe(rc::gen::map(rc::gen::inRange<std::int64_t>(0, 1'000'000'000'000),
+                                        [](std::int64_t count) { return Duration(count); }));
+  if (docker.sharing != Sharing::kExclusive) {
+    docker.max_sessions_per_container = Maybe(rc::gen::inRange<std::uint32_t>(1, 64));
+  }
   return docker;
 }
 

@@ -26,50 +26,16 @@ auto AllParts(std::string_view text, Check check) -> bool {
   }
 }
 
-auto Seconds(Duration duration) -> nlohmann::json {
-  constexpr std::int64_t kSecond = 1'000'000'000;
-  if (duration.count() % kSecond == 0) return duration.count() / kSecond;
-  return static_cast<double>(duration.count()) / static_cast<double>(kSecond);
-}
-
 template <class V>
 void Put(nlohmann::json& object, const char* key, const std::optional<V>& value) {
   if (!value) return;
   if constexpr (std::is_same_v<V, Duration>) {
-    object[key] = Seconds(*value);
+    object[key] = ToJson(*value);
   } else if constexpr (std::is_enum_v<V>) {
     object[key] = ToString(*value);
   } else {
     object[key] = *value;
   }
-}
-
-auto PackagesToJson(const std::vector<PythonPackage>& packages) -> nlohmann::json {
-  auto list = nlohmann::json::array();
-  for (const auto& package : packages) {
-    if (package.no_deps) {
-      list.push_back({{"package", package.requirement}, {"no_deps", true}});
-    } else {
-      list.push_back(package.requirement);
-    }
-  }
-  return list;
-}
-
-auto DockerToJson(const DockerSection& docker) -> nlohmann::json {
-  nlohmann::json object{{"python_version", docker.python_version}};
-  Put(object, "base_image", docker.base_image);
-  if (!docker.system_dependencies.empty()) object["system_dependencies"] = docker.system_dependencies;
-  if (!docker.python_packages.empty()) object["python_packages"] = PackagesToJson(docker.python_packages);
-  auto limits = nlohmann::json::object();
-  Put(limits, "memory_mb", docker.resource_limits.memory_mb);
-  Put(limits, "cpu_cores", docker.resource_limits.cpu_cores);
-  Put(limits, "pids", docker.resource_limits.pids);
-  if (!limits.empty()) object["resource_limits"] = limits;
-  if (!docker.env.empty()) object["env"] = docker.env;
-  Put(object, "network", docker.network);
-  Put(object, "tmpfs_mb", docker.tmpfs_mb);
-  return object;
 }
 
 auto NodeToJson(const Node& node) -> nlohmann::json {
@@ -78,9 +44,9 @@ auto NodeToJson(const Node& node) -> nlohmann::json {
   Put(object, "is_streaming", node.is_streaming);
   if (!node.capabilities->is_null()) object["capabilities"] = *node.capabilities;
   Put(object, "runtime_hint", node.runtime_hint);
-  if (node.docker) object["docker"] = DockerToJson(*node.docker);
+  if (node.docker) object["docker"] = ToJson(*node.docker);
   Put(object, "python", node.python);
-  if (!node.python_packages.empty()) object["python_packages"] = PackagesToJson(node.python_packages);
+  if (!node.python_packages.empty()) object["python_packages"] = ToJson(node.python_packages);
   Put(object, "start_timeout", node.start_timeout);
   return object;
 }
@@ -107,18 +73,6 @@ auto ToString(Policy policy) -> std::string_view {
       return "drop_oldest";
     case Policy::kLatest:
       return "latest";
-  }
-  return "unknown";
-}
-
-auto ToString(Network network) -> std::string_view {
-  switch (network) {
-    case Network::kNone:
-      return "none";
-    case Network::kBridge:
-      return "bridge";
-    case Network::kHost:
-      return "host";
   }
   return "unknown";
 }

@@ -4,10 +4,8 @@
 // ranges, cycles. Absent fields stay absent here; plan::MakePlan fills in defaults. Immutable values, any thread.
 #pragma once
 
-#include <chrono>
 #include <cstdint>
 #include <filesystem>
-#include <map>
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
@@ -16,48 +14,19 @@
 #include <vector>
 
 #include "base/error.h"
+#include "manifest/docker_section.h"
 
 namespace penstock::manifest {
 
-using Duration = std::chrono::nanoseconds;
 /// Never null in a loaded pipeline. Shared because it is immutable, and so that this header needs no JSON library.
 using Json = std::shared_ptr<const nlohmann::json>;
 
 enum class Policy { kBlock, kDropOldest, kLatest };
-enum class Network { kNone, kBridge, kHost };
 /// Which interpreter an older manifest wished for. Shown by `plan`, without effect.
 enum class RuntimeHint { kAuto, kCPython, kRustPython, kCPythonWasm };
 
 auto ToString(Policy policy) -> std::string_view;
-auto ToString(Network network) -> std::string_view;
 auto ToString(RuntimeHint hint) -> std::string_view;
-
-/// One line of `python_packages`.
-struct PythonPackage {
-  std::string requirement;  // as pip reads it: "numpy==1.26.4", "torch>=2,<3; python_version < '3.12'"
-  bool no_deps = false;     // installed without what it depends on
-
-  auto operator==(const PythonPackage&) const -> bool = default;
-};
-
-struct ResourceLimits {
-  std::optional<std::uint64_t> memory_mb;  // MiB, swap included; at least 128
-  std::optional<double> cpu_cores;         // at least 0.1
-  std::optional<std::uint32_t> pids;       // processes and threads
-  base::SourcePosition memory_at;          // for errors that only the plan can find
-  base::SourcePosition cpu_at;
-};
-
-struct DockerSection {
-  std::string python_version;             // "3.9" … "3.13"
-  std::optional<std::string> base_image;  // absent: Penstock's own image of that version
-  std::vector<std::string> system_dependencies;
-  std::vector<PythonPackage> python_packages;
-  ResourceLimits resource_limits;
-  std::map<std::string, std::string> env;
-  std::optional<Network> network;
-  std::optional<std::uint32_t> tmpfs_mb;  // MiB of /tmp
-};
 
 struct Node {
   std::string id;  // letters, digits, '-' and '_'; unique

@@ -95,6 +95,16 @@ auto ReadText(Report& report, std::string_view name, const Value& value, Check c
   return std::nullopt;
 }
 
+auto ReadDuration(Report& report, std::string_view name, const Value& value, Duration least, std::string_view range)
+    -> std::optional<Duration> {
+  if (RefuseLeadingZero(report, name, value)) return std::nullopt;
+  const auto duration = value.kind == Value::Kind::kScalar ? ParseDuration(value.text) : std::nullopt;
+  if (duration && *duration >= least) return duration;
+  ReportWrongType(report, name,
+                  fmt::format("a duration such as 250ms, 30s or 5m (a bare number: seconds), {}", range), value);
+  return std::nullopt;
+}
+
 }  // namespace
 
 auto Text() -> Type<std::string> { return Text(nullptr); }
@@ -159,13 +169,14 @@ auto Number(double least, double most) -> Type<double> {
 }
 
 auto DurationValue() -> Type<Duration> {
-  return {[](Report& report, std::string_view name, const Value& value) -> std::optional<Duration> {
-    if (RefuseLeadingZero(report, name, value)) return std::nullopt;
-    const auto duration = value.kind == Value::Kind::kScalar ? ParseDuration(value.text) : std::nullopt;
-    if (duration && *duration > Duration::zero()) return duration;
-    ReportWrongType(report, name, "a duration such as 250ms, 30s or 5m (a bare number: seconds), above 0, up to 7 days",
-                    value);
-    return std::nullopt;
+  return {[](Report& report, std::string_view name, const Value& value) {
+    return ReadDuration(report, name, value, Duration(1), "above 0, up to 7 days");
+  }};
+}
+
+auto DurationOrZero() -> Type<Duration> {
+  return {[](Report& report, std::string_view name, const Value& value) {
+    return ReadDuration(report, name, value, Duration::zero(), "up to 7 days");
   }};
 }
 

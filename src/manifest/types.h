@@ -22,6 +22,7 @@ auto TextOrNumber(Check check) -> Type<std::string>;
 auto Boolean() -> Type<bool>;
 auto Number(double least, double most) -> Type<double>;
 auto DurationValue() -> Type<Duration>;
+auto DurationOrZero() -> Type<Duration>;
 /// Bytes, at least 1.
 auto Size() -> Type<std::uint64_t>;
 /// Any value, as JSON.

@@ -3,69 +3,64 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "manifest/mounts.h"
 #include "manifest/suggest.h"
 
 namespace penstock::plan {
 namespace {
 
-auto ResolveLimits(const manifest::Node& node, const HostFacts& host, manifest::Report& report) -> Limits {
-  const auto& asked = node.docker->resource_limits;
-  const auto host_mb = host.memory_bytes / kMebibyte;
-  if (asked.memory_mb && *asked.memory_mb > host_mb) {
-    report.AddAt(asked.memory_at, fmt::format("'memory_mb' of node '{}' is {}, but this host has {}", node.id,
-                                              *asked.memory_mb, host_mb));
-  }
-  if (asked.cpu_cores && *asked.cpu_cores > host.cpus) {
-    report.AddAt(asked.cpu_at, fmt::format("'cpu_cores' of node '{}' is {}, but this host has {}", node.id,
-                                           *asked.cpu_cores, host.cpus));
-  }
-  Limits limits;
-  limits.memory_mb = asked.memory_mb.value_or(std::min(kDefaultMemoryMb, host_mb));
-  limits.cpu_cores = asked.cpu_cores.value_or(std::min(kDefaultCpuCores, host.cpus));
-  limits.pids = asked.pids.value_or(kDefaultPids);
-  return limits;
-}
-
-auto ContainerEnvironment(const manifest::DockerSection& docker) -> Environment {
+auto ContainerEnvironment(const manifest::DockerSection& docker, const std::filesystem::path& directory) -> Environment {
   Environment environment;
   environment.python_version = docker.python_version;
   environment.base_image = docker.base_image;
+  if (docker.build) {
+    environment.build = ImageBuild{.context = Resolve(directory, docker.build->context),
+                                   .dockerfile = docker.build->dockerfile.value_or("Dockerfile")};
+  }
   environment.system_packages = docker.system_dependencies;
   environment.python_packages = docker.python_packages;
   return environment;
 }
 
-void PlaceInContainer(const manifest::Node& node, const HostFacts& host, manifest::Report& report, Node& planned) {
-  const auto& docker = *node.docker;
+void PlaceInContainer(const manifest::Node& node, const Surroundings& around, manifest::Report& report, Node& planned) {
   planned.placement = Placement::kContainer;
   planned.reason = "has a docker section";
-  planned.environment = ContainerEnvironment(docker);
-  planned.env = docker.env;
-  ContainerSpec container;
-  container.limits = ResolveLimits(node, host, report);
-  container.rights.network = docker.network.value_or(manifest::Network::kNone);
-  container.rights.tmpfs_mb = docker.tmpfs_mb.value_or(kDefaultTmpfsMb);
-  container.rights.uid = host.container_uid;
-  container.rights.gid = host.container_gid;
-  planned.container = container;
+  planned.environment = ContainerEnvironment(*node.docker, around.directory);
+  planned.container = ResolveContainer(node.id, *node.docker, around.directory, around.host, report);
 }
 
-/// `--placement process`: the same packages, none of the walls.
-void PlaceOnHostInstead(const manifest::DockerSection& docker, Node& planned) {
-  planned.placement = Placement::kProcess;
-  planned.reason = "--placement process, instead of its container";
-  planned.environment = ContainerEnvironment(docker);
-  planned.environment->base_image.reset();
-  planned.env = docker.env;
-  planned.notes.push_back(fmt::format("runs in a virtual environment of Python {} on this host, with the same packages",
-                                      docker.python_version));
+/// What of the docker section a process on the host goes without.
+void NoteWhatIsLeftOut(const manifest::DockerSection& docker, Node& planned) {
   planned.notes.push_back("without a container: no limits, and the rights of the user who runs it");
   if (docker.base_image) planned.notes.push_back(fmt::format("the base image '{}' is not used", *docker.base_image));
+  if (docker.build) {
+    planned.notes.push_back(fmt::format("the image of the build context '{}' is not used", docker.build->context));
+  }
   if (!docker.system_dependencies.empty()) {
     planned.notes.push_back("system packages must be installed on this host already");
   }
+  for (const auto& volume : docker.volumes) {
+    planned.notes.push_back(fmt::format("the volume {} is not at {}", volume.host_path, volume.container_path));
+  }
+  for (const auto& secret : docker.secrets) {
+    planned.notes.push_back(fmt::format("the secret '{}' is not at {}/{}", secret.name, manifest::kSecretsTarget,
+                                        secret.name));
+  }
+}
+
+/// `--placement process`: the same packages, none of the walls.
+void PlaceOnHostInstead(const manifest::DockerSection& docker, const std::filesystem::path& directory, Node& planned) {
+  planned.placement = Placement::kProcess;
+  planned.reason = "--placement process, instead of its container";
+  planned.environment = ContainerEnvironment(docker, directory);
+  planned.environment->base_image.reset();
+  planned.environment->build.reset();
+  planned.notes.push_back(fmt::format("runs in a virtual environment of Python {} on this host, with the same packages",
+                                      docker.python_version));
+  NoteWhatIsLeftOut(docker, planned);
 }
 
 void PlaceAsProcess(const manifest::Node& node, Node& planned) {
@@ -107,8 +102,7 @@ void NoteWhatIsOnlyShown(const manifest::Node& node, Node& planned) {
 
 }  // namespace
 
-auto PlaceNode(const manifest::Node& node, const HostFacts& host, PlacementOverride placement, manifest::Report& report)
-    -> Node {
+auto PlaceNode(const manifest::Node& node, const Surroundings& around, manifest::Report& report) -> Node {
   Node planned;
   planned.id = node.id;
   planned.node_type = node.node_type;
@@ -116,13 +110,17 @@ auto PlaceNode(const manifest::Node& node, const HostFacts& host, PlacementOverr
   planned.params = node.params;
   planned.start_timeout = node.start_timeout.value_or(kDefaultNodeStartTimeout);
   if (planned.kind == manifest::NodeTypeKind::kNative) {
-    PlaceAsNative(node, host, report, planned);
+    PlaceAsNative(node, around.host, report, planned);
   } else if (!node.docker) {
     PlaceAsProcess(node, planned);
-  } else if (placement == PlacementOverride::kProcess) {
-    PlaceOnHostInstead(*node.docker, planned);
   } else {
-    PlaceInContainer(node, host, report, planned);
+    planned.env = node.docker->env;
+    if (node.docker->env_file) planned.env_file = Resolve(around.directory, *node.docker->env_file);
+    if (around.placement == PlacementOverride::kProcess) {
+      PlaceOnHostInstead(*node.docker, around.directory, planned);
+    } else {
+      PlaceInContainer(node, around, report, planned);
+    }
   }
   NoteWhatIsOnlyShown(node, planned);
   return planned;
@@ -144,6 +142,31 @@ void WarnOfOvercommitment(const HostFacts& host, Plan& plan) {
   if (cpus > host.cpus) {
     plan.warnings.push_back(
         fmt::format("the containers may use {:g} cores together, but this host has {}", cpus, host.cpus));
+  }
+}
+
+void WarnOfOpenDoors(Plan& plan) {
+  const auto beside_code = [&](const std::filesystem::path& path) {
+    const auto relative = path.lexically_relative(plan.directory);
+    return !relative.empty() && *relative.begin() != "..";
+  };
+  for (const auto& node : plan.nodes) {
+    if (!node.container) continue;
+    const auto warn = [&](std::string_view what) {
+      plan.warnings.push_back(fmt::format(
+          "{} of node '{}' lies in the manifest's directory, which every container of the pipeline sees at /app: keep "
+          "it elsewhere",
+          what, node.id));
+    };
+    for (const auto& secret : node.container->secrets) {
+      if (beside_code(secret.source.path)) warn(fmt::format("the secret '{}'", secret.name));
+    }
+    if (node.env_file && beside_code(node.env_file->path)) warn("'env_file'");
+    for (const auto& volume : node.container->volumes) {
+      if (volume.source.path.filename() != "docker.sock") continue;
+      plan.warnings.push_back(fmt::format("node '{}' may command the container engine through {}, that is all of this host",
+                                          node.id, volume.target));
+    }
   }
 }
 

@@ -7,11 +7,19 @@
 
 namespace penstock::plan {
 
+struct Surroundings {
+  const std::filesystem::path& directory;  // of the manifest
+  const HostFacts& host;
+  PlacementOverride placement = PlacementOverride::kAsDeclared;
+};
+
 /// Everything about the node but its edges.
-auto PlaceNode(const manifest::Node& node, const HostFacts& host, PlacementOverride placement, manifest::Report& report)
-    -> Node;
+auto PlaceNode(const manifest::Node& node, const Surroundings& around, manifest::Report& report) -> Node;
 
 /// Warns when the containers together may use more than the host has.
 void WarnOfOvercommitment(const HostFacts& host, Plan& plan);
+
+/// Warns of doors that are wider than they look: secrets that lie where every node's code is, the engine's socket.
+void WarnOfOpenDoors(Plan& plan);
 
 }  // namespace penstock::plan

@@ -51,11 +51,13 @@ auto MakePlan(const manifest::Pipeline& pipeline, const HostFacts& host, Placeme
   plan.directory = pipeline.directory;
   plan.modules = pipeline.modules;
   plan.start_timeout = pipeline.session.start_timeout.value_or(kDefaultSessionStartTimeout);
-  for (const auto& node : pipeline.nodes) plan.nodes.push_back(PlaceNode(node, host, placement, report));
+  const Surroundings around{.directory = pipeline.directory, .host = host, .placement = placement};
+  for (const auto& node : pipeline.nodes) plan.nodes.push_back(PlaceNode(node, around, report));
   WireEdges(pipeline, plan);
   CheckFanOut(pipeline, plan, report);
   DivideMemory(pipeline, host, plan, report);
   WarnOfOvercommitment(host, plan);
+  WarnOfOpenDoors(plan);
   GrantDescriptors(plan);
   plan.start_order = StartOrder(plan);
   if (!report.empty()) return tl::unexpected(report.Take());

@@ -17,6 +17,8 @@
 
 #include "base/error.h"
 #include "manifest/pipeline.h"
+#include "plan/container_spec.h"
+#include "plan/host_facts.h"
 
 namespace penstock::plan {
 
@@ -29,10 +31,6 @@ inline constexpr std::uint32_t kMaxLoans = 2;
 inline constexpr std::size_t kMaxConsumers = 24;
 /// Edges of one node, both directions: a worker gets all their descriptors in one packet, three an edge at most.
 inline constexpr std::size_t kMaxConnections = 80;
-inline constexpr std::uint64_t kDefaultMemoryMb = 512;
-inline constexpr double kDefaultCpuCores = 1.0;
-inline constexpr std::uint32_t kDefaultPids = 256;
-inline constexpr std::uint32_t kDefaultTmpfsMb = 64;
 inline constexpr std::uint64_t kDefaultShmQuotaMb = 1024;
 /// Of a realm's quota, what the shared memory's own files take (queues, segments' headers, names).
 inline constexpr std::uint64_t kRealmOverheadBytes = 2 * kMebibyte;
@@ -42,20 +40,15 @@ inline constexpr std::chrono::seconds kDefaultSessionStartTimeout{120};
 enum class Placement { kContainer, kProcess, kNative };
 auto ToString(Placement placement) -> std::string_view;
 
-/// What of the host decides. Gathered by the caller, so that planning is pure.
-struct HostFacts {
-  double cpus = 0;
-  std::uint64_t memory_bytes = 0;
-  /// The native nodes that exist. Empty: not known, any dotted name passes.
-  std::vector<std::string> native_nodes;
-  /// Whom containers run as: somebody who can write into the shared memory that this user makes.
-  std::uint32_t container_uid = 1000;
-  std::uint32_t container_gid = 1000;
-};
-
 enum class PlacementOverride {
   kAsDeclared,
   kProcess,  // `--placement process`: container nodes run on the host, with the same packages
+};
+
+/// An image by the user's own Dockerfile.
+struct ImageBuild {
+  HostPath context;        // directory
+  std::string dockerfile;  // relative to it
 };
 
 /// The Python that a node needs, wherever it comes from: an image or a virtual environment on the host.
@@ -63,34 +56,12 @@ struct Environment {
   std::string python_version;              // "3.11"; empty: any that the host offers (process only)
   std::optional<std::string> interpreter;  // as the node's `python` asks (process only)
   std::optional<std::string> base_image;   // container only
+  std::optional<ImageBuild> build;         // container only; instead of a base image
   std::vector<std::string> system_packages;
   std::vector<manifest::PythonPackage> python_packages;
 
   /// Whether something must be built or installed before the node can run.
   auto NeedsBuild() const -> bool { return !system_packages.empty() || !python_packages.empty(); }
-};
-
-/// Hard limits of a container.
-struct Limits {
-  std::uint64_t memory_mb = kDefaultMemoryMb;  // MiB, swap included
-  double cpu_cores = kDefaultCpuCores;
-  std::uint32_t pids = kDefaultPids;
-};
-
-/// What a container may do beyond computing. The defaults are the locked-down ones.
-struct Rights {
-  manifest::Network network = manifest::Network::kNone;
-  std::uint32_t uid = 1000;
-  std::uint32_t gid = 1000;
-  bool read_only_root = true;
-  bool drop_all_capabilities = true;
-  bool no_new_privileges = true;
-  std::uint32_t tmpfs_mb = kDefaultTmpfsMb;  // MiB of /tmp
-};
-
-struct ContainerSpec {
-  Limits limits;
-  Rights rights;
 };
 
 struct NodePort {
@@ -151,6 +122,7 @@ struct Node {
   std::optional<Environment> environment;  // absent for native nodes
   std::optional<ContainerSpec> container;  // present for container nodes
   std::map<std::string, std::string> env;
+  std::optional<HostPath> env_file;  // more variables, read when the node starts: their values are not for plans
   std::vector<std::size_t> inputs;   // indices in Plan::edges
   std::vector<std::size_t> outputs;  // indices in Plan::outputs
   manifest::Duration start_timeout{kDefaultNodeStartTimeout};

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "manifest/types.h"
+#include "plan/render_container.h"
 
 namespace penstock::plan {
 namespace {
@@ -99,19 +100,15 @@ auto RenderPackages(const std::vector<manifest::PythonPackage>& packages) -> std
   return fmt::format("{}", fmt::join(lines, ", "));
 }
 
-auto RenderRights(const Rights& rights) -> std::string {
-  return fmt::format("uid {}, network {}, {} root, {} MB of /tmp, {}, {}", rights.uid,
-                     manifest::ToString(rights.network), rights.read_only_root ? "read-only" : "writable",
-                     rights.tmpfs_mb, rights.drop_all_capabilities ? "no capabilities" : "the engine's capabilities",
-                     rights.no_new_privileges ? "no new privileges" : "may gain privileges");
-}
-
 auto RenderEnvironment(const Node& node) -> std::string {
   const auto& environment = *node.environment;
   std::string text;
   if (node.container) {
     const auto standard = fmt::format("penstock's Python {}", environment.python_version);
-    text += fmt::format("    image    {}\n", environment.base_image.value_or(standard));
+    const auto built = environment.build ? fmt::format("built from {} in {}", environment.build->dockerfile,
+                                                       environment.build->context.written)
+                                         : standard;
+    text += fmt::format("    image    {}\n", environment.base_image.value_or(built));
   }
   if (!environment.system_packages.empty()) {
     text += fmt::format("    system   {}\n", fmt::join(environment.system_packages, ", "));
@@ -143,22 +140,17 @@ auto Count(std::size_t count, std::string_view noun) -> std::string {
   return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
 }
 
-auto RenderCores(double cores) -> std::string { return fmt::format("{:g} {}", cores, cores == 1 ? "core" : "cores"); }
-
 /// One node's environment, rights, environment variables (their names: values may be secrets), descriptors and notes.
 auto RenderNodeDetails(const Node& node) -> std::string {
   auto text = fmt::format("  {}\n", node.id);
   if (node.environment) text += RenderEnvironment(node);
-  if (node.container) {
-    text += fmt::format("    limits   {} MB of memory, {}, {} processes\n", node.container->limits.memory_mb,
-                        RenderCores(node.container->limits.cpu_cores), node.container->limits.pids);
-    text += fmt::format("    rights   {}\n", RenderRights(node.container->rights));
-  }
+  if (node.container) text += RenderContainer(*node.container);
   if (!node.env.empty()) {
     std::vector<std::string_view> names;
     for (const auto& [name, value] : node.env) names.push_back(name);
     text += fmt::format("    env      {}\n", fmt::join(names, ", "));
   }
+  if (node.env_file) text += fmt::format("    env      and what {} says\n", node.env_file->written);
   text += RenderGrants(node);
   for (const auto& note : node.notes) text += fmt::format("    note     {}\n", note);
   return text;
@@ -169,24 +161,14 @@ auto EnvironmentToJson(const Environment& environment) -> nlohmann::json {
   if (!environment.python_version.empty()) object["python_version"] = environment.python_version;
   if (environment.interpreter) object["interpreter"] = *environment.interpreter;
   if (environment.base_image) object["base_image"] = *environment.base_image;
+  if (environment.build) {
+    object["build"] = {{"context", environment.build->context.written}, {"dockerfile", environment.build->dockerfile}};
+  }
   object["python_packages"] = nlohmann::json::array();
   for (const auto& package : environment.python_packages) {
     object["python_packages"].push_back({{"package", package.requirement}, {"no_deps", package.no_deps}});
   }
   return object;
-}
-
-auto ContainerToJson(const ContainerSpec& container) -> nlohmann::json {
-  const auto& [limits, rights] = container;
-  return {{"limits", {{"memory_mb", limits.memory_mb}, {"cpu_cores", limits.cpu_cores}, {"pids", limits.pids}}},
-          {"rights",
-           {{"network", manifest::ToString(rights.network)},
-            {"uid", rights.uid},
-            {"gid", rights.gid},
-            {"read_only_root", rights.read_only_root},
-            {"drop_all_capabilities", rights.drop_all_capabilities},
-            {"no_new_privileges", rights.no_new_privileges},
-            {"tmpfs_mb", rights.tmpfs_mb}}}};
 }
 
 auto NodeToJson(const Plan& plan, const Node& node) -> nlohmann::json {
@@ -195,8 +177,9 @@ auto NodeToJson(const Plan& plan, const Node& node) -> nlohmann::json {
                         {"reason", node.reason},  {"start_timeout", Seconds(node.start_timeout)},
                         {"notes", node.notes}};
   if (node.environment) object["environment"] = EnvironmentToJson(*node.environment);
-  if (node.container) object["container"] = ContainerToJson(*node.container);
+  if (node.container) object["container"] = ToJson(*node.container);
   if (!node.env.empty()) object["env"] = node.env;
+  if (node.env_file) object["env_file"] = node.env_file->written;
   object["inputs"] = nlohmann::json::array();
   for (const auto index : node.inputs) object["inputs"].push_back(plan.edges[index].id);
   object["outputs"] = nlohmann::json::array();

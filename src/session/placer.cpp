@@ -6,6 +6,7 @@
 
 #include "base/paths.h"
 #include "container/pool.h"
+#include "manifest/env_file.h"
 
 namespace penstock::session {
 namespace {
@@ -21,6 +22,17 @@ auto InheritedEnvironment() -> std::map<std::string, std::string> {
     if (equals != std::string_view::npos) variables.emplace(text.substr(0, equals), text.substr(equals + 1));
   }
   return variables;
+}
+
+// Those of the file first: what the manifest itself says wins.
+auto AddDeclared(const plan::Node& node, std::map<std::string, std::string>& env) -> base::Status {
+  if (node.env_file) {
+    auto variables = manifest::LoadEnvFile(node.env_file->path);
+    if (!variables) return tl::make_unexpected(variables.error().front());
+    for (auto& [name, value] : *variables) env[name] = std::move(value);
+  }
+  for (const auto& [name, value] : node.env) env[name] = value;
+  return {};
 }
 
 // After the node's own variables: what it puts on PYTHONPATH comes behind the SDK and its code.
@@ -80,8 +92,7 @@ auto Placer::PlaceInContainer(const plan::Plan& plan, const plan::Node& node) co
                                       .env = node.env,
                                       .code = plan.directory,
                                       .installed = home / "worker",
-                                      .ordinal = 0,
-                                      .sharing = {}};
+                                      .ordinal = 0};
   PENSTOCK_ASSIGN(request.ordinal, OrdinalOf(request));
   const auto on_wait = [&] { observer_.OnProgress("waiting for another session that starts the same container", node.id); };
   const docker::Call call(base::Deadline::In(kContainerTimeout), options_.stop);
@@ -92,7 +103,7 @@ auto Placer::PlaceInContainer(const plan::Plan& plan, const plan::Node& node) co
   placed.command.argv = PythonCommand(environment.interpreter);
   placed.command.env = environment.env;
   placed.command.env["HOME"] = "/tmp";  // the only writable place
-  for (const auto& [name, value] : node.env) placed.command.env[name] = value;
+  PENSTOCK_TRY(AddDeclared(node, placed.command.env));
   AddPythonSettings(placed.command.env, std::string(container::kInstallTarget) + "/python", container::kCodeTarget);
   placed.command.cwd = container::kCodeTarget;
   return placed;
@@ -112,7 +123,7 @@ auto Placer::PlaceOnHost(const plan::Plan& plan, const plan::Node& node) const -
   placed.command.argv = PythonCommand(environment.interpreter);
   placed.command.env = InheritedEnvironment();
   placed.command.env.erase("PYTHONHOME");  // another interpreter's
-  for (const auto& [name, value] : node.env) placed.command.env[name] = value;
+  PENSTOCK_TRY(AddDeclared(node, placed.command.env));
   AddPythonSettings(placed.command.env, home / "worker" / "python", plan.directory);
   placed.command.cwd = plan.directory;
   return placed;

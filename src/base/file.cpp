@@ -1,0 +1,29 @@
+#include "base/file.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <array>
+
+#include "base/unique_fd.h"
+
+namespace penstock::base {
+
+auto ReadFile(const std::filesystem::path& path, std::size_t most) -> Expected<std::string> {
+  const UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY));
+  if (!file) return SystemError(fmt::format("open '{}'", path.string()));
+  std::string text;
+  std::array<char, 65536> piece{};
+  for (;;) {
+    const auto size = ::read(file.get(), piece.data(), piece.size());
+    if (size < 0 && errno == EINTR) continue;
+    if (size < 0) return SystemError(fmt::format("read '{}'", path.string()));
+    if (size == 0) return text;
+    text.append(piece.data(), static_cast<std::size_t>(size));
+    if (text.size() > most) {
+      return Fail(ErrorCode::kInvalidArgument, "'{}' is longer than {} bytes", path.string(), most);
+    }
+  }
+}
+
+}  // namespace penstock::base
