@@ -62,7 +62,11 @@ def node(id: str, node_type: str, *, python: Optional[str] = None, **more: Any) 
     """A node of a manifest; in a container of its own when `python` names a version."""
     result: dict[str, Any] = {"id": id, "node_type": node_type, **more}
     if python is not None:
-        result["docker"] = {"python_version": python, "resource_limits": {"memory_mb": 512, "cpu_cores": 2}}
+        result["docker"] = {
+            "python_version": python,
+            "resource_limits": {"memory_mb": 512, "cpu_cores": 2},
+            "keep_warm": 0,  # every session starts its own
+        }
     return result
 
 

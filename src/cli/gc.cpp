@@ -9,19 +9,20 @@
 
 namespace penstock::cli {
 
-auto Gc() -> int {
+auto Gc(bool warm) -> int {
   const docker::Call call(base::Deadline::In(std::chrono::seconds(30)));
   const auto engine = docker::Engine::Connect({}, call);
   if (!engine) return Complain(engine.error());
   auto removed = container::RemoveOrphans(**engine, call);
   if (!removed) return Complain(removed.error());
-  const auto swept = container::SweepEntries([&](const std::string& container) {
+  const auto remove = [&](const std::string& container) {
     ++*removed;
     return (*engine)->Remove(container, call);
-  });
+  };
+  const auto swept = container::SweepEntries(warm ? container::Sweep::kUnused : container::Sweep::kEnded, remove);
   if (!swept) return Complain(swept.error());
   if (const auto live = session::LiveSessions(); !live) return Complain(live.error());
-  fmt::print("removed {} containers of dead runtimes\n", *removed);
+  fmt::print("removed {} containers\n", *removed);
   return kDone;
 }
 

@@ -11,7 +11,7 @@ namespace penstock::cli {
 void RemoveLeftovers() {
   const docker::Call call(base::Deadline::In(std::chrono::seconds(10)));
   std::unique_ptr<docker::Engine> engine;
-  const auto swept = container::SweepEntries([&](const std::string& container) -> base::Status {
+  const auto swept = container::SweepEntries(container::Sweep::kEnded, [&](const std::string& container) -> base::Status {
     if (!engine) {
       PENSTOCK_ASSIGN(engine, ConnectEngine());
     }

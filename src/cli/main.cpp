@@ -77,7 +77,9 @@ auto Main(int argc, char** argv) -> int {
       "--timeout", [&](double seconds) { stop.timeout = std::chrono::seconds(std::llround(seconds)); },
       "How long to wait for each, in seconds (30)");
 
+  bool gc_warm = false;
   auto* gc_verb = app.add_subcommand("gc", "Remove what runtimes that died left behind");
+  gc_verb->add_flag("--warm", gc_warm, "End containers that wait for a next session, too");
 
   try {
     app.parse(argc, argv);
@@ -93,7 +95,7 @@ auto Main(int argc, char** argv) -> int {
   if (version_verb->parsed()) return cli::Version(version_json);
   if (ps_verb->parsed()) return cli::Ps(ps_json);
   if (stop_verb->parsed()) return cli::Stop(stop);
-  if (gc_verb->parsed()) return cli::Gc();
+  if (gc_verb->parsed()) return cli::Gc(gc_warm);
   return cli::kUsage;
 }
 

@@ -49,7 +49,8 @@ auto Build(const PipelineOptions& options) -> int;
 auto Version(bool json) -> int;
 auto Ps(bool json) -> int;
 auto Stop(const StopOptions& options) -> int;
-auto Gc() -> int;
+/// `warm`: also ends the containers that wait for a next session.
+auto Gc(bool warm) -> int;
 
 /// Prints the error; the exit code for it.
 auto Complain(const base::Error& error) -> int;

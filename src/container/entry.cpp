@@ -92,11 +92,12 @@ auto AgentAnswers(const fs::path& entry) -> bool {
                        connected.error().code() != base::ErrorCode::kNotFound);
 }
 
-auto SweepEntries(const std::function<base::Status(const std::string&)>& remove) -> base::Status {
+auto SweepEntries(Sweep which, const std::function<base::Status(const std::string&)>& remove) -> base::Status {
   PENSTOCK_ASSIGN(const auto parent, EntriesDirectory());
   std::error_code error;
   for (const auto& entry : fs::directory_iterator(parent, error)) {
-    if (!entry.is_directory(error) || AgentAnswers(entry.path())) continue;
+    if (!entry.is_directory(error)) continue;
+    if (which == Sweep::kEnded && AgentAnswers(entry.path())) continue;
     const auto claimed = LockedDirectory::Claim(entry.path());
     if (!claimed) continue;
     PENSTOCK_TRY(remove(EngineName(entry.path())));

@@ -47,8 +47,13 @@ auto ReadRecord(const std::filesystem::path& entry) -> std::optional<Record>;
 /// Whether an agent would answer: false is the proof of its end, for an entry that is offered.
 auto AgentAnswers(const std::filesystem::path& entry) -> bool;
 
-/// Entries that nobody uses and whose agent has ended: `remove` is called with each engine name, the entry claimed
+enum class Sweep {
+  kEnded,   // what nobody uses and whose agent has ended
+  kUnused,  // warm containers too
+};
+
+/// Entries that nobody uses: `remove` is called with each engine name, the entry claimed
 /// meanwhile; the entry goes when that succeeded. Costs one directory listing when there are none.
-auto SweepEntries(const std::function<base::Status(const std::string& engine_name)>& remove) -> base::Status;
+auto SweepEntries(Sweep which, const std::function<base::Status(const std::string& engine_name)>& remove) -> base::Status;
 
 }  // namespace penstock::container

@@ -173,5 +173,9 @@ def node(id: str, cls: str, python: Optional[str] = None, **more: Any) -> dict[s
     """A node of nodes.py: in a container when a Python version is given."""
     result: dict[str, Any] = {"id": id, "node_type": f"nodes:{cls}", **more}
     if python is not None:
-        result["docker"] = {"python_version": python, "resource_limits": {"memory_mb": 256, "cpu_cores": 1}}
+        result["docker"] = {
+            "python_version": python,
+            "resource_limits": {"memory_mb": 256, "cpu_cores": 1},
+            "keep_warm": 0,
+        }
     return result

@@ -235,7 +235,8 @@ def node(
 ) -> dict[str, Any]:
     result: dict[str, Any] = {"id": id, "node_type": f"nodes:{cls}", **more}
     if container or docker is not None:
-        result["docker"] = docker or SMALL_CONTAINER
+        # Gone with its session: what is shared and kept warm has tests of its own.
+        result["docker"] = {"keep_warm": 0, **(docker or SMALL_CONTAINER)}
     return result
 
 
