@@ -155,6 +155,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture
 def user(tmp_path: Path) -> Iterator[User]:
     (tmp_path / "nodes.py").write_text(NODES)
+    tmp_path.chmod(0o755)  # the container's user is another one
     runtime = Path(tempfile.mkdtemp(prefix="ps-", dir="/tmp"))
     user = User(tmp_path, runtime)
     try:
