@@ -530,6 +530,7 @@ void Session::Impl::FillReport() {
     }
     if (state.container) {
       report.container = state.container->id();
+      if (state.lease) report.landlock = state.lease->granted().landlock;
       if (const auto memory = container::ReadMemoryAccount(state.container->id()))
         state.peak_memory_bytes = memory->peak_bytes;
       if (node.container) report.memory_limit_bytes = node.container->limits.memory_mb * plan::kMebibyte;
