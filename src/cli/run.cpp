@@ -15,6 +15,8 @@
 namespace penstock::cli {
 namespace {
 
+constexpr std::chrono::seconds kEventsTimeout{10};
+
 void PaceMediaSources(plan::Plan& plan) {
   for (auto& node : plan.nodes) {
     if (node.node_type != "media.source") continue;
@@ -54,14 +56,19 @@ auto Run(const RunOptions& options) -> int {
 
   session::EngineAccount account;
   std::unique_ptr<docker::Engine> engine;
+  std::unique_ptr<container::EventLedger> events;
   if (NeedsEngine(*plan)) {
     auto connected = ConnectEngine([&](const docker::RequestTiming& timing) { account.Add(timing); });
     if (!connected) return Complain(connected.error());
     engine = std::move(*connected);
+    auto followed = container::EventLedger::Follow(*engine, base::Deadline::In(kEventsTimeout));
+    if (!followed) return Complain(followed.error());
+    events = std::move(*followed);
   }
 
   auto session = session::Session::Create({.plan = std::move(*plan),
                                            .engine = engine.get(),
+                                           .events = events.get(),
                                            .engine_account = &account,
                                            .measure_cpu = options.measure_cpu},
                                           terminal);

@@ -40,6 +40,13 @@ auto RenderSummary(const session::Report& report) -> std::string {
   }
   auto text = RenderTable(nodes);
   if (edges.size() > 1) text += '\n' + RenderTable(edges);
+  const auto has_failed = [&](const session::NodeReport& node) {
+    return report.failure && report.failure->node == node.id;  // which has told it
+  };
+  for (const auto& node : report.nodes) {
+    if (has_failed(node)) continue;
+    for (const auto& remark : node.remarks) text += fmt::format("\n{}\n", remark);
+  }
   const auto& timeline = report.timeline;
   if (timeline.started > 0) {
     text += fmt::format("\nstarted in {:.2f} s, ran {:.2f} s\n", timeline.started, timeline.ended - timeline.started);

@@ -41,7 +41,9 @@ auto ToJson(const NodeReport& node) -> json {
           {"handler_p99_ns", node.handler_p99_ns},
           {"overhead_cpu_p50_ns", node.overhead_cpu_p50_ns},
           {"peak_memory_bytes", OrNull(node.peak_memory_bytes)},
-          {"memory_limit_bytes", OrNull(node.memory_limit_bytes)}};
+          {"memory_limit_bytes", OrNull(node.memory_limit_bytes)},
+          {"cpu_throttled_share", OrNull(node.cpu_throttled_share)},
+          {"remarks", node.remarks}};
 }
 
 }  // namespace

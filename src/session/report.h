@@ -33,6 +33,8 @@ struct NodeReport {
   std::uint64_t overhead_cpu_p50_ns = 0;
   std::optional<std::uint64_t> peak_memory_bytes;
   std::optional<std::uint64_t> memory_limit_bytes;
+  std::optional<double> cpu_throttled_share;  // 0…1: of its CPU periods, those in which it was stopped at its limit
+  std::vector<std::string> remarks;           // limits that it met, one sentence each
 };
 
 struct EdgeReport {

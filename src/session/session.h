@@ -9,6 +9,7 @@
 #include <string>
 
 #include "base/error.h"
+#include "container/event_ledger.h"
 #include "docker/call.h"
 #include "docker/engine.h"
 #include "plan/plan.h"
@@ -23,6 +24,8 @@ struct SessionOptions {
   plan::Plan plan;
   /// Needed when the plan has container nodes; must outlive the session, as must `engine_account`.
   docker::Engine* engine = nullptr;
+  /// What the engine says about containers; null: their ends are told without its account. Must outlive the session.
+  container::EventLedger* events = nullptr;
   /// What the engine's requests took; null: not counted.
   const EngineAccount* engine_account = nullptr;
   /// Have workers measure the CPU time per message that is not the node's own.

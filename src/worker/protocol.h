@@ -157,6 +157,11 @@ struct SpawnFailed {
   std::string error;
   int saved_errno = 0;
 };
+/// A file system in memory without room, as the agent sees it.
+struct FullFileSystem {
+  std::string path;
+  std::uint64_t bytes = 0;  // its size
+};
 struct Exited {
   std::uint64_t id = 0;
   std::optional<int> code;
@@ -165,6 +170,7 @@ struct Exited {
   std::int64_t user_ms = 0;
   std::int64_t system_ms = 0;
   std::int64_t max_rss_kb = 0;
+  std::vector<FullFileSystem> full;  // looked at when it ended otherwise than with 0
 };
 using FromAgent = std::variant<Granted, Full, Spawned, SpawnFailed, Exited>;
 

@@ -157,7 +157,9 @@ class Random {
                       .core = Below(2) == 0,
                       .user_ms = Signed(),
                       .system_ms = Signed(),
-                      .max_rss_kb = Signed()};
+                      .max_rss_kb = Signed(),
+                      .full = {}};
+        for (auto left = Below(3); left > 0; --left) exited.full.push_back({.path = Text(), .bytes = Large()});
         (Below(2) == 0 ? exited.code : exited.signal) = Signed();
         return exited;
       }
