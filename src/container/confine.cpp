@@ -55,9 +55,8 @@ auto Confine(const plan::ContainerSpec& plan, docker::ContainerSpec& spec) -> ba
     spec.mounts.push_back({.source = volume.source.path, .target = volume.target, .read_only = volume.read_only});
   }
   for (const auto& device : plan.devices) {
-    spec.devices.push_back({.host_path = device.host_path,
-                            .container_path = device.container_path,
-                            .permissions = device.permissions});
+    spec.devices.push_back(
+        {.host_path = device.host_path, .container_path = device.container_path, .permissions = device.permissions});
   }
   if (plan.gpus) spec.gpus = docker::GpuRequest{.count = plan.gpus->count, .ids = plan.gpus->ids};
   return {};

@@ -2,7 +2,6 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-
 #include <unistd.h>
 
 #include <fstream>
@@ -74,8 +73,7 @@ TEST(Confine, HandsTheEngineTheTextOfASeccompProfile) {
   plan::ContainerSpec plan;
   plan.rights.seccomp = plan::HostPath{.written = "p.json", .path = path};
 
-  EXPECT_THAT(Confined(plan).security_options,
-              testing::Contains(R"(seccomp={"defaultAction": "SCMP_ACT_ALLOW"})"));
+  EXPECT_THAT(Confined(plan).security_options, testing::Contains(R"(seccomp={"defaultAction": "SCMP_ACT_ALLOW"})"));
 
   std::ofstream(path) << "no profile";
   docker::ContainerSpec spec;

@@ -37,7 +37,8 @@ auto SecretFiles::Copy(const plan::ContainerSpec& plan, const fs::path& director
   for (const auto& secret : plan.secrets) {
     const auto content = base::ReadFile(secret.source.path, kLargestSecret);
     if (!content) {
-      return tl::make_unexpected(base::Error(content.error()).While(fmt::format("reading the secret '{}'", secret.name)));
+      return tl::make_unexpected(
+          base::Error(content.error()).While(fmt::format("reading the secret '{}'", secret.name)));
     }
     if (content->empty()) {
       return base::Fail(base::ErrorCode::kInvalidArgument, "the file of the secret '{}' is empty: {}", secret.name,

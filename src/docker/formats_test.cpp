@@ -133,28 +133,29 @@ TEST(LineDecoder, RefusesAnEndlessLine) {
 }
 
 TEST(Encode, ContainerHasAllLimits) {
-  const auto text = EncodeContainer({.image = "img",
-                                     .command = {"run"},
-                                     .entrypoint = Strings{},
-                                     .env = {{"A", "b=c"}},
-                                     .user = "1000:1000",
-                                     .mounts = {{.source = "/a", .target = "/b"}},
-                                     .tmpfs = {{.target = "/tmp", .size_bytes = 4096, .options = "mode=1777"}},
-                                     .network = "none",
-                                     .memory_bytes = 1 << 20,
-                                     .nano_cpus = 500'000'000,
-                                     .pids_limit = 64,
-                                     .shm_bytes = 8192,
-                                     .ulimits = {{.name = "nofile", .soft = 10, .hard = 20}},
-                                     .devices = {{.host_path = "/dev/a", .container_path = "/dev/b", .permissions = "r"}},
-                                     .gpus = GpuRequest{.count = -1},
-                                     .read_only_root = true,
-                                     .cap_drop = {"ALL"},
-                                     .cap_add = {"CHOWN"},
-                                     .security_options = {"no-new-privileges"},
-                                     .init = true,
-                                     .log_driver = "none",
-                                     .extra_json = R"({"HostConfig": {"IpcMode": "private", "Init": false}})"});
+  const auto text =
+      EncodeContainer({.image = "img",
+                       .command = {"run"},
+                       .entrypoint = Strings{},
+                       .env = {{"A", "b=c"}},
+                       .user = "1000:1000",
+                       .mounts = {{.source = "/a", .target = "/b"}},
+                       .tmpfs = {{.target = "/tmp", .size_bytes = 4096, .options = "mode=1777"}},
+                       .network = "none",
+                       .memory_bytes = 1 << 20,
+                       .nano_cpus = 500'000'000,
+                       .pids_limit = 64,
+                       .shm_bytes = 8192,
+                       .ulimits = {{.name = "nofile", .soft = 10, .hard = 20}},
+                       .devices = {{.host_path = "/dev/a", .container_path = "/dev/b", .permissions = "r"}},
+                       .gpus = GpuRequest{.count = -1},
+                       .read_only_root = true,
+                       .cap_drop = {"ALL"},
+                       .cap_add = {"CHOWN"},
+                       .security_options = {"no-new-privileges"},
+                       .init = true,
+                       .log_driver = "none",
+                       .extra_json = R"({"HostConfig": {"IpcMode": "private", "Init": false}})"});
   ASSERT_TRUE(text) << text.error().ToString();
   const auto body = json::parse(*text);
   const auto& host = body["HostConfig"];

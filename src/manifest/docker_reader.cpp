@@ -13,7 +13,7 @@
 namespace penstock::manifest {
 namespace {
 
-constexpr std::uint32_t kMostProcesses = 4'194'304;   // the kernel's own limit of pid_max
+constexpr std::uint32_t kMostProcesses = 4'194'304;    // the kernel's own limit of pid_max
 constexpr std::uint32_t kMostDescriptors = 1'048'576;  // the kernel's usual limit of nr_open
 // Ports take about fourteen descriptors each, and realms sit at 400 and above.
 constexpr std::uint32_t kLeastDescriptors = 1024;

@@ -35,9 +35,8 @@ auto LimitsToJson(const ResourceLimits& limits) -> nlohmann::json {
 auto VolumesToJson(const std::vector<Volume>& volumes) -> nlohmann::json {
   auto list = nlohmann::json::array();
   for (const auto& volume : volumes) {
-    list.push_back({{"host_path", volume.host_path},
-                    {"container_path", volume.container_path},
-                    {"read_only", volume.read_only}});
+    list.push_back(
+        {{"host_path", volume.host_path}, {"container_path", volume.container_path}, {"read_only", volume.read_only}});
   }
   return list;
 }

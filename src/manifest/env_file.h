@@ -1,7 +1,7 @@
 // Files of variables that a node is given without their values being in the manifest.
 //
-// A line is NAME=VALUE, a comment that begins with '#', or empty. The value is what follows '=', to the end of the line;
-// quotes around all of it are taken off. Nothing is expanded.
+// A line is NAME=VALUE, a comment that begins with '#', or empty. The value is what follows '=', to the end of the
+// line; quotes around all of it are taken off. Nothing is expanded.
 #pragma once
 
 #include <filesystem>

@@ -143,8 +143,8 @@ auto MetadataType() -> Type<Metadata> {
 auto SessionType() -> Type<Session> {
   static const std::array<Field<Session>, 4> kFields{
       Optional("start_timeout", DurationValue(), &Session::start_timeout),
-      Optional("shm_quota_mb", Integer<std::uint64_t>(16, kMostMegabytes),
-               &Session::shm_quota_mb, &Session::shm_quota_at),
+      Optional("shm_quota_mb", Integer<std::uint64_t>(16, kMostMegabytes), &Session::shm_quota_mb,
+               &Session::shm_quota_at),
       WithoutEffect<Session>("idle_timeout", DurationValue()),
       WithoutEffect<Session>("on_failure", OnFailure()),
   };

@@ -12,9 +12,7 @@
 namespace penstock::manifest {
 namespace {
 
-auto IsAlnum(char c) -> bool {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-}
+auto IsAlnum(char c) -> bool { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'); }
 
 auto HasControl(std::string_view text) -> bool {
   return std::ranges::any_of(text, [](char c) { return static_cast<unsigned char>(c) < ' ' || c == '\x7f'; });
@@ -37,7 +35,9 @@ auto IsUid(std::string_view text) -> bool {
   return error == std::errc() && end == text.data() + text.size() && id != UINT32_MAX;
 }
 
-auto IsDevicePath(std::string_view path) -> bool { return path.starts_with("/dev/") && path.size() > 5 && !HasDots(path); }
+auto IsDevicePath(std::string_view path) -> bool {
+  return path.starts_with("/dev/") && path.size() > 5 && !HasDots(path);
+}
 
 struct DeviceParts {
   std::string_view host;
@@ -54,14 +54,48 @@ auto SplitDevice(std::string_view device) -> DeviceParts {
   return {device.substr(0, first), rest.substr(0, second), rest.substr(second + 1)};
 }
 
-constexpr std::array<std::string_view, 42> kCapabilities{
-    "ALL",           "AUDIT_CONTROL",    "AUDIT_READ",      "AUDIT_WRITE",  "BLOCK_SUSPEND", "BPF",
-    "CHOWN",         "DAC_OVERRIDE",     "DAC_READ_SEARCH", "FOWNER",       "FSETID",        "IPC_LOCK",
-    "IPC_OWNER",     "CHECKPOINT_RESTORE", "KILL",          "LEASE",        "LINUX_IMMUTABLE", "MAC_ADMIN",
-    "MAC_OVERRIDE",  "MKNOD",            "NET_ADMIN",       "NET_BIND_SERVICE", "NET_BROADCAST", "NET_RAW",
-    "PERFMON",       "SETFCAP",          "SETGID",          "SETPCAP",      "SETUID",        "SYSLOG",
-    "SYS_ADMIN",     "SYS_BOOT",         "SYS_CHROOT",      "SYS_MODULE",   "SYS_NICE",      "SYS_PACCT",
-    "SYS_PTRACE",    "SYS_RAWIO",        "SYS_RESOURCE",    "SYS_TIME",     "SYS_TTY_CONFIG", "WAKE_ALARM"};
+constexpr std::array<std::string_view, 42> kCapabilities{"ALL",
+                                                         "AUDIT_CONTROL",
+                                                         "AUDIT_READ",
+                                                         "AUDIT_WRITE",
+                                                         "BLOCK_SUSPEND",
+                                                         "BPF",
+                                                         "CHOWN",
+                                                         "DAC_OVERRIDE",
+                                                         "DAC_READ_SEARCH",
+                                                         "FOWNER",
+                                                         "FSETID",
+                                                         "IPC_LOCK",
+                                                         "IPC_OWNER",
+                                                         "CHECKPOINT_RESTORE",
+                                                         "KILL",
+                                                         "LEASE",
+                                                         "LINUX_IMMUTABLE",
+                                                         "MAC_ADMIN",
+                                                         "MAC_OVERRIDE",
+                                                         "MKNOD",
+                                                         "NET_ADMIN",
+                                                         "NET_BIND_SERVICE",
+                                                         "NET_BROADCAST",
+                                                         "NET_RAW",
+                                                         "PERFMON",
+                                                         "SETFCAP",
+                                                         "SETGID",
+                                                         "SETPCAP",
+                                                         "SETUID",
+                                                         "SYSLOG",
+                                                         "SYS_ADMIN",
+                                                         "SYS_BOOT",
+                                                         "SYS_CHROOT",
+                                                         "SYS_MODULE",
+                                                         "SYS_NICE",
+                                                         "SYS_PACCT",
+                                                         "SYS_PTRACE",
+                                                         "SYS_RAWIO",
+                                                         "SYS_RESOURCE",
+                                                         "SYS_TIME",
+                                                         "SYS_TTY_CONFIG",
+                                                         "WAKE_ALARM"};
 
 }  // namespace
 
@@ -88,7 +122,8 @@ auto CheckContainerPath(std::string_view path) -> std::string {
   static constexpr std::array<std::string_view, 7> kReserved{"/opt/penstock", "/app", "/run/penstock", kSecretsTarget,
                                                              "/proc",         "/sys", "/dev"};
   for (const auto reserved : kReserved) {
-    if (IsWithin(path, reserved)) return fmt::format("is reserved: what is at {} is not the manifest's to mount", reserved);
+    if (IsWithin(path, reserved))
+      return fmt::format("is reserved: what is at {} is not the manifest's to mount", reserved);
     if (IsWithin(reserved, path)) return fmt::format("would hide {}, which Penstock needs", reserved);
   }
   return {};
@@ -108,14 +143,17 @@ auto CheckDevice(std::string_view device) -> std::string {
 
 auto ParseDevice(std::string_view device) -> Device {
   const auto [host, container, permissions] = SplitDevice(device);
-  return {.host_path = std::string(host), .container_path = std::string(container),
-          .permissions = std::string(permissions), .at = {}};
+  return {.host_path = std::string(host),
+          .container_path = std::string(container),
+          .permissions = std::string(permissions),
+          .at = {}};
 }
 
 auto CheckSecretName(std::string_view name) -> std::string {
   constexpr std::size_t kLongest = 64;
   const auto allowed = [](char c) { return IsAlnum(c) || c == '.' || c == '-' || c == '_'; };
-  if (!name.empty() && name.size() <= kLongest && IsAlnum(name.front()) && std::ranges::all_of(name, allowed)) return {};
+  if (!name.empty() && name.size() <= kLongest && IsAlnum(name.front()) && std::ranges::all_of(name, allowed))
+    return {};
   return "is not the name of a secret: use up to 64 letters, digits, '.', '-' and '_', beginning with a letter or "
          "digit; a path goes into 'file'";
 }
@@ -129,7 +167,8 @@ auto CheckUser(std::string_view user) -> std::string {
 
 auto NormaliseCapability(std::string_view capability) -> std::string {
   std::string name(capability);
-  std::ranges::transform(name, name.begin(), [](char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c; });
+  std::ranges::transform(name, name.begin(),
+                         [](char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c; });
   return name.starts_with("CAP_") ? name.substr(4) : name;
 }
 

@@ -100,8 +100,8 @@ auto ReadDuration(Report& report, std::string_view name, const Value& value, Dur
   if (RefuseLeadingZero(report, name, value)) return std::nullopt;
   const auto duration = value.kind == Value::Kind::kScalar ? ParseDuration(value.text) : std::nullopt;
   if (duration && *duration >= least) return duration;
-  ReportWrongType(report, name,
-                  fmt::format("a duration such as 250ms, 30s or 5m (a bare number: seconds), {}", range), value);
+  ReportWrongType(report, name, fmt::format("a duration such as 250ms, 30s or 5m (a bare number: seconds), {}", range),
+                  value);
   return std::nullopt;
 }
 

@@ -21,8 +21,8 @@ auto ResolveLimits(const std::string& node, const manifest::ResourceLimits& aske
                    manifest::Report& report) -> Limits {
   const auto host_mb = host.memory_bytes / kMebibyte;
   if (asked.memory_mb && *asked.memory_mb > host_mb) {
-    report.AddAt(asked.memory_at, fmt::format("'memory_mb' of node '{}' is {}, but this host has {}", node,
-                                              *asked.memory_mb, host_mb));
+    report.AddAt(asked.memory_at,
+                 fmt::format("'memory_mb' of node '{}' is {}, but this host has {}", node, *asked.memory_mb, host_mb));
   }
   if (asked.cpu_cores && *asked.cpu_cores > host.cpus) {
     report.AddAt(asked.cpu_at, fmt::format("'cpu_cores' of node '{}' is {}, but this host has {}", node,
@@ -39,10 +39,11 @@ void CheckMemoryFiles(const std::string& node, const manifest::DockerSection& do
                       manifest::Report& report) {
   const std::uint64_t asked = std::uint64_t{docker.tmpfs_mb.value_or(0)} + docker.shm_size_mb.value_or(0);
   if (asked <= limits.memory_mb) return;
-  report.AddAt(docker.tmpfs_mb ? docker.tmpfs_at : docker.shm_size_at,
-               fmt::format("/tmp and /dev/shm of node '{}' may take {} MB, which count as memory, but its 'memory_mb' is "
-                           "{}: raise that, or lower 'tmpfs_mb' and 'shm_size_mb'",
-                           node, asked, limits.memory_mb));
+  report.AddAt(
+      docker.tmpfs_mb ? docker.tmpfs_at : docker.shm_size_at,
+      fmt::format("/tmp and /dev/shm of node '{}' may take {} MB, which count as memory, but its 'memory_mb' is "
+                  "{}: raise that, or lower 'tmpfs_mb' and 'shm_size_mb'",
+                  node, asked, limits.memory_mb));
 }
 
 void ResolveUser(const std::string& node, const manifest::Security& asked, const HostFacts& host,

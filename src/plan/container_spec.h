@@ -78,7 +78,7 @@ struct ContainerSpec {
   std::vector<manifest::Device> devices{};
   std::optional<manifest::Gpus> gpus{};
   manifest::Sharing sharing = manifest::Sharing::kShared;
-  manifest::Duration keep_warm{kDefaultKeepWarm};  // after its last session; 0: gone at once
+  manifest::Duration keep_warm{kDefaultKeepWarm};    // after its last session; 0: gone at once
   std::uint32_t max_sessions = kDefaultMaxSessions;  // at a time
 };
 

@@ -19,9 +19,11 @@ const HostFacts kHost{
     .cpus = 2, .memory_bytes = 16ULL * 1024 * kMebibyte, .native_nodes = {}, .secrets_directory = "/home/me/secrets"};
 
 auto PipelineOf(const std::string& docker) -> manifest::Pipeline {
-  auto parsed = manifest::Parse("version: v1\nmetadata: {name: x}\nnodes:\n  - id: a\n    node_type: n:A\n    docker: "
-                                "{python_version: \"3.11\", " + docker + "}\n",
-                                "p.yaml", "/srv/pipeline");
+  auto parsed = manifest::Parse(
+      "version: v1\nmetadata: {name: x}\nnodes:\n  - id: a\n    node_type: n:A\n    docker: "
+      "{python_version: \"3.11\", " +
+          docker + "}\n",
+      "p.yaml", "/srv/pipeline");
   if (!parsed) ADD_FAILURE() << manifest::RenderErrors(parsed.error());
   return parsed ? *std::move(parsed) : manifest::Pipeline{};
 }
@@ -49,8 +51,10 @@ TEST(ContainerSpec, NothingIsLoosenedUnlessTheManifestSaysSo) {
 
 TEST(ContainerSpec, EveryLooseningIsNamed) {
   const auto plan = PlanOf(
-      "network: host, gpus: 2, devices: ['/dev/snd', '/dev/a:/dev/b:r'], volumes: [{host_path: ../data, container_path: "
-      "/data}, {host_path: /x, container_path: /y, read_only: true}], security: {user: 0, read_only_root: false, cap_add: "
+      "network: host, gpus: 2, devices: ['/dev/snd', '/dev/a:/dev/b:r'], volumes: [{host_path: ../data, "
+      "container_path: "
+      "/data}, {host_path: /x, container_path: /y, read_only: true}], security: {user: 0, read_only_root: false, "
+      "cap_add: "
       "[NET_ADMIN], seccomp: unconfined, apparmor: unconfined}");
 
   EXPECT_THAT(Loosened(*plan.nodes.at(0).container),
@@ -76,9 +80,8 @@ TEST(ContainerSpec, PathsAreRelativeToTheManifest) {
 TEST(ContainerSpec, SecretsBesideTheCodeAreWarnedOf) {
   const auto plan = PlanOf("env_file: x.env, secrets: [key, {name: pem, file: keys/pem}, {name: far, file: ../far}]");
 
-  EXPECT_THAT(plan.warnings,
-              ElementsAre(HasSubstr("the secret 'pem' of node 'a' lies in the manifest's directory"),
-                          HasSubstr("'env_file' of node 'a' lies in the manifest's directory")));
+  EXPECT_THAT(plan.warnings, ElementsAre(HasSubstr("the secret 'pem' of node 'a' lies in the manifest's directory"),
+                                         HasSubstr("'env_file' of node 'a' lies in the manifest's directory")));
 }
 
 TEST(ContainerSpec, TheEnginesSocketIsWarnedOf) {
@@ -102,19 +105,22 @@ TEST(ContainerSpec, AnotherUserThanTheOwnerOfTheSharedMemoryIsAnError) {
   host.container_uid = 1234;
   host.container_user_is_fixed = true;
 
-  EXPECT_THAT(ErrorsOf("security: {user: 1000}", host),
-              HasSubstr("p.yaml:6:55: 'user' of node 'a' is 1000, but only user 1234 can write into the shared memory"));
+  EXPECT_THAT(
+      ErrorsOf("security: {user: 1000}", host),
+      HasSubstr("p.yaml:6:55: 'user' of node 'a' is 1000, but only user 1234 can write into the shared memory"));
   EXPECT_EQ(ErrorsOf("security: {user: \"1234:5\"}", host), "planned");
 }
 
 TEST(ContainerSpec, CapabilitiesNeedRoot) {
-  EXPECT_THAT(ErrorsOf("security: {cap_add: [SYS_TIME]}"), HasSubstr("'cap_add' of node 'a' has no effect for user 1000"));
+  EXPECT_THAT(ErrorsOf("security: {cap_add: [SYS_TIME]}"),
+              HasSubstr("'cap_add' of node 'a' has no effect for user 1000"));
   EXPECT_EQ(ErrorsOf("security: {cap_add: [SYS_TIME], user: 0}"), "planned");
 }
 
 TEST(ContainerSpec, FilesInMemoryMustFitIntoTheMemory) {
-  EXPECT_THAT(ErrorsOf("memory_mb: 256, shm_size_mb: 200, tmpfs_mb: 100"),
-              HasSubstr("/tmp and /dev/shm of node 'a' may take 300 MB, which count as memory, but its 'memory_mb' is 256"));
+  EXPECT_THAT(
+      ErrorsOf("memory_mb: 256, shm_size_mb: 200, tmpfs_mb: 100"),
+      HasSubstr("/tmp and /dev/shm of node 'a' may take 300 MB, which count as memory, but its 'memory_mb' is 256"));
   EXPECT_EQ(ErrorsOf("memory_mb: 256, shm_size_mb: 200, tmpfs_mb: 56"), "planned");
 }
 

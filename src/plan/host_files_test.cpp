@@ -33,7 +33,8 @@ class HostFiles : public testing::Test {
       -> std::string {
     const auto pipeline = manifest::Parse(
         "version: v1\nmetadata: {name: x}\nnodes:\n  - id: a\n    node_type: n:A\n    docker:\n      python_version: "
-        "\"3.11\"\n      " + docker + "\n",
+        "\"3.11\"\n      " +
+            docker + "\n",
         "p.yaml", directory_);
     if (!pipeline) return manifest::RenderErrors(pipeline.error());
     HostFacts host;

@@ -12,7 +12,8 @@
 namespace penstock::plan {
 namespace {
 
-auto ContainerEnvironment(const manifest::DockerSection& docker, const std::filesystem::path& directory) -> Environment {
+auto ContainerEnvironment(const manifest::DockerSection& docker, const std::filesystem::path& directory)
+    -> Environment {
   Environment environment;
   environment.python_version = docker.python_version;
   environment.base_image = docker.base_image;
@@ -46,8 +47,8 @@ void NoteWhatIsLeftOut(const manifest::DockerSection& docker, Node& planned) {
     planned.notes.push_back(fmt::format("the volume {} is not at {}", volume.host_path, volume.container_path));
   }
   for (const auto& secret : docker.secrets) {
-    planned.notes.push_back(fmt::format("the secret '{}' is not at {}/{}", secret.name, manifest::kSecretsTarget,
-                                        secret.name));
+    planned.notes.push_back(
+        fmt::format("the secret '{}' is not at {}/{}", secret.name, manifest::kSecretsTarget, secret.name));
   }
 }
 
@@ -126,25 +127,6 @@ auto PlaceNode(const manifest::Node& node, const Surroundings& around, manifest:
   return planned;
 }
 
-void WarnOfOvercommitment(const HostFacts& host, Plan& plan) {
-  std::uint64_t memory_mb = 0;
-  double cpus = 0;
-  for (const auto& node : plan.nodes) {
-    if (!node.container) continue;
-    memory_mb += node.container->limits.memory_mb;
-    cpus += node.container->limits.cpu_cores;
-  }
-  const auto host_mb = host.memory_bytes / kMebibyte;
-  if (memory_mb > host_mb) {
-    plan.warnings.push_back(
-        fmt::format("the containers may use {} MB of memory together, but this host has {}", memory_mb, host_mb));
-  }
-  if (cpus > host.cpus) {
-    plan.warnings.push_back(
-        fmt::format("the containers may use {:g} cores together, but this host has {}", cpus, host.cpus));
-  }
-}
-
 void WarnOfOpenDoors(Plan& plan) {
   const auto beside_code = [&](const std::filesystem::path& path) {
     const auto relative = path.lexically_relative(plan.directory);
@@ -164,8 +146,8 @@ void WarnOfOpenDoors(Plan& plan) {
     if (node.env_file && beside_code(node.env_file->path)) warn("'env_file'");
     for (const auto& volume : node.container->volumes) {
       if (volume.source.path.filename() != "docker.sock") continue;
-      plan.warnings.push_back(fmt::format("node '{}' may command the container engine through {}, that is all of this host",
-                                          node.id, volume.target));
+      plan.warnings.push_back(fmt::format(
+          "node '{}' may command the container engine through {}, that is all of this host", node.id, volume.target));
     }
   }
 }

@@ -16,9 +16,6 @@ struct Surroundings {
 /// Everything about the node but its edges.
 auto PlaceNode(const manifest::Node& node, const Surroundings& around, manifest::Report& report) -> Node;
 
-/// Warns when the containers together may use more than the host has.
-void WarnOfOvercommitment(const HostFacts& host, Plan& plan);
-
 /// Warns of doors that are wider than they look: secrets that lie where every node's code is, the engine's socket.
 void WarnOfOpenDoors(Plan& plan);
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "manifest/report.h"
+#include "plan/admission.h"
 #include "plan/nodes.h"
 #include "plan/wiring.h"
 
@@ -56,7 +57,7 @@ auto MakePlan(const manifest::Pipeline& pipeline, const HostFacts& host, Placeme
   WireEdges(pipeline, plan);
   CheckFanOut(pipeline, plan, report);
   DivideMemory(pipeline, host, plan, report);
-  WarnOfOvercommitment(host, plan);
+  CheckRoom(pipeline, host, plan, report);
   WarnOfOpenDoors(plan);
   GrantDescriptors(plan);
   plan.start_order = StartOrder(plan);

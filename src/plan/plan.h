@@ -27,7 +27,8 @@ inline constexpr std::uint64_t kDefaultMaxMessageBytes = 64 * kMebibyte;
 inline constexpr std::uint32_t kDefaultDepth = 8;
 inline constexpr std::uint32_t kDefaultMaxHeld = 4;
 inline constexpr std::uint32_t kMaxLoans = 2;
-/// Consumers of one output. The transport has room for 32, of which some are kept for those that died and were replaced.
+/// Consumers of one output. The transport has room for 32, of which some are kept for those that died and were
+/// replaced.
 inline constexpr std::size_t kMaxConsumers = 24;
 /// Edges of one node, both directions: a worker gets all their descriptors in one packet, three an edge at most.
 inline constexpr std::size_t kMaxConnections = 80;

@@ -279,10 +279,10 @@ nodes:
 TEST(Plan, RunsContainersAsTheUserWhoCanWriteTheSharedMemory) {
   const auto pipeline = Parsed("nodes: [{id: a, node_type: \"m:N\", docker: {python_version: \"3.11\"}}]");
 
-  const auto plan = MakePlan(
-      pipeline,
-      {.cpus = 2, .memory_bytes = 1ULL << 40, .native_nodes = {}, .container_uid = 4242, .container_gid = 100},
-      PlacementOverride::kAsDeclared);
+  const auto plan =
+      MakePlan(pipeline,
+               {.cpus = 2, .memory_bytes = 1ULL << 40, .native_nodes = {}, .container_uid = 4242, .container_gid = 100},
+               PlacementOverride::kAsDeclared);
 
   ASSERT_TRUE(plan) << manifest::RenderErrors(plan.error());
   EXPECT_EQ(plan->nodes[0].container->rights.uid, 4242U);

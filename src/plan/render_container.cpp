@@ -80,17 +80,13 @@ auto RenderContainer(const ContainerSpec& container) -> std::string {
 }
 
 auto ToJson(const ContainerSpec& container) -> nlohmann::json {
-  nlohmann::json object{{"limits", LimitsToJson(container.limits)},
-                        {"rights", RightsToJson(container.rights)},
-                        {"loosened", Loosened(container)},
-                        {"sharing", manifest::ToString(container.sharing)},
-                        {"keep_warm", Seconds(container.keep_warm)},
-                        {"max_sessions", container.max_sessions}};
+  nlohmann::json object{{"limits", LimitsToJson(container.limits)},  {"rights", RightsToJson(container.rights)},
+                        {"loosened", Loosened(container)},           {"sharing", manifest::ToString(container.sharing)},
+                        {"keep_warm", Seconds(container.keep_warm)}, {"max_sessions", container.max_sessions}};
   auto& volumes = object["volumes"] = nlohmann::json::array();
   for (const auto& volume : container.volumes) {
-    volumes.push_back({{"host_path", volume.source.written},
-                       {"container_path", volume.target},
-                       {"read_only", volume.read_only}});
+    volumes.push_back(
+        {{"host_path", volume.source.written}, {"container_path", volume.target}, {"read_only", volume.read_only}});
   }
   auto& secrets = object["secrets"] = nlohmann::json::array();
   for (const auto& secret : container.secrets) secrets.push_back(secret.name);

@@ -25,10 +25,11 @@ auto ParseVariables(const std::vector<std::string>& assignments) -> std::map<std
 auto InContainer(const plan::Node& node, docker::Engine& engine, const image::ProgressSink& progress,
                  const docker::Call& call) -> base::Expected<NodeEnvironment> {
   if (node.environment->build) {
-    return base::Fail(base::ErrorCode::kUnsupported,
-                      "images are not built from 'build' in this version of Penstock: build '{}' with the engine and name "
-                      "the image in 'base_image'",
-                      node.environment->build->context.written);
+    return base::Fail(
+        base::ErrorCode::kUnsupported,
+        "images are not built from 'build' in this version of Penstock: build '{}' with the engine and name "
+        "the image in 'base_image'",
+        node.environment->build->context.written);
   }
   PENSTOCK_ASSIGN(const auto environment, image::EnsureEnvironment(engine, SpecOf(*node.environment), progress, call));
   // Workers inherit nothing, so that what the image sets (PATH, locale) is handed on with the rest.

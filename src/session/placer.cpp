@@ -94,7 +94,9 @@ auto Placer::PlaceInContainer(const plan::Plan& plan, const plan::Node& node) co
                                       .installed = home / "worker",
                                       .ordinal = 0};
   PENSTOCK_ASSIGN(request.ordinal, OrdinalOf(request));
-  const auto on_wait = [&] { observer_.OnProgress("waiting for another session that starts the same container", node.id); };
+  const auto on_wait = [&] {
+    observer_.OnProgress("waiting for another session that starts the same container", node.id);
+  };
   const docker::Call call(base::Deadline::In(kContainerTimeout), options_.stop);
   PENSTOCK_ASSIGN(auto leased, container::Acquire(*options_.engine, request, on_wait, call));
   placed.warm = leased.warm;
