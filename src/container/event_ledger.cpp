@@ -40,12 +40,12 @@ EventLedger::Subscription::~Subscription() {
 auto EventLedger::Follow(const docker::Engine& engine, const docker::Call& call)
     -> base::Expected<std::unique_ptr<EventLedger>> {
   auto ledger = std::make_unique<EventLedger>();
-  PENSTOCK_ASSIGN(ledger->stream_,
-                  engine.Events({.types = {"container"},
-                                 .events = {"oom", "kill", "die"},
-                                 .labels = {fmt::format("{}={}", kUserLabel, ::getuid())}},
-                                [raw = ledger.get()](const docker::Event& event) { raw->OnEvent(event); },
-                                [raw = ledger.get()](const base::Status& how) { raw->OnEnd(how); }, call));
+  PENSTOCK_ASSIGN(ledger->stream_, engine.Events(
+                                       {.types = {"container"},
+                                        .events = {"oom", "kill", "die"},
+                                        .labels = {fmt::format("{}={}", kUserLabel, ::getuid())}},
+                                       [raw = ledger.get()](const docker::Event& event) { raw->OnEvent(event); },
+                                       [raw = ledger.get()](const base::Status& how) { raw->OnEnd(how); }, call));
   return ledger;
 }
 

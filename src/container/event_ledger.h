@@ -20,9 +20,9 @@ namespace penstock::container {
 
 /// The engine's side of a container's story, so far.
 struct EngineRecord {
-  bool out_of_memory = false;        // a process of it was killed at its memory limit, not necessarily the first
-  std::optional<int> signal_asked{};   // the last signal that somebody had the engine send: docker kill, stop, rm -f
-  std::optional<int> exit_code{};      // it has ended; 128 + n: by signal n
+  bool out_of_memory = false;         // a process of it was killed at its memory limit, not necessarily the first
+  std::optional<int> signal_asked{};  // the last signal that somebody had the engine send: docker kill, stop, rm -f
+  std::optional<int> exit_code{};     // it has ended; 128 + n: by signal n
 };
 
 /// Any thread. The engine must outlive it.
@@ -34,7 +34,8 @@ class EventLedger final {
     /// The stream ended: the engine has stopped or is being restarted. What happens from now on is not heard.
     std::function<void(const base::Status& how)> on_lost;
   };
-  /// While it lives the listener is called, on the engine's I/O thread: short, no blocking calls, nothing of the ledger.
+  /// While it lives the listener is called, on the engine's I/O thread: short, no blocking calls, nothing of the
+  /// ledger.
   class Subscription final {
    public:
     Subscription() = default;
