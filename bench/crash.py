@@ -2,8 +2,8 @@
 """From a worker's death to the sentence about it on the terminal, p50 and p99 over many sessions.
 
 The worker, a process of the host or in a container, writes CLOCK_MONOTONIC right before it raises or dies by SIGSEGV;
-the reader takes the same clock when the line arrives. A container is killed through its first process, by its process id
-on the host.
+the reader takes the same clock when the line arrives. A container is killed through its first process, by its process
+id on the host.
 """
 
 from __future__ import annotations

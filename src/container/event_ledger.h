@@ -58,21 +58,21 @@ class EventLedger final {
 
   auto Listen(Listener listener) -> Subscription;
   auto Of(const std::string& container) const -> EngineRecord;
-  /// Whether the stream has ended.
+  /// Whether the engine has stopped or is about to: its stream has ended, or it does not listen any more, which is the
+  /// first thing it stops doing; then it ends its containers, and goes on telling so.
   auto is_lost() const -> bool;
   /// Waits until the container has ended, the stream has, or the deadline passes.
   auto AwaitEnd(const std::string& container, base::Deadline deadline) const -> EngineRecord;
-  /// Waits until the stream has ended or the deadline passes. Result: whether it has.
-  auto AwaitLoss(base::Deadline deadline) const -> bool;
 
   // For tests; else called by the stream.
-  EventLedger() = default;
+  explicit EventLedger(std::string engine_socket = {}) : engine_socket_(std::move(engine_socket)) {}
   void OnEvent(const docker::Event& event);
   void OnEnd(const base::Status& how);
 
  private:
   void WaitUntil(std::unique_lock<std::mutex>& lock, base::Deadline deadline, const std::function<bool()>& done) const;
 
+  const std::string engine_socket_;  // empty: not looked at
   mutable std::mutex mutex_;
   mutable std::condition_variable changed_;
   std::map<std::string, EngineRecord> records_;
