@@ -38,7 +38,9 @@ auto Cgroup::Of(const std::string& container_id, const fs::path& root) -> std::o
   for (const auto& name : names) {
     Cgroup found;
     // A host with both versions mounts v2 beside the controllers of v1, which then have the counters.
-    const auto v1 = [&](const char* controller) { return Exists(root / controller / name) ? root / controller / name : fs::path(); };
+    const auto v1 = [&](const char* controller) {
+      return Exists(root / controller / name) ? root / controller / name : fs::path();
+    };
     found.memory_ = v1("memory");
     found.cpu_ = v1("cpu");
     found.cpuacct_ = v1("cpuacct");
@@ -58,9 +60,8 @@ auto Cgroup::Of(const std::string& container_id, const fs::path& root) -> std::o
 auto Cgroup::Read() const -> std::optional<Counters> {
   Counters counters;
   counters.memory = ParseMemory(version_, FilesOf(memory_));
-  counters.cpu = ParseCpu(version_, [this](std::string_view name) {
-    return FilesOf(name.starts_with("cpuacct") ? cpuacct_ : cpu_)(name);
-  });
+  counters.cpu = ParseCpu(
+      version_, [this](std::string_view name) { return FilesOf(name.starts_with("cpuacct") ? cpuacct_ : cpu_)(name); });
   counters.pids = ParsePids(FilesOf(pids_));
   if (!counters.memory && !counters.cpu && !counters.pids) return std::nullopt;
   return counters;

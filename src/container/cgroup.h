@@ -12,7 +12,8 @@ namespace penstock::container {
 
 /// The control groups of one container. A value; any thread.
 ///
-/// The groups go with the container: reading afterwards finds nothing, also through a descriptor that was opened before.
+/// The groups go with the container: reading afterwards finds nothing, also through a descriptor that was opened
+/// before.
 class Cgroup final {
  public:
   /// nullopt where the host's control groups cannot be seen (then figures are left out of sentences and summaries).

@@ -82,8 +82,7 @@ auto ParseMemory(CgroupVersion version, const GroupFile& file) -> std::optional<
     memory.limit_bytes = LimitV1(Number(file("memory.limit_in_bytes")));
     memory.peak_bytes = Number(file("memory.max_usage_in_bytes"));
     // With equal limits of memory and of memory and swap together, the kernel meets the second one first.
-    memory.limit_hits =
-        Number(file("memory.failcnt")).value_or(0) + Number(file("memory.memsw.failcnt")).value_or(0);
+    memory.limit_hits = Number(file("memory.failcnt")).value_or(0) + Number(file("memory.memsw.failcnt")).value_or(0);
     memory.oom_kills = Keyed(file("memory.oom_control"), "oom_kill").value_or(0);
     return memory;
   }

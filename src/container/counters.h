@@ -25,7 +25,8 @@ struct MemoryCounters {
   std::uint64_t oom_kills = 0;
 
   /// Whether kills were for this group's own limit; else it was the host that had no memory left. Of v1 only the peak
-  /// is known, so that a group which had once filled its limit with cached files is taken for one that had to be killed.
+  /// is known, so that a group which had once filled its limit with cached files is taken for one that had to be
+  /// killed.
   auto ReachedLimit() const -> bool;
 };
 
@@ -43,7 +44,7 @@ struct PidsCounters {
   std::optional<std::uint64_t> limit{};  // processes and threads; nullopt: none
   std::uint64_t current = 0;
   std::optional<std::uint64_t> peak{};  // Linux 6.1 on
-  std::uint64_t refused = 0;          // forks and threads
+  std::uint64_t refused = 0;            // forks and threads
 };
 
 /// nullopt: this kernel or this host does not account for it.

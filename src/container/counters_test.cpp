@@ -29,8 +29,7 @@ const Files kV1{{"memory.limit_in_bytes", "134217728\n"},
                 {"memory.failcnt", "12\n"},
                 {"memory.memsw.failcnt", "300\n"},
                 {"memory.oom_control", "oom_kill_disable 0\nunder_oom 0\noom_kill 1\n"},
-                {"cpu.stat",
-                 "nr_periods 120\nnr_throttled 90\nthrottled_time 4500000000\nnr_bursts 0\nburst_time 0\n"},
+                {"cpu.stat", "nr_periods 120\nnr_throttled 90\nthrottled_time 4500000000\nnr_bursts 0\nburst_time 0\n"},
                 {"cpuacct.usage", "1200345678\n"},
                 {"pids.current", "12\n"},
                 {"pids.max", "64\n"},
@@ -84,8 +83,8 @@ TEST(Counters, OfVersion2) {
 }
 
 TEST(Counters, OfAGroupWithoutLimitsHaveNone) {
-  const auto v1 = ParseMemory(CgroupVersion::kV1, Read({{"memory.usage_in_bytes", "1\n"},
-                                                        {"memory.limit_in_bytes", "9223372036854771712\n"}}));
+  const auto v1 = ParseMemory(
+      CgroupVersion::kV1, Read({{"memory.usage_in_bytes", "1\n"}, {"memory.limit_in_bytes", "9223372036854771712\n"}}));
   EXPECT_FALSE(v1.value().limit_bytes);
   const auto v2 = ParseMemory(CgroupVersion::kV2, Read({{"memory.current", "1\n"}, {"memory.max", "max\n"}}));
   EXPECT_FALSE(v2.value().limit_bytes);

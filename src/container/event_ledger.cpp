@@ -1,11 +1,15 @@
 #include "container/event_ledger.h"
 
 #include <fmt/format.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <charconv>
 #include <utility>
 
+#include "base/unique_fd.h"
 #include "container/container.h"
 
 namespace penstock::container {
@@ -21,6 +25,17 @@ auto Attribute(const docker::Event& event, const std::string& name) -> std::opti
   int value = 0;
   if (std::from_chars(text.data(), text.data() + text.size(), value).ec != std::errc()) return std::nullopt;
   return value;
+}
+
+auto Listens(const std::string& path) -> bool {
+  sockaddr_un address{};
+  if (path.size() >= sizeof(address.sun_path)) return true;
+  address.sun_family = AF_UNIX;
+  path.copy(address.sun_path, path.size());
+  const base::UniqueFd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!socket) return true;
+  const int result = ::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address));
+  return result == 0 || (errno != ECONNREFUSED && errno != ENOENT);
 }
 
 }  // namespace
@@ -39,13 +54,13 @@ EventLedger::Subscription::~Subscription() {
 
 auto EventLedger::Follow(const docker::Engine& engine, const docker::Call& call)
     -> base::Expected<std::unique_ptr<EventLedger>> {
-  auto ledger = std::make_unique<EventLedger>();
-  PENSTOCK_ASSIGN(ledger->stream_,
-                  engine.Events({.types = {"container"},
-                                 .events = {"oom", "kill", "die"},
-                                 .labels = {fmt::format("{}={}", kUserLabel, ::getuid())}},
-                                [raw = ledger.get()](const docker::Event& event) { raw->OnEvent(event); },
-                                [raw = ledger.get()](const base::Status& how) { raw->OnEnd(how); }, call));
+  auto ledger = std::make_unique<EventLedger>(engine.socket_path());
+  PENSTOCK_ASSIGN(ledger->stream_, engine.Events(
+                                       {.types = {"container"},
+                                        .events = {"oom", "kill", "die"},
+                                        .labels = {fmt::format("{}={}", kUserLabel, ::getuid())}},
+                                       [raw = ledger.get()](const docker::Event& event) { raw->OnEvent(event); },
+                                       [raw = ledger.get()](const base::Status& how) { raw->OnEnd(how); }, call));
   return ledger;
 }
 
@@ -62,8 +77,11 @@ auto EventLedger::Of(const std::string& container) const -> EngineRecord {
 }
 
 auto EventLedger::is_lost() const -> bool {
-  const std::lock_guard lock(mutex_);
-  return lost_;
+  {
+    const std::lock_guard lock(mutex_);
+    if (lost_) return true;
+  }
+  return !engine_socket_.empty() && !Listens(engine_socket_);
 }
 
 auto EventLedger::AwaitEnd(const std::string& container, base::Deadline deadline) const -> EngineRecord {
@@ -75,12 +93,6 @@ auto EventLedger::AwaitEnd(const std::string& container, base::Deadline deadline
   WaitUntil(lock, deadline, [&] { return lost_ || has_ended(); });
   const auto found = records_.find(container);
   return found == records_.end() ? EngineRecord() : found->second;
-}
-
-auto EventLedger::AwaitLoss(base::Deadline deadline) const -> bool {
-  std::unique_lock lock(mutex_);
-  WaitUntil(lock, deadline, [&] { return lost_; });
-  return lost_;
 }
 
 void EventLedger::WaitUntil(std::unique_lock<std::mutex>& lock, base::Deadline deadline,

@@ -20,9 +20,9 @@ namespace penstock::container {
 
 /// The engine's side of a container's story, so far.
 struct EngineRecord {
-  bool out_of_memory = false;        // a process of it was killed at its memory limit, not necessarily the first
-  std::optional<int> signal_asked{};   // the last signal that somebody had the engine send: docker kill, stop, rm -f
-  std::optional<int> exit_code{};      // it has ended; 128 + n: by signal n
+  bool out_of_memory = false;         // a process of it was killed at its memory limit, not necessarily the first
+  std::optional<int> signal_asked{};  // the last signal that somebody had the engine send: docker kill, stop, rm -f
+  std::optional<int> exit_code{};     // it has ended; 128 + n: by signal n
 };
 
 /// Any thread. The engine must outlive it.
@@ -34,7 +34,8 @@ class EventLedger final {
     /// The stream ended: the engine has stopped or is being restarted. What happens from now on is not heard.
     std::function<void(const base::Status& how)> on_lost;
   };
-  /// While it lives the listener is called, on the engine's I/O thread: short, no blocking calls, nothing of the ledger.
+  /// While it lives the listener is called, on the engine's I/O thread: short, no blocking calls, nothing of the
+  /// ledger.
   class Subscription final {
    public:
     Subscription() = default;
@@ -57,21 +58,21 @@ class EventLedger final {
 
   auto Listen(Listener listener) -> Subscription;
   auto Of(const std::string& container) const -> EngineRecord;
-  /// Whether the stream has ended.
+  /// Whether the engine has stopped or is about to: its stream has ended, or it does not listen any more, which is the
+  /// first thing it stops doing; then it ends its containers, and goes on telling so.
   auto is_lost() const -> bool;
   /// Waits until the container has ended, the stream has, or the deadline passes.
   auto AwaitEnd(const std::string& container, base::Deadline deadline) const -> EngineRecord;
-  /// Waits until the stream has ended or the deadline passes. Result: whether it has.
-  auto AwaitLoss(base::Deadline deadline) const -> bool;
 
   // For tests; else called by the stream.
-  EventLedger() = default;
+  explicit EventLedger(std::string engine_socket = {}) : engine_socket_(std::move(engine_socket)) {}
   void OnEvent(const docker::Event& event);
   void OnEnd(const base::Status& how);
 
  private:
   void WaitUntil(std::unique_lock<std::mutex>& lock, base::Deadline deadline, const std::function<bool()>& done) const;
 
+  const std::string engine_socket_;  // empty: not looked at
   mutable std::mutex mutex_;
   mutable std::condition_variable changed_;
   std::map<std::string, EngineRecord> records_;

@@ -40,6 +40,11 @@ TEST(EventLedger, EndsAWaitWhenTheEngineIsLostOrTheDeadlinePasses) {
   EXPECT_TRUE(ledger.is_lost());
 }
 
+TEST(EventLedger, TakesAnEngineThatDoesNotListenAnyMoreForLost) {
+  EXPECT_TRUE(EventLedger("/nonexistent/docker.sock").is_lost());
+  EXPECT_FALSE(EventLedger().is_lost());
+}
+
 TEST(EventLedger, TellsListenersWhileTheyListen) {
   EventLedger ledger;
   std::vector<std::string> heard;

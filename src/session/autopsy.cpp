@@ -91,11 +91,11 @@ auto CpuClause(const plan::Node& node, const container::CpuCounters& cpu, double
 auto HostMemoryClause(const plan::Node& node, const Evidence& evidence) -> std::string {
   auto text = fmt::format("this host ran out of memory ({} of {} are available now)",
                           Megabytes(evidence.host.available_bytes), Megabytes(evidence.host.total_bytes));
-  if (!node.container)
-    return text + "; free memory, or bound what runs here with docker.resource_limits.memory_mb";
-  return text + fmt::format("; it was below its own limit of {} MB: free memory, or lower the limits so that their sum "
-                            "fits this host",
-                            LimitMb(node));
+  if (!node.container) return text + "; free memory, or bound what runs here with docker.resource_limits.memory_mb";
+  return text + fmt::format(
+                    "; it was below its own limit of {} MB: free memory, or lower the limits so that their sum "
+                    "fits this host",
+                    LimitMb(node));
 }
 
 auto StorageClause(const worker::Exited& exited) -> std::string {
@@ -152,20 +152,23 @@ auto Tell(const plan::Node& node, const worker::Failed& failed, Cause cause, con
 }
 
 auto EngineStopped(const plan::Node& node, const Evidence& evidence) -> std::string {
-  return fmt::format("the container of node '{}' ended with the Docker engine, which was stopped or restarted{}: run "
-                     "the pipeline again once the engine runs ('docker info' tells)",
-                     node.id, When(evidence));
+  return fmt::format(
+      "the container of node '{}' ended with the Docker engine, which was stopped or restarted{}: run "
+      "the pipeline again once the engine runs ('docker info' tells)",
+      node.id, When(evidence));
 }
 
 auto KilledFromOutside(const plan::Node& node, int signal, const Evidence& evidence) -> std::string {
-  return fmt::format("the container of node '{}' was killed from outside{}: somebody had the engine send it {} (docker "
-                     "kill, stop or rm -f); no limit had to do with it",
-                     node.id, When(evidence), SignalName(signal));
+  return fmt::format(
+      "the container of node '{}' was killed from outside{}: somebody had the engine send it {} (docker "
+      "kill, stop or rm -f); no limit had to do with it",
+      node.id, When(evidence), SignalName(signal));
 }
 
 auto Tell(const plan::Node& node, const worker::Exited& exited, Cause cause, const Evidence& evidence) -> std::string {
   if (cause == Cause::kEngineStopped) return EngineStopped(node, evidence);
-  if (cause == Cause::kContainerKilled) return KilledFromOutside(node, *evidence.container->engine.signal_asked, evidence);
+  if (cause == Cause::kContainerKilled)
+    return KilledFromOutside(node, *evidence.container->engine.signal_asked, evidence);
   if (cause == Cause::kMemoryLimit) {
     auto text = fmt::format("node '{}' was killed by the kernel at its memory limit of {} MB{}; ", node.id,
                             LimitMb(node), When(evidence));
@@ -183,8 +186,8 @@ auto Tell(const plan::Node& node, const worker::Exited& exited, Cause cause, con
                        evidence.phase == Phase::kRunning ? "" : ToClause(evidence.phase), When(evidence),
                        exited.core ? "; a core was dumped" : "");
   } else {
-    text = fmt::format("node '{}' exited with code {}{}{}", node.id, exited.code.value_or(-1),
-                       ToClause(evidence.phase), When(evidence));
+    text = fmt::format("node '{}' exited with code {}{}{}", node.id, exited.code.value_or(-1), ToClause(evidence.phase),
+                       When(evidence));
   }
   if (cause == Cause::kStorageFull) return text + "; " + StorageClause(exited);
   const auto clause = LimitClause(node, cause, evidence);
@@ -200,7 +203,8 @@ auto Tell(const plan::Node& node, const Overdue& overdue, Cause cause, const Evi
 
 auto Tell(const plan::Node& node, const ContainerLost& /*lost*/, Cause cause, const Evidence& evidence) -> std::string {
   if (cause == Cause::kEngineStopped) return EngineStopped(node, evidence);
-  if (cause == Cause::kContainerKilled) return KilledFromOutside(node, *evidence.container->engine.signal_asked, evidence);
+  if (cause == Cause::kContainerKilled)
+    return KilledFromOutside(node, *evidence.container->engine.signal_asked, evidence);
   auto text = fmt::format("the container of node '{}' ended unexpectedly{}", node.id, When(evidence));
   const LimitsReached limits(evidence);
   if (cause == Cause::kMemoryLimit) return text + "; " + ChildMemoryClause(node, *limits.memory);
@@ -231,9 +235,10 @@ auto DetailOf(const plan::Node& node, const container::EngineRecord& engine, boo
                        LimitMb(node), RaiseMemory(node, 0));
   }
   if (*engine.exit_code > kSignalBase) {
-    return fmt::format("the first process of the container of node '{}' was killed with {}, and not through the engine: "
-                       "look for who did it on this host",
-                       node.id, SignalName(*engine.exit_code - kSignalBase));
+    return fmt::format(
+        "the first process of the container of node '{}' was killed with {}, and not through the engine: "
+        "look for who did it on this host",
+        node.id, SignalName(*engine.exit_code - kSignalBase));
   }
   return fmt::format("the container of node '{}' exited with code {}", node.id, *engine.exit_code);
 }

@@ -70,8 +70,10 @@ auto Judge(const End& end, const Evidence& evidence) -> Cause;
 /// The failure as it is told at once.
 auto FailureOf(const plan::Node& node, const End& end, const Evidence& evidence) -> Failure;
 
-/// What the engine's account adds to a failure that has been told; nullopt: nothing. For ends of a container, and for
-/// workers that a signal ended which may have come through the container.
+/// Whether the engine may have more to say about it than is known yet: a container that is gone, or a worker that a
+/// signal ended which may have come through its container (docker stop reaches the workers).
+auto IsUnexplained(const End& end, const Evidence& evidence) -> bool;
+/// What the engine's account adds to a failure that was unexplained when it was told; nullopt: nothing.
 auto DetailOf(const plan::Node& node, const container::EngineRecord& engine, bool engine_lost)
     -> std::optional<std::string>;
 

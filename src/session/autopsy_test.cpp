@@ -190,9 +190,10 @@ TEST(Autopsy, OfRefusedThreadsNamesThePidsLimit) {
   evidence.container->counters->pids->refused = 1;
   const End end = FailedWith("RuntimeError", "can't start new thread");
   EXPECT_EQ(Judge(end, evidence), Cause::kPidsLimit);
-  EXPECT_THAT(FailureOf(ContainerNode(), end, evidence).sentence,
-              EndsWith("RuntimeError: can't start new thread; 2.3 s after its start: it was refused 1 process or thread "
-                       "at its limit of 64: raise docker.resource_limits.pids of this node to 96 or more"));
+  EXPECT_THAT(
+      FailureOf(ContainerNode(), end, evidence).sentence,
+      EndsWith("RuntimeError: can't start new thread; 2.3 s after its start: it was refused 1 process or thread "
+               "at its limit of 64: raise docker.resource_limits.pids of this node to 96 or more"));
   EXPECT_EQ(Judge(WithCode(1), evidence), Cause::kPidsLimit);
 }
 
@@ -217,9 +218,10 @@ TEST(Autopsy, OfAFullFileSystemInMemoryNamesItAndItsField) {
   auto exited = Signalled(SIGBUS);
   exited.full = {{.path = "/dev/shm", .bytes = 64 * kMebibyte}};
   EXPECT_EQ(Judge(exited, Quiet()), Cause::kStorageFull);
-  EXPECT_THAT(FailureOf(ContainerNode(), exited, Quiet()).sentence,
-              AllOf(StartsWith("node 'asr' was killed by signal 7 (SIGBUS) while handling"),
-                    EndsWith("; /dev/shm is full (64 MB): raise docker.shm_size_mb of this node, or delete files there")));
+  EXPECT_THAT(
+      FailureOf(ContainerNode(), exited, Quiet()).sentence,
+      AllOf(StartsWith("node 'asr' was killed by signal 7 (SIGBUS) while handling"),
+            EndsWith("; /dev/shm is full (64 MB): raise docker.shm_size_mb of this node, or delete files there")));
   exited = WithCode(1);
   exited.full = {{.path = "/tmp", .bytes = 64 * kMebibyte}, {.path = "/scratch", .bytes = kMebibyte}};
   EXPECT_THAT(FailureOf(ContainerNode(), exited, Quiet()).sentence,
@@ -270,6 +272,18 @@ TEST(Autopsy, OfAContainerThatWentWithItsEngineSaysSo) {
   auto out_of_memory = OutOfMemory();
   out_of_memory.container->engine_lost = true;
   EXPECT_EQ(Judge(Signalled(SIGKILL), out_of_memory), Cause::kMemoryLimit);  // counted before the engine went
+}
+
+TEST(Detail, IsAwaitedWhereTheEngineMayKnowMore) {
+  EXPECT_TRUE(IsUnexplained(ContainerLost{}, Quiet()));
+  EXPECT_TRUE(IsUnexplained(Signalled(SIGTERM), Quiet()));
+  EXPECT_FALSE(IsUnexplained(Signalled(SIGSEGV), Quiet()));
+  EXPECT_FALSE(IsUnexplained(Signalled(SIGKILL), OutOfMemory()));
+  EXPECT_FALSE(IsUnexplained(Signalled(SIGKILL), Evidence{}));  // a process of the host
+  EXPECT_FALSE(IsUnexplained(WithCode(1), Quiet()));
+  auto killed = Quiet();
+  killed.container->engine.signal_asked = SIGKILL;
+  EXPECT_FALSE(IsUnexplained(ContainerLost{}, killed));
 }
 
 TEST(Detail, ComesFromTheEnginesAccount) {

@@ -78,4 +78,12 @@ auto Judge(const End& end, const Evidence& evidence) -> Cause {
   return std::visit([&](const auto& how) { return CauseOf(how, evidence); }, end);
 }
 
+auto IsUnexplained(const End& end, const Evidence& evidence) -> bool {
+  if (!evidence.container) return false;
+  const auto cause = Judge(end, evidence);
+  if (cause == Cause::kContainerEnded) return true;
+  const auto* exited = std::get_if<worker::Exited>(&end);
+  return cause == Cause::kSignal && exited != nullptr && (exited->signal == SIGTERM || exited->signal == SIGKILL);
+}
+
 }  // namespace penstock::session

@@ -410,8 +410,6 @@ void Session::Impl::OnExited(std::size_t index, const worker::Exited& exited) {
   if (!ending_ && !(state.finished && exited.code == 0)) {
     state.worker->DrainOutput();  // an interpreter that crashed says there where it was
     FailNode(index, exited);
-    // The signal may have come through the container: docker stop reaches its workers.
-    if (state.watch && (exited.signal == SIGTERM || exited.signal == SIGKILL)) AwaitDetail(index, false);
   }
   state.worker->DrainOutput();
   EndIfAllDone();
@@ -425,7 +423,6 @@ void Session::Impl::OnLeaseLost(std::optional<std::size_t> index, const Error& e
   }
   if (nodes_[*index].exited || ending_) return;
   FailNode(*index, ContainerLost{});
-  AwaitDetail(*index, true);
 }
 
 void Session::Impl::OnOutOfMemory(const std::string& container) {
@@ -447,7 +444,9 @@ void Session::Impl::OnEngineLost(const base::Status& how) {
 
 void Session::Impl::FailNode(std::size_t index, const End& end) {
   if (ending_) return;
-  Fail(FailureOf(*nodes_[index].node, end, EvidenceOf(index)));
+  const auto evidence = EvidenceOf(index);
+  Fail(FailureOf(*nodes_[index].node, end, evidence));
+  if (IsUnexplained(end, evidence)) AwaitDetail(index, std::holds_alternative<ContainerLost>(end));
 }
 
 void Session::Impl::AwaitDetail(std::size_t index, bool container_lost) {

@@ -25,7 +25,7 @@ auto FullFileSystems(const std::string& table) -> std::vector<FullFileSystem> {
   // The agent is single-threaded; the runtime does not call this.
   while (const auto* mount = ::getmntent(mounts.get())) {  // NOLINT(concurrency-mt-unsafe)
     if (std::strcmp(mount->mnt_type, "tmpfs") != 0 || ::hasmntopt(mount, MNTOPT_RW) == nullptr) continue;
-    struct statvfs room {};
+    struct statvfs room{};
     if (::statvfs(mount->mnt_dir, &room) != 0 || room.f_blocks == 0) continue;
     if (static_cast<unsigned long long>(room.f_bavail) * room.f_frsize > kRest) continue;
     full.push_back({.path = mount->mnt_dir, .bytes = static_cast<std::uint64_t>(room.f_blocks) * room.f_frsize});
