@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 
+#include <algorithm>
 #include <condition_variable>
 #include <cstring>
 #include <mutex>
@@ -12,7 +13,9 @@
 namespace penstock::observe {
 namespace {
 
-constexpr std::size_t kBlockBytes = std::size_t{256} << 10U;  // one write
+// One write. A block is not divided among files, so it must be small against one.
+constexpr std::size_t kBlockBytes = std::size_t{256} << 10U;
+constexpr std::size_t kBlocksPerFile = 4;
 
 // Lines as they are written together.
 struct Block {
@@ -86,10 +89,11 @@ class LogWriter::Writing final {
 
   void Write(std::vector<LogRecord> records) {
     Hold(records);
+    const auto full = std::min<std::uint64_t>(kBlockBytes, limits_.files.bytes / kBlocksPerFile);
     Block block;
     for (auto& record : records) {
       block.Add(std::move(record), session_);
-      if (block.text.size() >= kBlockBytes) Append(std::exchange(block, {}));
+      if (block.text.size() >= full) Append(std::exchange(block, {}));
     }
     if (!block.ends.empty()) Append(std::move(block));
   }
@@ -204,7 +208,7 @@ LogWriter::~LogWriter() { writing_->queue().End(); }
 auto LogWriter::folder() const -> const std::filesystem::path& { return writing_->folder(); }
 void LogWriter::Push(std::vector<LogRecord> records) { writing_->queue().Push(std::move(records)); }
 
-void LogWriter::Push(LogRecord record) {
+void LogWriter::PushOne(LogRecord record) {
   std::vector<LogRecord> one;
   one.push_back(std::move(record));
   Push(std::move(one));

@@ -15,8 +15,8 @@
 namespace penstock::observe {
 
 struct LogLimits {
-  RotateFiles files;
-  KeepSessions sessions;
+  RotateFiles files{};
+  KeepSessions sessions{};
   std::size_t queue_bytes = std::size_t{32} << 20U;  // lines that wait to be written
 };
 
@@ -43,7 +43,7 @@ class LogWriter final {
   auto folder() const -> const std::filesystem::path&;
   /// Lines that stay together. Does not wait. Any thread.
   void Push(std::vector<LogRecord> records);
-  void Push(LogRecord record);
+  void PushOne(LogRecord record);
   /// Ends the log, once. What is not written by the deadline (a disk that does not answer) counts as dropped.
   auto Close(base::Deadline deadline) -> LogAccount;
 

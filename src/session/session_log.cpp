@@ -22,7 +22,7 @@ SessionLog::SessionLog(const std::string& session, std::string_view pipeline, co
 }
 
 void SessionLog::Add(std::string_view event, LogLevel level, std::string text, std::string node) {
-  writer_.Push({.time_ns = observe::Now(),
+  writer_.PushOne({.time_ns = observe::Now(),
                 .node = std::move(node),
                 .stream = Stream::kRuntime,
                 .level = level,
