@@ -38,8 +38,7 @@ Terminal::Terminal(Options options)
 
 Terminal::~Terminal() {
   const std::lock_guard lock(mutex_);
-  TellNotShown();
-  err_.Write(ClearProgress());
+  Say({});
 }
 
 auto Terminal::Colour(const char* code, std::string_view text) const -> std::string {
@@ -63,14 +62,13 @@ void Terminal::OnProgress(std::string_view phase, std::string_view text) {
 
 void Terminal::OnStarted(std::string_view session_id) {
   const std::lock_guard lock(mutex_);
-  err_.Write(ClearProgress());
-  if (!options_.quiet) err_.Write(Colour(kDim, fmt::format("session {} runs", session_id)) + '\n');
+  Say(options_.quiet ? "" : Colour(kDim, fmt::format("session {} runs", session_id)) + '\n');
 }
 
 void Terminal::OnLog(const observe::LogRecord& record) {
   const std::lock_guard lock(mutex_);
   if (record.stream == session::Stream::kStdout && options_.sinks.contains(record.node)) {
-    err_.Write(ClearProgress());
+    if (progress_shown_) Say({});
     out_.Write(record.text);
     if (!record.continued) out_.Write("\n");
     return;
@@ -87,17 +85,24 @@ void Terminal::OnLog(const observe::LogRecord& record) {
     if (line.size() == rest.size()) break;
     rest.remove_prefix(line.size() + 1);
   }
-  TellNotShown();
-  if (not_told_ == 0 && err_.TryWrite(text)) return;
-  ++not_shown_;
-  ++not_told_;
+  if (err_.TryWrite(NotShown() + text)) {
+    not_told_ = 0;
+  } else {
+    ++not_shown_;
+    ++not_told_;
+  }
 }
 
-// Before the next line that there is room for, so that the gap is seen where it is.
-void Terminal::TellNotShown() {
-  if (not_told_ == 0) return;
-  const auto text = fmt::format("penstock: {} lines are not shown here, as they were not read fast enough\n", not_told_);
-  if (err_.TryWrite(text)) not_told_ = 0;
+// Comes before the next line that there is room for, so that the gap is seen where it is.
+auto Terminal::NotShown() const -> std::string {
+  if (not_told_ == 0) return {};
+  return fmt::format("penstock: {} lines are not shown here, as they were not read fast enough\n", not_told_);
+}
+
+// What is said whether or not there is room: it is little.
+void Terminal::Say(std::string_view text) {
+  err_.Write(ClearProgress() + NotShown() + std::string(text));
+  not_told_ = 0;
 }
 
 auto Terminal::HasRoom(std::string_view node, const std::function<void()>& resume) -> bool {
@@ -106,10 +111,10 @@ auto Terminal::HasRoom(std::string_view node, const std::function<void()>& resum
 
 void Terminal::OnFailure(const session::Failure& failure) {
   const std::lock_guard lock(mutex_);
-  auto text = fmt::format("{}{} {}\n", ClearProgress(), Colour(kRed, "penstock: error:"), failure.sentence);
+  auto text = fmt::format("{} {}\n", Colour(kRed, "penstock: error:"), failure.sentence);
   if (!failure.traceback.empty()) text += failure.traceback;
   if (!text.ends_with('\n')) text += '\n';
-  err_.Write(text);
+  Say(text);
 }
 
 void Terminal::OnFailureDetail(std::string_view sentence) { Print(fmt::format("penstock: {}\n", sentence)); }
@@ -124,8 +129,7 @@ void Terminal::Warn(std::string_view text) {
 
 void Terminal::Print(std::string_view text) {
   const std::lock_guard lock(mutex_);
-  err_.Write(ClearProgress());
-  err_.Write(text);
+  Say(text);
 }
 
 void Terminal::Flush() {

@@ -48,7 +48,8 @@ class Terminal final : public session::Observer {
 
  private:
   auto ClearProgress() -> std::string;
-  void TellNotShown();
+  auto NotShown() const -> std::string;
+  void Say(std::string_view text);
   auto Colour(const char* code, std::string_view text) const -> std::string;
 
   Options options_;
@@ -57,7 +58,7 @@ class Terminal final : public session::Observer {
   bool progress_shown_ = false;
   std::string last_step_;
   std::uint64_t not_shown_ = 0;
-  std::uint64_t not_told_ = 0;  // of those, since it was last said
+  std::uint64_t not_told_ = 0;  // of those, since that was last said
   std::mutex mutex_;
   OutputWriter out_;
   OutputWriter err_;

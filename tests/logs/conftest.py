@@ -122,6 +122,8 @@ class Run:
     stderr_file: Path
 
     def wait(self) -> int:
+        if self.process.stderr is not None:
+            self.process.stderr.read()  # a runtime shows what it still has to show, then ends
         return self.process.wait(DEADLINE)
 
     @property
