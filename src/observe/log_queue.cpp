@@ -35,6 +35,9 @@ void LogQueue::Push(std::vector<LogRecord> records) {
     }
     if (!loss_.empty()) TellLoss();
     bytes_ += bytes;
+    for (const auto& record : records) {
+      if (record.dropped == 0) ++accepted_[{record.node, record.stream}];
+    }
     std::ranges::move(records, std::back_inserter(records_));
   }
   changed_.notify_one();
@@ -56,11 +59,9 @@ void LogQueue::End() {
   changed_.notify_all();
 }
 
-void LogQueue::Abandon() {
+auto LogQueue::accepted() const -> LogCounts {
   const std::lock_guard lock(mutex_);
-  for (const auto& record : std::exchange(records_, {})) {
-    if (record.dropped == 0) ++dropped_[{record.node, record.stream}];
-  }
+  return accepted_;
 }
 
 auto LogQueue::dropped() const -> LogCounts {

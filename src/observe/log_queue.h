@@ -21,9 +21,9 @@ class LogQueue final {
   auto Take() -> std::vector<LogRecord>;
   /// No more is taken: what is pushed from now on counts as dropped.
   void End();
-  /// What was not taken counts as dropped, too: nobody will.
-  void Abandon();
 
+  /// Lines taken in so far.
+  auto accepted() const -> LogCounts;
   /// Lines dropped so far: here, or before they came here where a record says so.
   auto dropped() const -> LogCounts;
 
@@ -36,6 +36,7 @@ class LogQueue final {
   std::vector<LogRecord> records_;
   std::size_t bytes_ = 0;
   LogLoss loss_;
+  LogCounts accepted_;
   LogCounts dropped_;
   bool ended_ = false;
 };

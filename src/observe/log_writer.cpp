@@ -17,6 +17,8 @@ namespace {
 constexpr std::size_t kBlockBytes = std::size_t{256} << 10U;
 constexpr std::size_t kBlocksPerFile = 4;
 
+constexpr auto kRotated = "rotated";
+
 // Lines as they are written together.
 struct Block {
   std::string text;
@@ -71,10 +73,12 @@ class LogWriter::Writing final {
     if (deadline.never()) {
       changed_.wait(lock, done);
     } else if (!changed_.wait_until(lock, *deadline.time(), done)) {
-      // What the thread holds is not known to be kept, so it counts as lost.
       account_.problem = "the disk did not answer";
-      queue_.Abandon();
-      for (const auto& [source, lines] : in_hand_) account_.dropped[source] += lines;
+      // What the thread still has, or will have, is not known to be kept.
+      for (const auto& [source, lines] : queue_.accepted()) {
+        const auto written = kept_[source];
+        if (written < lines) account_.dropped[source] = lines - written;
+      }
     }
     auto account = account_;
     for (const auto& [source, lines] : queue_.dropped()) account.dropped[source] += lines;
@@ -88,7 +92,6 @@ class LogWriter::Writing final {
   }
 
   void Write(std::vector<LogRecord> records) {
-    Hold(records);
     const auto full = std::min<std::uint64_t>(kBlockBytes, limits_.files.bytes / kBlocksPerFile);
     Block block;
     for (auto& record : records) {
@@ -110,7 +113,7 @@ class LogWriter::Writing final {
     Block block;
     block.Add({.time_ns = Now(),
                .stream = Stream::kRuntime,
-               .event = "rotated",
+               .event = kRotated,
                .text = fmt::format("{} lines from the beginning of this log were removed: it is kept in {} files of {} kB",
                                    account_.removed, limits_.files.count, limits_.files.bytes / 1024)},
               session_);
@@ -134,8 +137,9 @@ class LogWriter::Writing final {
     const std::lock_guard lock(mutex_);
     for (std::size_t i = 0; i < written.lines; ++i) {
       const auto& record = block.records[i];
-      if (record.dropped == 0 && record.event != "rotated") ++account_.kept;
-      Release(record);
+      if (record.dropped > 0 || record.event == kRotated) continue;
+      ++account_.kept;
+      ++kept_[{record.node, record.stream}];
     }
     account_.removed += written.removed_lines;
     if (written.error != 0) Complain(written.error);
@@ -163,23 +167,7 @@ class LogWriter::Writing final {
     for (auto i = from; i < records.size(); ++i) {
       if (records[i].dropped == 0) ++account_.dropped[{records[i].node, records[i].stream}];
       loss_.Add(records[i]);
-      Release(records[i]);
     }
-  }
-
-  void Hold(const std::vector<LogRecord>& records) {
-    const std::lock_guard lock(mutex_);
-    in_hand_.clear();
-    for (const auto& record : records) {
-      if (record.dropped == 0) ++in_hand_[{record.node, record.stream}];
-    }
-  }
-
-  // Called with the lock.
-  void Release(const LogRecord& record) {
-    if (record.dropped > 0) return;
-    const auto held = in_hand_.find({record.node, record.stream});
-    if (held != in_hand_.end() && --held->second == 0) in_hand_.erase(held);
   }
 
   const std::string session_;
@@ -191,7 +179,7 @@ class LogWriter::Writing final {
   std::mutex mutex_;
   std::condition_variable changed_;
   LogAccount account_;
-  LogCounts in_hand_;  // lines that the thread has taken and not yet accounted for
+  LogCounts kept_;
   bool done_ = false;
 };
 

@@ -44,7 +44,7 @@ class LogWriter final {
   /// Lines that stay together. Does not wait. Any thread.
   void Push(std::vector<LogRecord> records);
   void PushOne(LogRecord record);
-  /// Ends the log, once. What is not written by the deadline (a disk that does not answer) counts as dropped.
+  /// Ends the log. What is not written by the deadline (a disk that does not answer) counts as dropped.
   auto Close(base::Deadline deadline) -> LogAccount;
 
  private:

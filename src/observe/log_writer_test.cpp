@@ -73,6 +73,15 @@ TEST_F(LogWriterTest, WithoutAPlaceToWriteToCountsEveryLine) {
   EXPECT_EQ(account.dropped, (LogCounts{{{"n", Stream::kStdout}, 10}}));
 }
 
+TEST_F(LogWriterTest, AccountsForEveryLineAlsoWhenTheDiskIsNotAwaited) {
+  constexpr std::uint64_t kLines = 50'000;
+  LogWriter writer(base::NewUuidV7(), {});
+  for (std::uint64_t i = 0; i < kLines; ++i) writer.PushOne({.time_ns = 1, .node = "n", .text = "x"});
+  const auto account = writer.Close(base::Deadline::In(std::chrono::nanoseconds::zero()));
+  EXPECT_EQ(account.kept + account.dropped_lines(), kLines);
+  writer.Close(base::Deadline::Never());  // the folder goes with the test
+}
+
 TEST_F(LogWriterTest, CountsWhatComesAfterTheEnd) {
   LogWriter writer(base::NewUuidV7(), {});
   writer.PushOne({.node = "n", .text = "in time"});

@@ -96,6 +96,20 @@ class Say(penstock.Node):
             time.sleep(0.001)
 
 
+class Records(penstock.Node):
+    """A source of params["lines"] log records, between the opening of two named pipes."""
+
+    def setup(self, params):
+        self.params = params
+
+    def process(self):
+        open(self.params["begin"]).close()
+        for i in range(self.params["lines"]):
+            logging.getLogger("records").info("record %d", i)
+        open(self.params["done"], "w").close()
+        yield Text("done")
+
+
 class Tracebacks(penstock.Node):
     """A source whose threads fail one after the other, each with a traceback on stderr."""
 

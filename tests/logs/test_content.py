@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import base64
+import re
 import time
 from datetime import datetime
 from typing import Any
 
 import pytest
-from conftest import Project, lines_of, source
+from conftest import REPOSITORY, Project, lines_of, source
 
 PLACES = pytest.mark.parametrize("container", [False, True], ids=["process", "container"])
 
@@ -143,3 +144,14 @@ def test_the_last_words_of_a_crash_are_kept(project: Project, container: bool) -
     errors = [r["message"] for r in kept["say", "stderr"]]
     assert errors[0] == "Fatal Python error: Segmentation fault"
     assert any("in crash" in line for line in errors)
+
+
+def test_lines_have_the_members_that_the_documentation_lists_in_its_order(project: Project) -> None:
+    documented = re.findall(r"^\| `(\w+)` \|", (REPOSITORY / "docs/logs.md").read_text(), re.MULTILINE)
+    project.write(source("a", "Say", what="bytes"), source("b", "Say", what="long"), source("c", "Say", what="levels"))
+    project.run("--quiet")
+    seen = set()
+    for record in project.records():
+        assert list(record) == [member for member in documented if member in record]
+        seen |= set(record)
+    assert seen == set(documented) - {"dropped"}

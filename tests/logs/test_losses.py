@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import Project, lines_of, source
+from conftest import PENSTOCK, Project, lines_of, source
 
 
 @pytest.fixture
@@ -74,6 +74,25 @@ def wait_for_end_of_streams(project: Project) -> None:
     assert "the session is done" in done.stdout
 
 
+def test_log_records_do_not_wait_for_a_runtime_that_stands_still(project: Project) -> None:
+    lines = 50_000  # more than the pipe holds
+    begin, done = project.folder / "begin", project.folder / "done"
+    os.mkfifo(begin)
+    os.mkfifo(done)
+    project.write(source("records", "Records", lines=lines, begin=str(begin), done=str(done)))
+    run = project.start_streams("--log-file-size", "64MiB")
+    run.process.send_signal(signal.SIGSTOP)
+    begin.open("w").close()
+    assert done.read_text() == ""  # the node gets there while the runtime stands still
+    run.process.send_signal(signal.SIGCONT)
+    assert run.wait() == 0
+    kept = [int(r["message"].split()[1]) for r in lines_of(project.records())["records", "log"]]
+    (lost,) = run.report["log"]["dropped_by_source"]
+    assert kept == sorted(set(kept))
+    assert (lost["node"], lost["stream"]) == ("records", "log")
+    assert len(kept) + lost["lines"] == lines
+
+
 def test_what_a_sink_prints_is_never_left_out_and_its_reader_may_be_slow(project: Project) -> None:
     lines = 20_000
     (project.folder / "nodes.py").write_text(
@@ -123,7 +142,7 @@ def test_a_killed_runtime_leaves_a_log_that_can_be_read(project: Project) -> Non
     run = project.start_streams()
     (session,) = [folder.name for folder in project.sessions.iterdir()]
     with subprocess.Popen(
-        [run.process.args[0], "logs", "-f", session],  # type: ignore[index]
+        [str(PENSTOCK), "logs", "-f", session],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         env=project.env,
