@@ -26,6 +26,38 @@ void AddPipelineOptions(CLI::App& verb, penstock::cli::PipelineOptions& options)
       ->type_name("declared|process");
 }
 
+void AddLogLimits(CLI::App& verb, penstock::observe::LogLimits& limits) {
+  static const CLI::AsSizeValue kBytes(false);
+  verb.add_option("--log-file-size", limits.files.bytes, "Size at which the session's log goes on in the next file")
+      ->transform(kBytes)
+      ->check(CLI::Range(std::uint64_t{64} << 10U, std::uint64_t{1} << 40U).description(""))
+      ->envname("PENSTOCK_LOG_FILE_SIZE")
+      ->type_name("SIZE")
+      ->default_str("16MiB");
+  verb.add_option("--log-files", limits.files.count, "Files of the session's log that are kept, the newest")
+      ->check(CLI::Range(2U, 1000U).description(""))
+      ->envname("PENSTOCK_LOG_FILES")
+      ->capture_default_str();
+  verb.add_option("--log-sessions", limits.sessions.count, "Sessions whose logs are kept, the newest")
+      ->check(CLI::Range(1U, 1'000'000U).description(""))
+      ->envname("PENSTOCK_LOG_SESSIONS")
+      ->capture_default_str();
+}
+
+void AddLogsOptions(CLI::App& verb, penstock::cli::LogsOptions& options) {
+  verb.add_option("session", options.session, "The session's id or its beginning (default: the newest session)");
+  verb.add_flag("-f,--follow", options.follow, "Go on with what is added, until the session ends");
+  verb.add_option("--node", options.nodes, "Only lines of this node; several times for several")->type_name("NODE");
+  verb.add_option("--since", options.since, "Only what is younger (10m, 2h), or later than a time (2026-01-31T08:15)")
+      ->type_name("DURATION|TIME");
+  verb.add_option("--level", options.level, "Only this level and above; what a node writes to stderr is a warning")
+      ->check(CLI::IsMember({"debug", "info", "warning", "error"}).description(""))
+      ->type_name("debug|info|warning|error");
+  verb.add_option("--grep", options.grep, "Only messages that match this regular expression (POSIX extended)")
+      ->type_name("RE");
+  verb.add_flag("--json", options.json, "As JSON lines, as they are stored");
+}
+
 auto Main(int argc, char** argv) -> int {
   namespace cli = penstock::cli;
   CLI::App app(
@@ -46,6 +78,12 @@ auto Main(int argc, char** argv) -> int {
   run_verb->add_flag("-q,--quiet", run.quiet, "No progress and no summary");
   run_verb->add_flag("--measure-cpu", run.measure_cpu, "Measure the CPU time per message that is not the nodes' own");
   run_verb->add_option("--report", run.report_file, "Write what happened to this file, as JSON")->type_name("FILE");
+
+  AddLogLimits(*run_verb, run.log);
+
+  cli::LogsOptions logs;
+  auto* logs_verb = app.add_subcommand("logs", "Show what a session's nodes and its runtime have written");
+  AddLogsOptions(*logs_verb, logs);
 
   std::vector<std::string> manifests;
   auto* validate_verb = app.add_subcommand("validate", "Check manifests and report everything that is wrong with them");
@@ -87,6 +125,7 @@ auto Main(int argc, char** argv) -> int {
     return app.exit(error) == 0 ? cli::kDone : cli::kUsage;
   }
 
+  if (logs_verb->parsed()) return cli::Logs(logs);
   cli::RemoveLeftovers();
   if (run_verb->parsed()) return cli::Run(run);
   if (validate_verb->parsed()) return cli::Validate(manifests);

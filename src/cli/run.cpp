@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <atomic>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
@@ -49,8 +50,10 @@ auto Run(const RunOptions& options) -> int {
   if (!plan) return kUsage;
   if (options.realtime) PaceMediaSources(*plan);
   Terminal terminal({.quiet = options.quiet, .sinks = SinksOf(*plan)});
+  std::atomic<session::Session*> running = nullptr;
   base::SetLogSink([&](base::LogLevel level, std::string_view text) {
     if (level >= base::LogLevel::kWarning) terminal.Warn(text);
+    if (auto* now = running.load()) now->Note(level, text);
   });
   for (const auto& warning : plan->warnings) terminal.Warn(warning);
 
@@ -70,17 +73,25 @@ auto Run(const RunOptions& options) -> int {
                                            .engine = engine.get(),
                                            .events = events.get(),
                                            .engine_account = &account,
-                                           .measure_cpu = options.measure_cpu},
+                                           .measure_cpu = options.measure_cpu,
+                                           .log = options.log},
                                           terminal);
   if (!session) return Complain(session.error());
+  running = session->get();
   const InterruptWatch watch(
       [&] {
         terminal.Note("ending the streams; a second interrupt ends everything at once");
         (*session)->Stop();
       },
-      [&] { (*session)->Kill(); });
-  const auto report = (*session)->Run();
-  if (!options.quiet) fmt::print(stderr, "\n{}", RenderSummary(report));
+      [&] {
+        (*session)->Kill();
+        terminal.Abandon();
+      });
+  auto report = (*session)->Run();
+  running = nullptr;
+  report.not_shown = terminal.not_shown();
+  if (!options.quiet) terminal.Print('\n' + RenderSummary(report));
+  if (report.failure || report.log.dropped_lines() > 0) terminal.Print(RenderLog(report));
   if (!options.report_file.empty() && !WriteReport(options.report_file, report)) return kEnvironment;
   return ExitCode(report);
 }

@@ -51,6 +51,24 @@ auto RenderSummary(const session::Report& report) -> std::string {
   if (timeline.started > 0) {
     text += fmt::format("\nstarted in {:.2f} s, ran {:.2f} s\n", timeline.started, timeline.ended - timeline.started);
   }
+  if (report.log.kept > 0) text += fmt::format("{} log lines kept", report.log.kept);
+  if (report.log.removed > 0) text += fmt::format(", of which the first {} were removed again", report.log.removed);
+  if (report.not_shown > 0) text += fmt::format(", {} not shown above", report.not_shown);
+  if (!text.ends_with('\n')) text += '\n';
+  return text;
+}
+
+auto RenderLog(const session::Report& report) -> std::string {
+  const auto& log = report.log;
+  std::string text;
+  for (const auto& [source, lines] : log.dropped) {
+    text += fmt::format("penstock: warning: {} lines of {} of {} are not in the log{}\n", lines,
+                        observe::ToString(source.second),
+                        source.first.empty() ? "the runtime" : fmt::format("node '{}'", source.first),
+                        log.problem.empty() ? "" : fmt::format(": {}", log.problem));
+  }
+  if (!log.folder.empty())
+    text += fmt::format("log: {} (shown by: penstock logs {})\n", log.folder.string(), report.session);
   return text;
 }
 

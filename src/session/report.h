@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "observe/edge_stats.h"
+#include "observe/log_writer.h"
 #include "plan/plan.h"
 
 namespace penstock::session {
@@ -61,6 +62,8 @@ struct Report {
   Timeline timeline;
   std::vector<NodeReport> nodes;
   std::vector<EdgeReport> edges;
+  observe::LogAccount log;
+  std::uint64_t not_shown = 0;  // lines that a terminal was too slow for; the log has them
 };
 
 auto ToJson(const Report& report) -> nlohmann::json;

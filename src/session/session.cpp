@@ -21,6 +21,7 @@
 #include "session/engine_account.h"
 #include "session/fault_dump.h"
 #include "session/placer.h"
+#include "session/session_log.h"
 #include "session/wiring.h"
 #include "session/worker_process.h"
 #include "transport/monotonic.h"
@@ -62,6 +63,7 @@ class Session::Impl final {
   auto Run() -> Report;
   void Stop();
   void Kill();
+  void Note(base::LogLevel level, std::string_view text) { observer_.Note(level, text); }
 
  private:
   struct NodeState {
@@ -112,7 +114,7 @@ class Session::Impl final {
   auto StatusNow() -> nlohmann::json;
 
   SessionOptions options_;
-  Observer& observer_;
+  SessionLog observer_;
   std::unique_ptr<base::EventLoop> loop_;
   std::string id_;
   Wiring wiring_;
@@ -148,11 +150,12 @@ auto Session::id() const noexcept -> const std::string& { return impl_->id(); }
 auto Session::Run() -> Report { return impl_->Run(); }
 void Session::Stop() { impl_->Stop(); }
 void Session::Kill() { impl_->Kill(); }
+void Session::Note(base::LogLevel level, std::string_view text) { impl_->Note(level, text); }
 
 Session::Impl::Impl(SessionOptions options, Observer& observer, std::unique_ptr<base::EventLoop> loop, std::string id,
                     Wiring wiring)
     : options_(std::move(options)),
-      observer_(observer),
+      observer_(id, options_.plan.name, options_.log, observer),
       loop_(std::move(loop)),
       id_(std::move(id)),
       wiring_(std::move(wiring)),
@@ -182,6 +185,7 @@ auto Session::Impl::Run() -> Report {
   report_.timeline.ended = SecondsSinceStart();
   FillReport();
   ReleaseContainers();
+  report_.log = observer_.Close(report_);
   control_.reset();
   return std::move(report_);
 }
@@ -284,13 +288,16 @@ void Session::Impl::StartWorker(std::size_t index, const WorkerCommand& command)
   auto& state = nodes_[index];
   const auto& id = state.node->id;
   state.worker = std::make_unique<WorkerProcess>(
-      *loop_, WorkerProcess::Handlers{
+      *loop_, id, WorkerProcess::Handlers{
                   .on_message = [this, index](worker::FromWorker message) { OnMessage(index, std::move(message)); },
-                  .on_line =
-                      [this, &id, &state](Stream stream, base::LogLevel level, std::string_view text) {
-                        if (stream == Stream::kStderr) state.dump.Add(text);
-                        observer_.OnLog({.node = id, .stream = stream, .level = level, .text = text});
+                  .on_lines =
+                      [this, &state](std::vector<observe::LogRecord> lines) {
+                        for (const auto& line : lines) {
+                          if (line.stream == observe::Stream::kStderr) state.dump.Add(line.text);
+                        }
+                        observer_.OnLines(std::move(lines));
                       },
+                  .has_room = [this, &id](const auto& resume) { return observer_.HasRoom(id, resume); },
                   .on_spawn_failed =
                       [this, &id](const Error& error) {
                         Fail({.node = id,

@@ -12,6 +12,7 @@
 #include "container/event_ledger.h"
 #include "docker/call.h"
 #include "docker/engine.h"
+#include "observe/log_writer.h"
 #include "plan/plan.h"
 #include "session/observer.h"
 #include "session/report.h"
@@ -30,6 +31,8 @@ struct SessionOptions {
   const EngineAccount* engine_account = nullptr;
   /// Have workers measure the CPU time per message that is not the node's own.
   bool measure_cpu = false;
+  /// How much of the session's log is kept.
+  observe::LogLimits log;
 };
 
 class Session final {
@@ -46,6 +49,8 @@ class Session final {
   void Stop();
   /// Ends everything now.
   void Kill();
+  /// Adds what the runtime itself has to say to the session's log. Any thread.
+  void Note(base::LogLevel level, std::string_view text);
 
  private:
   class Impl;
