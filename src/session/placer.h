@@ -34,6 +34,7 @@ class Placer final {
     const container::RuntimeDirectory* runtime = nullptr;
     std::string session;
     std::stop_token stop;
+    EnvironmentOptions environments{};
   };
 
   Placer(Options options, Observer& observer);

@@ -13,6 +13,7 @@
 #include "docker/call.h"
 #include "docker/engine.h"
 #include "plan/plan.h"
+#include "session/environment.h"
 #include "session/observer.h"
 #include "session/report.h"
 
@@ -29,6 +30,7 @@ struct SessionOptions {
   const EngineAccount* engine_account = nullptr;
   /// Have workers measure the CPU time per message that is not the node's own.
   bool measure_cpu = false;
+  EnvironmentOptions environments{};
 };
 
 class Session final {
