@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/engine.h"
+#include "cli/environments.h"
 #include "cli/interrupt.h"
 #include "cli/load.h"
 #include "cli/summary.h"
@@ -59,6 +60,11 @@ auto Run(const RunOptions& options) -> int {
     if (!connected) return Complain(connected.error());
     engine = std::move(*connected);
   }
+  const auto environments = EnvironmentOptionsOf(*plan, options.pipeline.retry);
+  if (!environments) {
+    Complain(environments.error());
+    return kUsage;
+  }
   const auto runtime = container::RuntimeDirectory::Create();
   if (!runtime) return Complain(runtime.error());
 
@@ -66,7 +72,8 @@ auto Run(const RunOptions& options) -> int {
                                            .engine = engine.get(),
                                            .runtime = &*runtime,
                                            .engine_account = &account,
-                                           .measure_cpu = options.measure_cpu},
+                                           .measure_cpu = options.measure_cpu,
+                                           .environments = *environments},
                                           terminal);
   if (!session) return Complain(session.error());
   const InterruptWatch watch(

@@ -18,6 +18,7 @@ inline constexpr int kInterrupted = 130;
 struct PipelineOptions {
   std::string manifest;
   plan::PlacementOverride placement = plan::PlacementOverride::kAsDeclared;
+  bool retry = false;  // build also environments that failed before with nothing changed since
 };
 
 struct RunOptions {
@@ -37,6 +38,7 @@ auto Run(const RunOptions& options) -> int;
 auto Validate(const std::vector<std::string>& manifests) -> int;
 auto Plan(const PlanOptions& options) -> int;
 auto Build(const PipelineOptions& options) -> int;
+auto Lock(const PipelineOptions& options) -> int;
 auto Version(bool json) -> int;
 
 }  // namespace penstock::cli
