@@ -1,4 +1,4 @@
-// The command line: words to options, options to verbs. The only file that knows CLI11.
+// The command line: words to options, options to verbs. Only this file and *_words.cpp know CLI11.
 #include <CLI/CLI.hpp>
 #include <cmath>
 #include <csignal>
@@ -6,6 +6,7 @@
 #include <exception>
 #include <map>
 
+#include "cli/images_words.h"
 #include "cli/leftovers.h"
 #include "cli/verbs.h"
 
@@ -58,6 +59,10 @@ void AddLogsOptions(CLI::App& verb, penstock::cli::LogsOptions& options) {
   verb.add_flag("--json", options.json, "As JSON lines, as they are stored");
 }
 
+void AddRetry(CLI::App& verb, penstock::cli::PipelineOptions& options) {
+  verb.add_flag("--retry", options.retry, "Build again what failed before, although nothing has changed since");
+}
+
 auto Main(int argc, char** argv) -> int {
   namespace cli = penstock::cli;
   CLI::App app(
@@ -74,6 +79,7 @@ auto Main(int argc, char** argv) -> int {
   cli::RunOptions run;
   auto* run_verb = app.add_subcommand("run", "Run a pipeline to the end of its streams");
   AddPipelineOptions(*run_verb, run.pipeline);
+  AddRetry(*run_verb, run.pipeline);
   run_verb->add_flag("--realtime", run.realtime, "Pace media sources by media time");
   run_verb->add_flag("-q,--quiet", run.quiet, "No progress and no summary");
   run_verb->add_flag("--measure-cpu", run.measure_cpu, "Measure the CPU time per message that is not the nodes' own");
@@ -97,6 +103,14 @@ auto Main(int argc, char** argv) -> int {
   cli::PipelineOptions build;
   auto* build_verb = app.add_subcommand("build", "Make the environments that a pipeline needs, and do not run it");
   AddPipelineOptions(*build_verb, build);
+  AddRetry(*build_verb, build);
+
+  cli::PipelineOptions lock;
+  auto* lock_verb = app.add_subcommand(
+      "lock", "Write the exact packages of a pipeline's environments, with hashes, beside its manifest");
+  AddPipelineOptions(*lock_verb, lock);
+
+  cli::ImagesWords images(app);
 
   bool version_json = false;
   auto* version_verb = app.add_subcommand("version", "Show the versions of Penstock, its protocols and the engine");
@@ -131,6 +145,8 @@ auto Main(int argc, char** argv) -> int {
   if (validate_verb->parsed()) return cli::Validate(manifests);
   if (plan_verb->parsed()) return cli::Plan(plan);
   if (build_verb->parsed()) return cli::Build(build);
+  if (lock_verb->parsed()) return cli::Lock(lock);
+  if (images.parsed()) return images.Run();
   if (version_verb->parsed()) return cli::Version(version_json);
   if (ps_verb->parsed()) return cli::Ps(ps_json);
   if (stop_verb->parsed()) return cli::Stop(stop);

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/engine.h"
+#include "cli/environments.h"
 #include "cli/interrupt.h"
 #include "cli/load.h"
 #include "cli/summary.h"
@@ -68,13 +69,19 @@ auto Run(const RunOptions& options) -> int {
     if (!followed) return Complain(followed.error());
     events = std::move(*followed);
   }
+  const auto environments = EnvironmentOptionsOf(*plan, options.pipeline.retry);
+  if (!environments) {
+    Complain(environments.error());
+    return kUsage;
+  }
 
   auto session = session::Session::Create({.plan = std::move(*plan),
                                            .engine = engine.get(),
                                            .events = events.get(),
                                            .engine_account = &account,
                                            .measure_cpu = options.measure_cpu,
-                                           .log = options.log},
+                                           .log = options.log,
+                                           .environments = *environments},
                                           terminal);
   if (!session) return Complain(session.error());
   running = session->get();

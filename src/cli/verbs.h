@@ -21,6 +21,7 @@ inline constexpr int kInterrupted = 130;
 struct PipelineOptions {
   std::string manifest;
   plan::PlacementOverride placement = plan::PlacementOverride::kAsDeclared;
+  bool retry = false;  // build also environments that failed before with nothing changed since
 };
 
 struct RunOptions {
@@ -59,6 +60,7 @@ auto Validate(const std::vector<std::string>& manifests) -> int;
 auto Plan(const PlanOptions& options) -> int;
 auto Build(const PipelineOptions& options) -> int;
 auto Logs(const LogsOptions& options) -> int;
+auto Lock(const PipelineOptions& options) -> int;
 auto Version(bool json) -> int;
 auto Ps(bool json) -> int;
 auto Stop(const StopOptions& options) -> int;

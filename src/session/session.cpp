@@ -223,10 +223,11 @@ void Session::Impl::PlaceAll() {
     if (const auto served = ServeLease(host_agent_->lease(), std::nullopt); !served)
       return Fail(EnvironmentFailure("", served.error()));
   }
-  const auto placer = std::make_shared<Placer>(
-      Placer::Options{
-          .engine = options_.engine, .session = id_, .stop = stop_placing_.get_token()},
-      observer_);
+  const auto placer = std::make_shared<Placer>(Placer::Options{.engine = options_.engine,
+                                                               .session = id_,
+                                                               .stop = stop_placing_.get_token(),
+                                                               .environments = options_.environments},
+                                               observer_);
   being_placed_ = nodes_.size();
   for (std::size_t i = 0; i < nodes_.size(); ++i) {
     placing_.emplace_back([this, placer, i] {

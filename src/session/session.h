@@ -14,6 +14,7 @@
 #include "docker/engine.h"
 #include "observe/log_writer.h"
 #include "plan/plan.h"
+#include "session/environment.h"
 #include "session/observer.h"
 #include "session/report.h"
 
@@ -32,7 +33,8 @@ struct SessionOptions {
   /// Have workers measure the CPU time per message that is not the node's own.
   bool measure_cpu = false;
   /// How much of the session's log is kept.
-  observe::LogLimits log;
+  observe::LogLimits log{};
+  EnvironmentOptions environments{};
 };
 
 class Session final {
