@@ -115,7 +115,8 @@ auto Show(const LogsOptions& options) -> base::Status {
   }
   const bool read = printer.Flush();
   if (read && !printer.ended() && !observe::IsLive(folder))
-    fmt::print(stderr, "penstock: the runtime of session {} ended before it could say how the session ended\n", session);
+    fmt::print(stderr, "penstock: the runtime of session {} ended before it could say how the session ended\n",
+               session);
   return {};
 }
 

@@ -78,8 +78,8 @@ void OutputWriter::Abandon() {
 
 auto OutputWriter::WriteNow(std::string_view text) -> bool {
   while (!text.empty()) {
-    std::array<pollfd, 2> waits{{{.fd = fd_, .events = POLLOUT, .revents = 0},
-                                 {.fd = abandoned_.get(), .events = POLLIN, .revents = 0}}};
+    std::array<pollfd, 2> waits{
+        {{.fd = fd_, .events = POLLOUT, .revents = 0}, {.fd = abandoned_.get(), .events = POLLIN, .revents = 0}}};
     if (::poll(waits.data(), waits.size(), -1) < 0 && errno != EINTR) return false;
     if (waits[1].revents != 0) return false;
     if (waits[0].revents == 0) continue;

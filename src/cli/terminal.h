@@ -13,9 +13,9 @@
 
 namespace penstock::cli {
 
-/// On a terminal progress is one line that changes in place; in a pipe each step is a line of its own. Nothing waits for
-/// whoever reads: log lines that stderr has no room for are left out and counted, and what the pipeline itself prints is
-/// never left out, so that a slow reader of stdout slows the sink down.
+/// On a terminal progress is one line that changes in place; in a pipe each step is a line of its own. Nothing waits
+/// for whoever reads: log lines that stderr has no room for are left out and counted, and what the pipeline itself
+/// prints is never left out, so that a slow reader of stdout slows the sink down.
 class Terminal final : public session::Observer {
  public:
   struct Options {

@@ -22,8 +22,8 @@ class LogFiles final {
   LogFiles(std::filesystem::path folder, RotateFiles rotate);
 
   struct Written {
-    std::size_t lines = 0;           // of the block, from its start
-    int error = 0;                   // errno of what prevented the rest
+    std::size_t lines = 0;            // of the block, from its start
+    int error = 0;                    // errno of what prevented the rest
     std::uint64_t removed_lines = 0;  // with the oldest file
   };
   /// Appends a block of lines, which end at the offsets `ends`, to one file: the newest, or the next one. What a full

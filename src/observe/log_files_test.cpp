@@ -123,7 +123,9 @@ TEST_F(SessionFolderTest, IsLiveAsLongAsItIsHeld) {
   ASSERT_TRUE(folder);
   const auto path = folder->path();
   EXPECT_TRUE(IsLive(path));
-  { const auto ended = std::move(*folder); }
+  {
+    const auto ended = std::move(*folder);
+  }
   EXPECT_FALSE(IsLive(path));
 }
 
@@ -140,7 +142,8 @@ TEST_F(SessionFolderTest, IsFoundByTheBeginningOfItsId) {
 
 TEST_F(SessionFolderTest, OldOnesAreRemovedButNoneThatIsLive) {
   const auto live = SessionFolder::Create(path_, "01900000-0000-7000-8000-000000000000");
-  for (int i = 1; i <= 4; ++i) ASSERT_TRUE(SessionFolder::Create(path_, fmt::format("01900000-000{}-7000-8000-000000000000", i)));
+  for (int i = 1; i <= 4; ++i)
+    ASSERT_TRUE(SessionFolder::Create(path_, fmt::format("01900000-000{}-7000-8000-000000000000", i)));
   fs::create_directory(path_ / "somebody-elses");
   const std::chrono::hours ever(24 * 36500);
   PruneSessions(path_, {.count = 2, .age = ever});

@@ -22,7 +22,7 @@ struct LogRecord {
   base::LogLevel level = base::LogLevel::kInfo;
   std::string logger{};  // of kLog records
   std::string event{};   // of the runtime's own records: "started", "failed", "ended", …; "dropped" for what is missing
-  std::string text{};  // any bytes
+  std::string text{};    // any bytes
   bool continued = false;     // the line was longer than the bound and goes on in the next record of its stream
   std::uint64_t dropped = 0;  // not a line, but so many that are missing here, of this node and stream
 };

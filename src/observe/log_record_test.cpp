@@ -18,8 +18,10 @@ auto LineOf(const LogRecord& record) -> std::string {
 }
 
 RC_GTEST_PROP(LogRecord, KeepsAnyBytes, (const std::string& text, const std::string& logger)) {
-  const LogRecord record{
-      .time_ns = *rc::gen::inRange<std::int64_t>(0, INT64_MAX / 2), .node = "vad", .stream = Stream::kStderr, .text = text};
+  const LogRecord record{.time_ns = *rc::gen::inRange<std::int64_t>(0, INT64_MAX / 2),
+                         .node = "vad",
+                         .stream = Stream::kStderr,
+                         .text = text};
   const auto line = LineOf(record);
   RC_ASSERT(line.find('\n') == line.size() - 1);
   RC_ASSERT(nlohmann::json::parse(line).is_object());

@@ -111,12 +111,13 @@ class LogWriter::Writing final {
 
   void TellRemoval() {
     Block block;
-    block.Add({.time_ns = Now(),
-               .stream = Stream::kRuntime,
-               .event = kRotated,
-               .text = fmt::format("{} lines from the beginning of this log were removed: it is kept in {} files of {} kB",
-                                   account_.removed, limits_.files.count, limits_.files.bytes / 1024)},
-              session_);
+    block.Add(
+        {.time_ns = Now(),
+         .stream = Stream::kRuntime,
+         .event = kRotated,
+         .text = fmt::format("{} lines from the beginning of this log were removed: it is kept in {} files of {} kB",
+                             account_.removed, limits_.files.count, limits_.files.bytes / 1024)},
+        session_);
     Put(block);
   }
 
@@ -151,10 +152,11 @@ class LogWriter::Writing final {
     const bool known = !account_.problem.empty();
     account_.problem = ::strerrordesc_np(error);
     if (known) return;
-    base::Log(base::LogLevel::kWarning,
-              "the log in '{}' cannot be written: {}; lines are dropped and counted until it can, so make room there or "
-              "point XDG_STATE_HOME elsewhere",
-              account_.folder.string(), account_.problem);
+    base::Log(
+        base::LogLevel::kWarning,
+        "the log in '{}' cannot be written: {}; lines are dropped and counted until it can, so make room there or "
+        "point XDG_STATE_HOME elsewhere",
+        account_.folder.string(), account_.problem);
   }
 
   auto account_problem() -> std::string {

@@ -1,5 +1,5 @@
-// A session's log on disk, written by a thread of its own ("penstock-log"), so that a disk that is slow or full holds up
-// nobody: what cannot be kept is dropped, counted, and told in the log where it is missing.
+// A session's log on disk, written by a thread of its own ("penstock-log"), so that a disk that is slow or full holds
+// up nobody: what cannot be kept is dropped, counted, and told in the log where it is missing.
 #pragma once
 
 #include <filesystem>
@@ -22,11 +22,11 @@ struct LogLimits {
 
 /// What became of the lines of a session.
 struct LogAccount {
-  std::filesystem::path folder;     // empty: there was no log, `problem` says why
-  std::uint64_t kept = 0;           // lines written
-  std::uint64_t removed = 0;        // of those, lines that went with the oldest files
-  LogCounts dropped;                // lines not written
-  std::string problem;              // the last error of the disk
+  std::filesystem::path folder;  // empty: there was no log, `problem` says why
+  std::uint64_t kept = 0;        // lines written
+  std::uint64_t removed = 0;     // of those, lines that went with the oldest files
+  LogCounts dropped;             // lines not written
+  std::string problem;           // the last error of the disk
 
   auto dropped_lines() const -> std::uint64_t;
 };

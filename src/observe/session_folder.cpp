@@ -53,7 +53,8 @@ void Remove(const fs::path& folder) {
   const auto lock = TryLock(folder, LOCK_EX);
   if (!lock && fs::exists(folder / kLockName, error)) return;
   fs::remove_all(folder, error);
-  if (error) base::Log(base::LogLevel::kWarning, "cannot remove the old log '{}': {}", folder.string(), error.message());
+  if (error)
+    base::Log(base::LogLevel::kWarning, "cannot remove the old log '{}': {}", folder.string(), error.message());
 }
 
 auto Listed(const std::vector<std::string>& sessions) -> std::string {

@@ -44,9 +44,9 @@ auto IsLive(const std::filesystem::path& folder) -> bool;
 void AwaitEnd(const std::filesystem::path& folder);
 
 struct KeepSessions {
-  unsigned count = 200;                           // the newest so many
+  unsigned count = 200;                            // the newest so many
   std::chrono::hours age = std::chrono::days(14);  // since the session began
-  std::uint64_t bytes = std::uint64_t{2} << 30U;  // of all logs together
+  std::uint64_t bytes = std::uint64_t{2} << 30U;   // of all logs together
 };
 
 /// Removes the logs of sessions beyond what is kept, oldest first; never of one that is live or being followed.

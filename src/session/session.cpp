@@ -289,30 +289,31 @@ void Session::Impl::StartWorker(std::size_t index, const WorkerCommand& command)
   auto& state = nodes_[index];
   const auto& id = state.node->id;
   state.worker = std::make_unique<WorkerProcess>(
-      *loop_, id, WorkerProcess::Handlers{
-                  .on_message = [this, index](worker::FromWorker message) { OnMessage(index, std::move(message)); },
-                  .on_lines =
-                      [this, &state](std::vector<observe::LogRecord> lines) {
-                        for (const auto& line : lines) {
-                          if (line.stream == observe::Stream::kStderr) state.dump.Add(line.text);
-                        }
-                        observer_.OnLines(std::move(lines));
-                      },
-                  .has_room = [this, &id](const auto& resume) { return observer_.HasRoom(id, resume); },
-                  .on_spawn_failed =
-                      [this, &id](const Error& error) {
-                        Fail({.node = id,
-                              .sentence = fmt::format("node '{}' could not be started: {}", id, error.ToString()),
-                              .traceback = {}});
-                      },
-                  .on_died = [this, index] { OnDied(index); },
-                  .on_protocol_error =
-                      [this, &id](const Error& error) {
-                        Fail({.node = id,
-                              .sentence = fmt::format("node '{}' broke the worker protocol: {}", id, error.ToString()),
-                              .traceback = {}});
-                      },
-              });
+      *loop_, id,
+      WorkerProcess::Handlers{
+          .on_message = [this, index](worker::FromWorker message) { OnMessage(index, std::move(message)); },
+          .on_lines =
+               [this, &state](std::vector<observe::LogRecord> lines) {
+                 for (const auto& line : lines) {
+                   if (line.stream == observe::Stream::kStderr) state.dump.Add(line.text);
+                 }
+                 observer_.OnLines(std::move(lines));
+               },
+          .has_room = [this, &id](const auto& resume) { return observer_.HasRoom(id, resume); },
+          .on_spawn_failed =
+              [this, &id](const Error& error) {
+                Fail({.node = id,
+                      .sentence = fmt::format("node '{}' could not be started: {}", id, error.ToString()),
+                      .traceback = {}});
+              },
+          .on_died = [this, index] { OnDied(index); },
+          .on_protocol_error =
+              [this, &id](const Error& error) {
+                Fail({.node = id,
+                      .sentence = fmt::format("node '{}' broke the worker protocol: {}", id, error.ToString()),
+                      .traceback = {}});
+              },
+      });
   state.spawned = std::chrono::steady_clock::now();
   auto& lease = state.lease ? *state.lease : host_agent_->lease();
   // The worker's number in its lease is its node's index: OnExited finds it by that.

@@ -23,11 +23,11 @@ SessionLog::SessionLog(const std::string& session, std::string_view pipeline, co
 
 void SessionLog::Add(std::string_view event, LogLevel level, std::string text, std::string node) {
   writer_.PushOne({.time_ns = observe::Now(),
-                .node = std::move(node),
-                .stream = Stream::kRuntime,
-                .level = level,
-                .event = std::string(event),
-                .text = std::move(text)});
+                   .node = std::move(node),
+                   .stream = Stream::kRuntime,
+                   .level = level,
+                   .event = std::string(event),
+                   .text = std::move(text)});
 }
 
 void SessionLog::OnProgress(std::string_view phase, std::string_view text) {

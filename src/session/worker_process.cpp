@@ -46,9 +46,8 @@ auto WorkerProcess::OpenPipe(Stream stream) -> base::Expected<base::UniqueFd> {
   ::fcntl(ours.get(), F_SETPIPE_SZ, kPipeBytes);
   const auto longest = stream == Stream::kLog ? kMaxRecordBytes : observe::LineReader::kMaxLineBytes;
   pipes_.try_emplace(
-      stream,
-      Pipe{.fd = std::move(ours),
-           .reader = observe::LineReader([this, stream](const auto& line) { OnLine(stream, line); }, longest)});
+      stream, Pipe{.fd = std::move(ours),
+                   .reader = observe::LineReader([this, stream](const auto& line) { OnLine(stream, line); }, longest)});
   PENSTOCK_TRY(WatchPipe(stream));
   return theirs;
 }

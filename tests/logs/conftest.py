@@ -97,13 +97,13 @@ class Say(penstock.Node):
 
 
 class Records(penstock.Node):
-    """A source of params["lines"] log records, between the opening of two named pipes."""
+    """A source of params["lines"] log records, once one named pipe ends, and then opens another."""
 
     def setup(self, params):
         self.params = params
 
     def process(self):
-        open(self.params["begin"]).close()
+        open(self.params["begin"]).read()
         for i in range(self.params["lines"]):
             logging.getLogger("records").info("record %d", i)
         open(self.params["done"], "w").close()

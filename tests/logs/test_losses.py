@@ -81,8 +81,8 @@ def test_log_records_do_not_wait_for_a_runtime_that_stands_still(project: Projec
     os.mkfifo(done)
     project.write(source("records", "Records", lines=lines, begin=str(begin), done=str(done)))
     run = project.start_streams("--log-file-size", "64MiB")
-    run.process.send_signal(signal.SIGSTOP)
-    begin.open("w").close()
+    with begin.open("w"):  # opens when the node is there
+        run.process.send_signal(signal.SIGSTOP)
     assert done.read_text() == ""  # the node gets there while the runtime stands still
     run.process.send_signal(signal.SIGCONT)
     assert run.wait() == 0

@@ -36,8 +36,7 @@ class RecordWriter final {
   static auto RecordOf(base::LogLevel level, std::string_view text) -> nlohmann::json {
     const auto now =
         std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch());
-    return {
-        {"level", base::ToString(level)}, {"logger", "penstock"}, {"message", text}, {"time_ns", now.count()}};
+    return {{"level", base::ToString(level)}, {"logger", "penstock"}, {"message", text}, {"time_ns", now.count()}};
   }
 
   auto Put(const nlohmann::json& record) const -> bool {
