@@ -25,7 +25,8 @@ inline constexpr std::uint64_t kDefaultMaxMessageBytes = 64 * kMebibyte;
 inline constexpr std::uint32_t kDefaultDepth = 8;
 inline constexpr std::uint32_t kDefaultMaxHeld = 4;
 inline constexpr std::uint32_t kMaxLoans = 2;
-/// Consumers of one output. The transport has room for 32, of which some are kept for those that died and were replaced.
+/// Consumers of one output. The transport has room for 32, of which some are kept for those that died and were
+/// replaced.
 inline constexpr std::size_t kMaxConsumers = 24;
 /// Edges of one node, both directions: a worker gets all their descriptors in one packet, three an edge at most.
 inline constexpr std::size_t kMaxConnections = 80;
@@ -36,6 +37,12 @@ inline constexpr std::uint32_t kDefaultTmpfsMb = 64;
 inline constexpr std::uint64_t kDefaultShmQuotaMb = 1024;
 /// Of a realm's quota, what the shared memory's own files take (queues, segments' headers, names).
 inline constexpr std::uint64_t kRealmOverheadBytes = 2 * kMebibyte;
+/// Behind a message of the size that is expected, for its metadata.
+inline constexpr std::uint64_t kExpectedMetadataBytes = 4096;
+/// Prepared for an output whose messages nobody has declared: of each chunk, and of all together. Cheap, and enough for
+/// audio, text and results; what is larger is learned from the first message.
+inline constexpr std::uint64_t kUndeclaredBytes = 64 * 1024;
+inline constexpr std::uint64_t kUndeclaredTotalBytes = 4 * kMebibyte;
 inline constexpr std::chrono::seconds kDefaultNodeStartTimeout{30};
 inline constexpr std::chrono::seconds kDefaultSessionStartTimeout{120};
 
@@ -126,6 +133,7 @@ struct Output {
   std::uint32_t slots = 0;  // chunks of max_message_bytes in the segment, sparse
   std::uint64_t max_message_bytes = kDefaultMaxMessageBytes;
   std::uint64_t expected_bytes = 0;  // of one message; 0: not declared
+  std::uint64_t prefault_bytes = 0;  // of each chunk, taken from the host before the start
   std::uint64_t realm_bytes = 0;     // quota of its realm, its share of the session's
 };
 

@@ -235,7 +235,7 @@ TEST(Plan, PromisedSizesMustFitIntoTheSharedMemory) {
       ErrorsOf(R"(nodes: [{id: a, node_type: media.source}, {id: b, node_type: text.sink}]
 connections: [{from: a, to: b, expected_bytes: 1MiB}]
 session: {shm_quota_mb: 16})"),
-      "p.yaml:5:25: the edges need 25 MB of shared memory by their 'expected_bytes' and depths, but the session's "
+      "p.yaml:5:25: the edges need 26 MB of shared memory by their 'expected_bytes' and depths, but the session's "
       "'shm_quota_mb' is 16: raise it, or lower those\n");
   EXPECT_EQ(
       ErrorsOf(R"(nodes: [{id: a, node_type: media.source}, {id: b, node_type: text.sink}]
@@ -278,10 +278,10 @@ nodes:
 TEST(Plan, RunsContainersAsTheUserWhoCanWriteTheSharedMemory) {
   const auto pipeline = Parsed("nodes: [{id: a, node_type: \"m:N\", docker: {python_version: \"3.11\"}}]");
 
-  const auto plan = MakePlan(
-      pipeline,
-      {.cpus = 2, .memory_bytes = 1ULL << 40, .native_nodes = {}, .container_uid = 4242, .container_gid = 100},
-      PlacementOverride::kAsDeclared);
+  const auto plan =
+      MakePlan(pipeline,
+               {.cpus = 2, .memory_bytes = 1ULL << 40, .native_nodes = {}, .container_uid = 4242, .container_gid = 100},
+               PlacementOverride::kAsDeclared);
 
   ASSERT_TRUE(plan) << manifest::RenderErrors(plan.error());
   EXPECT_EQ(plan->nodes[0].container->rights.uid, 4242U);

@@ -27,7 +27,7 @@ struct WorkerCommand {
 class WorkerProcess final {
  public:
   struct Handlers {
-    std::function<void(worker::FromWorker)> on_message;
+    std::function<void(worker::Received<worker::FromWorker>)> on_message;
     std::function<void(Stream, base::LogLevel, std::string_view)> on_line;
     /// The agent could not start it.
     std::function<void(const base::Error&)> on_spawn_failed;
