@@ -20,6 +20,7 @@
 #include "session/control.h"
 #include "session/engine_account.h"
 #include "session/fault_dump.h"
+#include "session/memory_grants.h"
 #include "session/placer.h"
 #include "session/session_log.h"
 #include "session/wiring.h"
@@ -86,8 +87,10 @@ class Session::Impl final {
   void OnAllPlaced();
   auto ServeLease(container::AgentLease& lease, std::optional<std::size_t> index) -> base::Status;
   void StartWorker(std::size_t index, const WorkerCommand& command);
-  void OnMessage(std::size_t index, worker::FromWorker message);
+  void OnMessage(std::size_t index, worker::Received<worker::FromWorker> received);
+  void OnProtocolError(std::size_t index, const Error& error);
   void OnHello(std::size_t index, const worker::Hello& hello);
+  auto MemoryHandlers() -> MemoryGrants::Handlers;
   void Execute(const std::vector<AttachBarrier::Command>& commands);
   void StartIfAllReady();
   void OnDied(std::size_t index);
@@ -120,6 +123,7 @@ class Session::Impl final {
   Wiring wiring_;
   AttachBarrier barrier_;
   std::unique_ptr<ControlServer> control_;
+  MemoryGrants memory_;
   std::deque<NodeState> nodes_;  // by plan index; stable addresses
   std::unique_ptr<container::HostAgent> host_agent_;
   std::stop_source stop_placing_;
@@ -159,7 +163,8 @@ Session::Impl::Impl(SessionOptions options, Observer& observer, std::unique_ptr<
       loop_(std::move(loop)),
       id_(std::move(id)),
       wiring_(std::move(wiring)),
-      barrier_(options_.plan) {
+      barrier_(options_.plan),
+      memory_(*loop_, options_.plan, wiring_, MemoryHandlers()) {
   for (const auto& node : options_.plan.nodes) nodes_.emplace_back().node = &node;
   report_.session = id_;
   report_.pipeline = options_.plan.name;
@@ -291,7 +296,8 @@ void Session::Impl::StartWorker(std::size_t index, const WorkerCommand& command)
   state.worker = std::make_unique<WorkerProcess>(
       *loop_, id,
       WorkerProcess::Handlers{
-          .on_message = [this, index](worker::FromWorker message) { OnMessage(index, std::move(message)); },
+          .on_message =
+              [this, index](worker::Received<worker::FromWorker> received) { OnMessage(index, std::move(received)); },
           .on_lines =
                [this, &state](std::vector<observe::LogRecord> lines) {
                  for (const auto& line : lines) {
@@ -307,12 +313,7 @@ void Session::Impl::StartWorker(std::size_t index, const WorkerCommand& command)
                       .traceback = {}});
               },
           .on_died = [this, index] { OnDied(index); },
-          .on_protocol_error =
-              [this, &id](const Error& error) {
-                Fail({.node = id,
-                      .sentence = fmt::format("node '{}' broke the worker protocol: {}", id, error.ToString()),
-                      .traceback = {}});
-              },
+          .on_protocol_error = [this, index](const Error& error) { OnProtocolError(index, error); },
       });
   state.spawned = std::chrono::steady_clock::now();
   auto& lease = state.lease ? *state.lease : host_agent_->lease();
@@ -323,12 +324,15 @@ void Session::Impl::StartWorker(std::size_t index, const WorkerCommand& command)
               "see what it printed, and whether this host is overloaded");
 }
 
-void Session::Impl::OnMessage(std::size_t index, worker::FromWorker message) {
+void Session::Impl::OnMessage(std::size_t index, worker::Received<worker::FromWorker> received) {
   if (ending_) return;
+  const auto& message = received.message;
   if (const auto* hello = std::get_if<worker::Hello>(&message)) {
     OnHello(index, *hello);
-  } else if (std::holds_alternative<worker::OutputsOpen>(message)) {
-    Execute(barrier_.OutputsOpen(index));
+  } else if (const auto* opened = std::get_if<worker::OutputsOpen>(&message)) {
+    memory_.Open(index, *opened, std::move(received.fds));
+  } else if (const auto* grow = std::get_if<worker::Grow>(&message)) {
+    memory_.Grow(index, *grow);
   } else if (std::holds_alternative<worker::InputsOpen>(message)) {
     Execute(barrier_.InputsOpen(index));
   } else if (std::holds_alternative<worker::Connected>(message)) {
@@ -344,6 +348,23 @@ void Session::Impl::OnMessage(std::size_t index, worker::FromWorker message) {
   } else if (const auto* failed = std::get_if<worker::Failed>(&message)) {
     FailNode(index, *failed);
   }
+}
+
+void Session::Impl::OnProtocolError(std::size_t index, const Error& error) {
+  const auto& id = nodes_[index].node->id;
+  Fail({.node = id,
+        .sentence = fmt::format("node '{}' broke the worker protocol: {}", id, error.ToString()),
+        .traceback = {}});
+}
+
+auto Session::Impl::MemoryHandlers() -> MemoryGrants::Handlers {
+  return {.on_answer = [this](std::size_t index, const worker::ToWorker& answer) { SendOrFail(index, answer); },
+          .on_prepared = [this](std::size_t index) { Execute(barrier_.OutputsOpen(index)); },
+          .on_failed =
+              [this](std::size_t index, const Error& error) {
+                if (error.code() == base::ErrorCode::kPeerCorrupt) return OnProtocolError(index, error);
+                Fail(EnvironmentFailure(nodes_[index].node->id, error));
+              }};
 }
 
 void Session::Impl::OnHello(std::size_t index, const worker::Hello& hello) {

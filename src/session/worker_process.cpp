@@ -150,7 +150,7 @@ auto WorkerProcess::ReadControl(base::Deadline deadline) -> bool {
   if (!received) {
     handlers_.on_protocol_error(received.error());
   } else {
-    handlers_.on_message(std::move(received->message));
+    handlers_.on_message(std::move(*received));
   }
   return true;
 }

@@ -33,7 +33,7 @@ class WorkerProcess final {
   static constexpr std::size_t kMaxRecordBytes = std::size_t{8} << 20U;
 
   struct Handlers {
-    std::function<void(worker::FromWorker)> on_message;
+    std::function<void(worker::Received<worker::FromWorker>)> on_message;
     /// Lines that it wrote; more than one when they belong together.
     std::function<void(std::vector<observe::LogRecord>)> on_lines;
     /// Whether its standard output may be read; if not, `resume` is called later, on any thread.
