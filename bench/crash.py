@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""From a worker's death to the sentence about it on the terminal, p99 over many sessions.
+"""From a worker's death to the sentence about it on the terminal, p50 and p99 over many sessions.
 
-The worker writes CLOCK_MONOTONIC right before it raises or dies by SIGSEGV; the reader takes the same clock when the
-line arrives. A container is killed through its first process, by its process id on the host.
+The worker, a process of the host or in a container, writes CLOCK_MONOTONIC right before it raises or dies by SIGSEGV;
+the reader takes the same clock when the line arrives. A container is killed through its first process, by its process
+id on the host.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ from pathlib import Path
 
 from figures import PENSTOCK, figure, median, node, percentile, write, write_pipeline
 
-RUNS = {"exception": 40, "signal": 40, "container": 20}
+# How it dies: how many times, and whether in a container.
+RUNS = {"exception": (40, False), "signal": (40, False), "signal_in_container": (20, True), "container": (20, True)}
 NODES = """
 import os, signal, threading, time
 import penstock
@@ -34,7 +36,7 @@ class Die(penstock.Node):
             print("ready", flush=True)
             threading.Event().wait()
         print("at", time.monotonic_ns(), flush=True)
-        if self.how == "signal":
+        if self.how.startswith("signal"):
             os.kill(os.getpid(), signal.SIGSEGV)
         raise ValueError("on purpose")
 """
@@ -85,8 +87,8 @@ def main() -> None:
         folder = Path(name)
         folder.chmod(0o755)
         (folder / "nodes.py").write_text(NODES)
-        for how, runs in RUNS.items():
-            python = "3.11" if how == "container" else None
+        for how, (runs, in_container) in RUNS.items():
+            python = "3.11" if in_container else None
             die = node("die", "nodes:Die", params={"how": how}, python=python)
             manifest = write_pipeline(folder, [node("one", "nodes:One"), die], [{"from": "one", "to": "die"}])
             times[how] = [one(manifest, how) for _ in range(runs)]

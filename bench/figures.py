@@ -58,14 +58,16 @@ def median(values: list[float]) -> float:
     return statistics.median(values)
 
 
-def node(id: str, node_type: str, *, python: Optional[str] = None, **more: Any) -> dict[str, Any]:
-    """A node of a manifest; in a container of its own when `python` names a version."""
+def node(
+    id: str, node_type: str, *, python: Optional[str] = None, keep_warm: int = 0, **more: Any
+) -> dict[str, Any]:
+    """A node of a manifest; in a container when `python` names a version, of its session alone unless it is kept warm."""
     result: dict[str, Any] = {"id": id, "node_type": node_type, **more}
     if python is not None:
         result["docker"] = {
             "python_version": python,
             "resource_limits": {"memory_mb": 512, "cpu_cores": 2},
-            "keep_warm": 0,  # every session starts its own
+            "keep_warm": keep_warm,  # seconds
         }
     return result
 

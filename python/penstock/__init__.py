@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from penstock._errors import NodeError, PenstockError, PortError
+    from penstock._errors import MemoryQuotaError, NodeError, PenstockError, PortError
     from penstock._messages import Audio, Bytes, Json, Message, Tensor, Text
     from penstock._node import Node, node
 
@@ -22,6 +22,7 @@ __all__ = [
     "Audio",
     "Bytes",
     "Json",
+    "MemoryQuotaError",
     "Message",
     "Node",
     "NodeError",
@@ -33,7 +34,7 @@ __all__ = [
 ]
 
 _MODULES = {
-    "_errors": ("NodeError", "PenstockError", "PortError"),
+    "_errors": ("MemoryQuotaError", "NodeError", "PenstockError", "PortError"),
     "_messages": ("Audio", "Bytes", "Json", "Message", "Tensor", "Text"),
     "_node": ("Node", "node"),
 }

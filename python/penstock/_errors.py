@@ -26,5 +26,16 @@ class PortError(PenstockError):
         return self.message
 
 
+class MemoryQuotaError(PortError):
+    """There is no shared memory for a message: the session's `shm_quota_mb`, or the host's memory, is used up.
+
+    Raised where the message is loaned or emitted, before anything is written. The node may go on with smaller messages.
+
+    >>> error = MemoryQuotaError("over quota", "a message of 40000000 bytes does not fit")
+    >>> isinstance(error, PortError), error.code
+    (True, 'over quota')
+    """
+
+
 class NodeError(PenstockError):
     """A node's class or behaviour is not what the SDK or its manifest expects."""

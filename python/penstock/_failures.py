@@ -13,6 +13,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Optional
 
+from penstock import _storage
+
 _OWN_FOLDER = str(Path(__file__).resolve().parent) + os.sep
 _MAX_CHARACTERS = 48 * 1024  # a packet holds 192 KiB, of which JSON escapes may need several for a character
 
@@ -72,6 +74,10 @@ def _hint(error: BaseException, node_id: str) -> Optional[str]:
                 package = _DEBIAN_PACKAGES.get(found.group(1))
                 what = f"'{package}'" if package else f"the Debian package that contains {found.group(1)}"
                 return f"A system library is missing: add {what} to the system_dependencies of node '{node_id}'"
+        if isinstance(link, OSError):
+            full = _storage.hint(link, node_id)
+            if full is not None:
+                return full
         if isinstance(link, ModuleNotFoundError) and link.name and not hasattr(link, "penstock_explained"):
             top = link.name.partition(".")[0]
             return (

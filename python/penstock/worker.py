@@ -19,10 +19,13 @@ from penstock import __version__
 from penstock._errors import PortError
 
 if TYPE_CHECKING:
+    import logging
+
     from penstock._core import Host
 
 CONTROL, RECORDS = 3, 4
 EXIT_FAILED, EXIT_RUNTIME_GONE = 1, 70
+_DRAIN_TIMEOUT_S = 2.0  # a runtime that lives reads within milliseconds
 _ATTACH_TIMEOUT_S = 600.0  # the runtime has its own, shorter one; this ends a worker whose runtime hangs
 
 
@@ -41,7 +44,7 @@ def main() -> NoReturn:
     from penstock import _records
     from penstock._life import Worker
 
-    _records.install(RECORDS)
+    records = _records.install(RECORDS)
     worker = Worker(host)
     try:
         worker.run()
@@ -51,11 +54,20 @@ def main() -> NoReturn:
         if isinstance(error, PortError) and error.code == "cancelled":
             _exit(EXIT_RUNTIME_GONE)
         worker.report(error)
+        _drain(records)
         _exit(EXIT_FAILED)
     host.report_finished()
     atexit._run_exitfuncs()
     host.close()
+    _drain(records)
     _exit(0)
+
+
+def _drain(records: logging.Handler) -> None:
+    from penstock._records import RecordHandler
+
+    if isinstance(records, RecordHandler):
+        records.drain(_DRAIN_TIMEOUT_S)
 
 
 def _attach() -> Host:

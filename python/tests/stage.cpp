@@ -49,6 +49,8 @@ struct Stage::Worker {
   std::set<std::size_t> seen;  // alternatives of FromWorker received so far
   bool finished = false;
   worker::Failed failed;
+  worker::Configure configure;
+  std::vector<transport::SegmentMemory> memory;  // of its outputs
 };
 
 struct Stage::Edge {
@@ -104,7 +106,8 @@ auto Stage::Start(std::vector<NodeSpec> nodes, std::vector<EdgeSpec> edges) -> b
   for (auto& worker : workers_) PENSTOCK_TRY(Spawn(*worker));
   for (auto& worker : workers_) {
     PENSTOCK_TRY(Expect<worker::Hello>(*worker));
-    PENSTOCK_TRY(worker::Send(worker->control, worker::ToWorker(ConfigurationOf(*worker))));
+    worker->configure = ConfigurationOf(*worker);
+    PENSTOCK_TRY(worker::Send(worker->control, worker::ToWorker(worker->configure)));
   }
   for (auto& worker : workers_) PENSTOCK_TRY(Expect<worker::OutputsOpen>(*worker));
   for (auto& worker : workers_) PENSTOCK_TRY(worker::Send(worker->control, worker::ToWorker(worker::OpenInputs{})));
@@ -197,17 +200,69 @@ template <class Message>
 auto Stage::Expect(Worker& worker) -> base::Status {
   const worker::FromWorker wanted = Message{};
   while (worker.seen.count(wanted.index()) == 0) {
-    PENSTOCK_ASSIGN(auto packet, worker.control.Receive(base::Deadline::In(kPatience)));
-    PENSTOCK_ASSIGN(auto received, worker::ParseFromWorker(std::move(packet)));
-    worker.seen.insert(received.message.index());
-    if (std::holds_alternative<worker::Finished>(received.message)) worker.finished = true;
-    if (auto* failed = std::get_if<worker::Failed>(&received.message)) {
-      worker.failed = *failed;
-      return Fail(ErrorCode::kNodeFailed, "{} failed in {}: {}\n{}", worker.spec.id, failed->phase, failed->message,
-                  failed->traceback);
+    PENSTOCK_TRY(HearAny());
+    if (!worker.failed.phase.empty()) {
+      return Fail(ErrorCode::kNodeFailed, "{} failed in {}: {}\n{}", worker.spec.id, worker.failed.phase,
+                  worker.failed.message, worker.failed.traceback);
     }
+    if (!worker.control.valid()) return Fail(ErrorCode::kPeerGone, "{} has ended", worker.spec.id);
   }
   return {};
+}
+
+// Of whoever speaks: one worker may wait for memory while the test waits for another.
+auto Stage::HearAny() -> base::Status {
+  std::vector<pollfd> sockets;
+  for (const auto& worker : workers_) sockets.push_back({worker->control.fd().get(), POLLIN, 0});  // -1 is ignored
+  if (poll(sockets.data(), sockets.size(), base::Deadline::In(kPatience).poll_timeout_ms()) <= 0)
+    return Fail(ErrorCode::kDeadline, "no worker says anything");
+  for (std::size_t i = 0; i < sockets.size(); ++i) {
+    if (sockets[i].revents != 0) PENSTOCK_TRY(Hear(*workers_[i]));
+  }
+  return {};
+}
+
+auto Stage::Hear(Worker& worker) -> base::Status {
+  auto packet = worker.control.Receive(base::Deadline::In(kPatience));
+  if (!packet) {
+    worker.control.Close();
+    return {};
+  }
+  PENSTOCK_ASSIGN(auto received, worker::ParseFromWorker(std::move(*packet)));
+  worker.seen.insert(received.message.index());
+  if (std::holds_alternative<worker::Finished>(received.message)) worker.finished = true;
+  if (auto* failed = std::get_if<worker::Failed>(&received.message)) worker.failed = *failed;
+  if (const auto* opened = std::get_if<worker::OutputsOpen>(&received.message))
+    return Prepare(worker, *opened, received.fds);
+  if (const auto* request = std::get_if<worker::Grow>(&received.message)) return Answer(worker, *request);
+  return {};
+}
+
+auto Stage::Prepare(Worker& worker, const worker::OutputsOpen& opened, std::vector<base::UniqueFd>& fds)
+    -> base::Status {
+  for (const auto& segment : opened.segments) {
+    const auto& output = worker.configure.outputs.at(worker.memory.size());
+    const auto realm = std::find_if(worker.configure.realms.begin(), worker.configure.realms.end(),
+                                    [&](const auto& held) { return held.number == output.realm; });
+    PENSTOCK_ASSIGN(auto memory, transport::SegmentMemory::Adopt(
+                                     std::move(fds.at(static_cast<std::size_t>(segment.fd))),
+                                     {segment.first, segment.stride, segment.header_bytes, segment.chunks}, realm->fd,
+                                     {output.max_message_bytes, segment.chunks}));
+    constexpr std::uint64_t kEnoughForMost = std::uint64_t{64} << 10U;
+    PENSTOCK_ASSIGN(const auto grant, memory.Prepare(kEnoughForMost));
+    const auto number = static_cast<std::uint32_t>(worker.memory.size());
+    worker.memory.push_back(std::move(memory));
+    PENSTOCK_TRY(worker::Send(worker.control, worker::ToWorker(worker::Grown{0, number, grant.every, grant.chunk})));
+  }
+  return {};
+}
+
+auto Stage::Answer(Worker& worker, const worker::Grow& request) -> base::Status {
+  const auto grant = worker.memory.at(request.output).Grow(request.chunk, request.bytes);
+  if (!grant)
+    return worker::Send(worker.control, worker::ToWorker(worker::Refused{request.id, grant.error().ToString()}));
+  return worker::Send(worker.control,
+                      worker::ToWorker(worker::Grown{request.id, request.output, grant->every, grant->chunk}));
 }
 
 auto Stage::SendStop(const std::string& node) -> base::Status {

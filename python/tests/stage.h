@@ -14,6 +14,7 @@
 #include "transport/control_block.h"
 #include "transport/doorbell.h"
 #include "transport/realm.h"
+#include "transport/segment_memory.h"
 #include "worker/protocol.h"
 
 namespace penstock::python_tests {
@@ -64,6 +65,12 @@ class Stage final {
   auto Find(const std::string& node) -> Worker&;
   auto Spawn(Worker& worker) -> base::Status;
   auto ConfigurationOf(const Worker& worker) -> worker::Configure;
+  /// The runtime's part of the memory behind outputs.
+  static auto Prepare(Worker& worker, const worker::OutputsOpen& opened, std::vector<base::UniqueFd>& fds)
+      -> base::Status;
+  static auto Answer(Worker& worker, const worker::Grow& request) -> base::Status;
+  auto HearAny() -> base::Status;
+  static auto Hear(Worker& worker) -> base::Status;
   template <class Message>
   auto Expect(Worker& worker) -> base::Status;
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
+import re
 import textwrap
 from pathlib import Path
 from typing import Any
 
 import pytest
-from penstock import NodeError
+from penstock import NodeError, _storage
 from penstock._failures import describe
 from penstock._resolve import resolve
 
@@ -119,3 +121,29 @@ def test_registered_names_are_found_through_the_modules(code: Path) -> None:
         resolve("Vat", ["registered"], str(code))
     with pytest.raises(NodeError, match="lists none under `modules`"):
         resolve("Vaz9", [], str(code))
+
+
+MOUNTS = "overlay / overlay ro 0 0\ntmpfs /tmp tmpfs rw,size=65536k 0 0\nshm /dev/shm tmpfs rw 0 0\n"
+
+
+def test_a_full_file_system_is_named_with_its_size_and_its_field(monkeypatch: pytest.MonkeyPatch) -> None:
+    rooms = {"/": (4 << 30, 1 << 30), "/tmp": (64 << 20, 0), "/dev/shm": (8 << 20, 8 << 20)}
+    monkeypatch.setattr(_storage, "_room", rooms.__getitem__)
+    monkeypatch.setattr("os.access", lambda path, mode: path != "/")
+
+    def hint(*arguments: Any) -> Any:
+        return _storage.hint(OSError(errno.ENOSPC, *arguments), "vad", MOUNTS, in_container=True)
+
+    full = "/tmp is full (64 MB): raise docker.tmpfs_mb of node 'vad', or delete files there"
+    assert hint("No space left on device", "/tmp/a") == full
+    assert hint("No space left on device") == full
+    assert hint("No space left on device", "/dev/shm/a").startswith(
+        "/dev/shm is full (8.0 MB): raise docker.shm_size_mb"
+    )
+    rooms["/tmp"] = (64 << 20, 64 << 20)  # the file that did not fit is gone again
+    assert hint("No space left on device") == "Its file systems in memory are /tmp (64 MB), /dev/shm (8.0 MB)"
+
+
+def test_a_full_disk_of_the_host_is_told_without_a_field_of_the_manifest(tmp_path: Path) -> None:
+    failure = describe(OSError(errno.ENOSPC, "No space left on device", str(tmp_path / "a")), "vad")
+    assert re.search(r"a'\. /\S* is full \(\d+ MB\): free room there$", failure.message)

@@ -23,6 +23,8 @@ auto ToString(ErrorCode code) -> std::string_view {
       return "permission denied";
     case ErrorCode::kExhausted:
       return "exhausted";
+    case ErrorCode::kOverQuota:
+      return "over quota";
     case ErrorCode::kPeerGone:
       return "peer gone";
     case ErrorCode::kPeerCorrupt:

@@ -21,6 +21,7 @@ enum class ErrorCode {
   kUnavailable,  // the environment is missing something: engine, image, kernel feature, host package
   kPermission,
   kExhausted,    // memory, disk, slots, descriptors
+  kOverQuota,    // shared memory beyond what the manifest, or this host, has for it
   kPeerGone,     // the process at the other end has ended
   kPeerCorrupt,  // shared memory or a packet that fails its checks
   kUnsupported,

@@ -18,6 +18,8 @@ auto Open(const std::filesystem::path& path) -> Expected<UniqueFd> {
   return file;
 }
 
+auto Operation(LockMode mode) -> int { return mode == LockMode::kShared ? LOCK_SH : LOCK_EX; }
+
 // What the waiting thread and the one that gave it the job share; whoever is last frees it, and with it the lock.
 struct Wait {
   std::mutex mutex;
@@ -29,16 +31,16 @@ struct Wait {
 
 }  // namespace
 
-auto FileLock::TryAcquire(const std::filesystem::path& path) -> Expected<std::optional<FileLock>> {
+auto FileLock::TryAcquire(const std::filesystem::path& path, LockMode mode) -> Expected<std::optional<FileLock>> {
   PENSTOCK_ASSIGN(auto file, Open(path));
-  if (::flock(file.get(), LOCK_EX | LOCK_NB) == 0) return FileLock(std::move(file));
+  if (::flock(file.get(), Operation(mode) | LOCK_NB) == 0) return FileLock(std::move(file));
   if (errno == EWOULDBLOCK) return std::nullopt;
   return SystemError(fmt::format("lock '{}'", path.string()));
 }
 
-auto FileLock::Acquire(const std::filesystem::path& path, Deadline deadline, const std::stop_token& stop)
+auto FileLock::Acquire(const std::filesystem::path& path, Deadline deadline, const std::stop_token& stop, LockMode mode)
     -> Expected<FileLock> {
-  PENSTOCK_ASSIGN(auto at_once, TryAcquire(path));
+  PENSTOCK_ASSIGN(auto at_once, TryAcquire(path, mode));
   if (at_once) return std::move(*at_once);
 
   // flock(2) knows neither deadlines nor stop tokens and must not be interrupted by signals that belong to others, so a
@@ -46,9 +48,9 @@ auto FileLock::Acquire(const std::filesystem::path& path, Deadline deadline, con
   // the lock.
   auto wait = std::make_shared<Wait>();
   PENSTOCK_ASSIGN(wait->file, Open(path));
-  std::thread([wait] {
+  std::thread([wait, operation = Operation(mode)] {
     int result = 0;
-    do result = ::flock(wait->file.get(), LOCK_EX);
+    do result = ::flock(wait->file.get(), operation);
     while (result != 0 && errno == EINTR);
     const std::lock_guard lock(wait->mutex);
     wait->locked = result == 0;

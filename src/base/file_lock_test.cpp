@@ -62,6 +62,21 @@ TEST_F(FileLockTest, StopsWaitingWhenAsked) {
   EXPECT_EQ(result.error().code(), ErrorCode::kCancelled);
 }
 
+TEST_F(FileLockTest, SharedHoldersKeepOutOnlyAnExclusiveOne) {
+  const auto shared = [&] { return FileLock::TryAcquire(path_, LockMode::kShared); };
+  auto one = shared();
+  auto two = shared();
+  ASSERT_TRUE(one && *one);
+  ASSERT_TRUE(two && *two);
+  EXPECT_FALSE(FileLock::TryAcquire(path_)->has_value());
+  one->reset();
+  EXPECT_FALSE(FileLock::TryAcquire(path_)->has_value());
+  two->reset();
+  const auto exclusive = FileLock::TryAcquire(path_);
+  ASSERT_TRUE(exclusive && *exclusive);
+  EXPECT_FALSE(shared()->has_value());
+}
+
 TEST_F(FileLockTest, IsFreeAgainWhenItsProcessIsKilled) {
   const auto child = ::fork();
   if (child == 0) {

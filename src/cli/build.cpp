@@ -5,6 +5,7 @@
 #include <thread>
 
 #include "cli/engine.h"
+#include "cli/environments.h"
 #include "cli/interrupt.h"
 #include "cli/load.h"
 #include "cli/terminal.h"
@@ -17,6 +18,11 @@ auto Build(const PipelineOptions& options) -> int {
   BlockInterrupts();
   const auto plan = LoadPlan(options);
   if (!plan) return kUsage;
+  const auto environments = EnvironmentOptionsOf(*plan, options.retry);
+  if (!environments) {
+    Complain(environments.error());
+    return kUsage;
+  }
   std::unique_ptr<docker::Engine> engine;
   if (NeedsEngine(*plan)) {
     auto connected = ConnectEngine();
@@ -35,8 +41,8 @@ auto Build(const PipelineOptions& options) -> int {
       const auto progress = [&](const image::Progress& step) {
         terminal.OnProgress(fmt::format("environment of {}: {}", node.id, step.step), step.line);
       };
-      const auto environment = session::EnsureEnvironmentOf(node, engine.get(), progress,
-                                                            docker::Call(base::Deadline::Never(), stop.get_token()));
+      const auto environment = session::EnsureEnvironmentOf(
+          node, engine.get(), progress, docker::Call(base::Deadline::Never(), stop.get_token()), *environments);
       const std::lock_guard lock(mutex);
       if (!environment) {
         result = Complain(environment.error());

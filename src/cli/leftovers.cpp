@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "cli/engine.h"
 #include "container/entry.h"
+#include "session/control.h"
 
 namespace penstock::cli {
 
@@ -17,6 +18,7 @@ void RemoveLeftovers() {
     }
     return engine->Remove(container, call);
   });
+  static_cast<void>(session::LiveSessions());  // removes the places of dead ones on its way
   if (!swept) {
     base::Log(base::LogLevel::kWarning,
               "what is left of a container could not be removed, the next command tries again: {}",

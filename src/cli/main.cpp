@@ -1,4 +1,4 @@
-// The command line: words to options, options to verbs. The only file that knows CLI11.
+// The command line: words to options, options to verbs. Only this file and *_words.cpp know CLI11.
 #include <CLI/CLI.hpp>
 #include <cmath>
 #include <csignal>
@@ -6,6 +6,7 @@
 #include <exception>
 #include <map>
 
+#include "cli/images_words.h"
 #include "cli/leftovers.h"
 #include "cli/verbs.h"
 
@@ -26,6 +27,42 @@ void AddPipelineOptions(CLI::App& verb, penstock::cli::PipelineOptions& options)
       ->type_name("declared|process");
 }
 
+void AddLogLimits(CLI::App& verb, penstock::observe::LogLimits& limits) {
+  static const CLI::AsSizeValue kBytes(false);
+  verb.add_option("--log-file-size", limits.files.bytes, "Size at which the session's log goes on in the next file")
+      ->transform(kBytes)
+      ->check(CLI::Range(std::uint64_t{64} << 10U, std::uint64_t{1} << 40U).description(""))
+      ->envname("PENSTOCK_LOG_FILE_SIZE")
+      ->type_name("SIZE")
+      ->default_str("16MiB");
+  verb.add_option("--log-files", limits.files.count, "Files of the session's log that are kept, the newest")
+      ->check(CLI::Range(2U, 1000U).description(""))
+      ->envname("PENSTOCK_LOG_FILES")
+      ->capture_default_str();
+  verb.add_option("--log-sessions", limits.sessions.count, "Sessions whose logs are kept, the newest")
+      ->check(CLI::Range(1U, 1'000'000U).description(""))
+      ->envname("PENSTOCK_LOG_SESSIONS")
+      ->capture_default_str();
+}
+
+void AddLogsOptions(CLI::App& verb, penstock::cli::LogsOptions& options) {
+  verb.add_option("session", options.session, "The session's id or its beginning (default: the newest session)");
+  verb.add_flag("-f,--follow", options.follow, "Go on with what is added, until the session ends");
+  verb.add_option("--node", options.nodes, "Only lines of this node; several times for several")->type_name("NODE");
+  verb.add_option("--since", options.since, "Only what is younger (10m, 2h), or later than a time (2026-01-31T08:15)")
+      ->type_name("DURATION|TIME");
+  verb.add_option("--level", options.level, "Only this level and above; what a node writes to stderr is a warning")
+      ->check(CLI::IsMember({"debug", "info", "warning", "error"}).description(""))
+      ->type_name("debug|info|warning|error");
+  verb.add_option("--grep", options.grep, "Only messages that match this regular expression (POSIX extended)")
+      ->type_name("RE");
+  verb.add_flag("--json", options.json, "As JSON lines, as they are stored");
+}
+
+void AddRetry(CLI::App& verb, penstock::cli::PipelineOptions& options) {
+  verb.add_flag("--retry", options.retry, "Build again what failed before, although nothing has changed since");
+}
+
 auto Main(int argc, char** argv) -> int {
   namespace cli = penstock::cli;
   CLI::App app(
@@ -42,10 +79,17 @@ auto Main(int argc, char** argv) -> int {
   cli::RunOptions run;
   auto* run_verb = app.add_subcommand("run", "Run a pipeline to the end of its streams");
   AddPipelineOptions(*run_verb, run.pipeline);
+  AddRetry(*run_verb, run.pipeline);
   run_verb->add_flag("--realtime", run.realtime, "Pace media sources by media time");
   run_verb->add_flag("-q,--quiet", run.quiet, "No progress and no summary");
   run_verb->add_flag("--measure-cpu", run.measure_cpu, "Measure the CPU time per message that is not the nodes' own");
   run_verb->add_option("--report", run.report_file, "Write what happened to this file, as JSON")->type_name("FILE");
+
+  AddLogLimits(*run_verb, run.log);
+
+  cli::LogsOptions logs;
+  auto* logs_verb = app.add_subcommand("logs", "Show what a session's nodes and its runtime have written");
+  AddLogsOptions(*logs_verb, logs);
 
   std::vector<std::string> manifests;
   auto* validate_verb = app.add_subcommand("validate", "Check manifests and report everything that is wrong with them");
@@ -59,6 +103,14 @@ auto Main(int argc, char** argv) -> int {
   cli::PipelineOptions build;
   auto* build_verb = app.add_subcommand("build", "Make the environments that a pipeline needs, and do not run it");
   AddPipelineOptions(*build_verb, build);
+  AddRetry(*build_verb, build);
+
+  cli::PipelineOptions lock;
+  auto* lock_verb = app.add_subcommand(
+      "lock", "Write the exact packages of a pipeline's environments, with hashes, beside its manifest");
+  AddPipelineOptions(*lock_verb, lock);
+
+  cli::ImagesWords images(app);
 
   bool version_json = false;
   auto* version_verb = app.add_subcommand("version", "Show the versions of Penstock, its protocols and the engine");
@@ -87,11 +139,14 @@ auto Main(int argc, char** argv) -> int {
     return app.exit(error) == 0 ? cli::kDone : cli::kUsage;
   }
 
+  if (logs_verb->parsed()) return cli::Logs(logs);
   cli::RemoveLeftovers();
   if (run_verb->parsed()) return cli::Run(run);
   if (validate_verb->parsed()) return cli::Validate(manifests);
   if (plan_verb->parsed()) return cli::Plan(plan);
   if (build_verb->parsed()) return cli::Build(build);
+  if (lock_verb->parsed()) return cli::Lock(lock);
+  if (images.parsed()) return images.Run();
   if (version_verb->parsed()) return cli::Version(version_json);
   if (ps_verb->parsed()) return cli::Ps(ps_json);
   if (stop_verb->parsed()) return cli::Stop(stop);

@@ -1,9 +1,11 @@
 #include <fmt/format.h>
 
+#include <atomic>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "cli/engine.h"
+#include "cli/environments.h"
 #include "cli/interrupt.h"
 #include "cli/load.h"
 #include "cli/summary.h"
@@ -14,6 +16,8 @@
 
 namespace penstock::cli {
 namespace {
+
+constexpr std::chrono::seconds kEventsTimeout{10};
 
 void PaceMediaSources(plan::Plan& plan) {
   for (auto& node : plan.nodes) {
@@ -47,33 +51,54 @@ auto Run(const RunOptions& options) -> int {
   if (!plan) return kUsage;
   if (options.realtime) PaceMediaSources(*plan);
   Terminal terminal({.quiet = options.quiet, .sinks = SinksOf(*plan)});
+  std::atomic<session::Session*> running = nullptr;
   base::SetLogSink([&](base::LogLevel level, std::string_view text) {
     if (level >= base::LogLevel::kWarning) terminal.Warn(text);
+    if (auto* now = running.load()) now->Note(level, text);
   });
   for (const auto& warning : plan->warnings) terminal.Warn(warning);
 
   session::EngineAccount account;
   std::unique_ptr<docker::Engine> engine;
+  std::unique_ptr<container::EventLedger> events;
   if (NeedsEngine(*plan)) {
     auto connected = ConnectEngine([&](const docker::RequestTiming& timing) { account.Add(timing); });
     if (!connected) return Complain(connected.error());
     engine = std::move(*connected);
+    auto followed = container::EventLedger::Follow(*engine, base::Deadline::In(kEventsTimeout));
+    if (!followed) return Complain(followed.error());
+    events = std::move(*followed);
+  }
+  const auto environments = EnvironmentOptionsOf(*plan, options.pipeline.retry);
+  if (!environments) {
+    Complain(environments.error());
+    return kUsage;
   }
 
   auto session = session::Session::Create({.plan = std::move(*plan),
                                            .engine = engine.get(),
+                                           .events = events.get(),
                                            .engine_account = &account,
-                                           .measure_cpu = options.measure_cpu},
+                                           .measure_cpu = options.measure_cpu,
+                                           .log = options.log,
+                                           .environments = *environments},
                                           terminal);
   if (!session) return Complain(session.error());
+  running = session->get();
   const InterruptWatch watch(
       [&] {
         terminal.Note("ending the streams; a second interrupt ends everything at once");
         (*session)->Stop();
       },
-      [&] { (*session)->Kill(); });
-  const auto report = (*session)->Run();
-  if (!options.quiet) fmt::print(stderr, "\n{}", RenderSummary(report));
+      [&] {
+        (*session)->Kill();
+        terminal.Abandon();
+      });
+  auto report = (*session)->Run();
+  running = nullptr;
+  report.not_shown = terminal.not_shown();
+  if (!options.quiet) terminal.Print('\n' + RenderSummary(report));
+  if (report.failure || report.log.dropped_lines() > 0) terminal.Print(RenderLog(report));
   if (!options.report_file.empty() && !WriteReport(options.report_file, report)) return kEnvironment;
   return ExitCode(report);
 }

@@ -40,10 +40,35 @@ auto RenderSummary(const session::Report& report) -> std::string {
   }
   auto text = RenderTable(nodes);
   if (edges.size() > 1) text += '\n' + RenderTable(edges);
+  const auto has_failed = [&](const session::NodeReport& node) {
+    return report.failure && report.failure->node == node.id;  // which has told it
+  };
+  for (const auto& node : report.nodes) {
+    if (has_failed(node)) continue;
+    for (const auto& remark : node.remarks) text += fmt::format("\n{}\n", remark);
+  }
   const auto& timeline = report.timeline;
   if (timeline.started > 0) {
     text += fmt::format("\nstarted in {:.2f} s, ran {:.2f} s\n", timeline.started, timeline.ended - timeline.started);
   }
+  if (report.log.kept > 0) text += fmt::format("{} log lines kept", report.log.kept);
+  if (report.log.removed > 0) text += fmt::format(", of which the first {} were removed again", report.log.removed);
+  if (report.not_shown > 0) text += fmt::format(", {} not shown above", report.not_shown);
+  if (!text.ends_with('\n')) text += '\n';
+  return text;
+}
+
+auto RenderLog(const session::Report& report) -> std::string {
+  const auto& log = report.log;
+  std::string text;
+  for (const auto& [source, lines] : log.dropped) {
+    text += fmt::format("penstock: warning: {} lines of {} of {} are not in the log{}\n", lines,
+                        observe::ToString(source.second),
+                        source.first.empty() ? "the runtime" : fmt::format("node '{}'", source.first),
+                        log.problem.empty() ? "" : fmt::format(": {}", log.problem));
+  }
+  if (!log.folder.empty())
+    text += fmt::format("log: {} (shown by: penstock logs {})\n", log.folder.string(), report.session);
   return text;
 }
 

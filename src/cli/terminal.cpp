@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cstdlib>
+#include <utility>
 
 namespace penstock::cli {
 namespace {
@@ -19,13 +20,6 @@ auto Width() -> std::size_t {
   return ::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : kUsual;
 }
 
-// A terminal that is gone or full must not end the session, so that errors of writing are left to the stream.
-template <class... Args>
-void Print(std::FILE* stream, fmt::format_string<Args...> format, Args&&... args) {
-  const auto text = fmt::format(format, std::forward<Args>(args)...);
-  std::fwrite(text.data(), 1, text.size(), stream);
-}
-
 // Bytes of text that fit, not cut inside a UTF-8 sequence.
 auto Fit(std::string_view text, std::size_t width) -> std::string_view {
   if (text.size() <= width) return text;
@@ -38,19 +32,20 @@ auto Fit(std::string_view text, std::size_t width) -> std::string_view {
 Terminal::Terminal(Options options)
     : options_(std::move(options)),
       interactive_(::isatty(STDERR_FILENO) == 1),
-      colour_(interactive_ && std::getenv("NO_COLOR") == nullptr) {}  // NOLINT(concurrency-mt-unsafe)
+      colour_(interactive_ && std::getenv("NO_COLOR") == nullptr),  // NOLINT(concurrency-mt-unsafe)
+      out_(STDOUT_FILENO, "penstock-out"),
+      err_(STDERR_FILENO, "penstock-err") {}
 
-Terminal::~Terminal() { ClearProgress(); }
+Terminal::~Terminal() {
+  const std::lock_guard lock(mutex_);
+  Say({});
+}
 
 auto Terminal::Colour(const char* code, std::string_view text) const -> std::string {
   return colour_ ? fmt::format("\033[{}m{}\033[0m", code, text) : std::string(text);
 }
 
-void Terminal::ClearProgress() {
-  if (!progress_shown_) return;
-  Print(stderr, "\r\033[K");
-  progress_shown_ = false;
-}
+auto Terminal::ClearProgress() -> std::string { return std::exchange(progress_shown_, false) ? "\r\033[K" : ""; }
 
 void Terminal::OnProgress(std::string_view phase, std::string_view text) {
   if (options_.quiet) return;
@@ -58,60 +53,98 @@ void Terminal::OnProgress(std::string_view phase, std::string_view text) {
   auto step = text.empty() ? std::string(phase) : fmt::format("{}: {}", phase, text);
   if (step == last_step_) return;
   if (interactive_) {
-    Print(stderr, "\r\033[K{}", Colour(kDim, Fit(step, Width() - 1)));
-    std::fflush(stderr);
-    progress_shown_ = true;
+    progress_shown_ = err_.TryWrite(fmt::format("\r\033[K{}", Colour(kDim, Fit(step, Width() - 1)))) || progress_shown_;
   } else {
-    Print(stderr, "{}\n", step);
+    err_.TryWrite(step + '\n');
   }
   last_step_ = std::move(step);
 }
 
 void Terminal::OnStarted(std::string_view session_id) {
   const std::lock_guard lock(mutex_);
-  ClearProgress();
-  if (!options_.quiet) Print(stderr, "{}\n", Colour(kDim, fmt::format("session {} runs", session_id)));
+  Say(options_.quiet ? "" : Colour(kDim, fmt::format("session {} runs", session_id)) + '\n');
 }
 
-void Terminal::OnLog(const session::LogLine& line) {
+void Terminal::OnLog(const observe::LogRecord& record) {
   const std::lock_guard lock(mutex_);
-  ClearProgress();
-  if (line.stream == session::Stream::kStdout && options_.sinks.contains(line.node)) {
-    Print(stdout, "{}\n", line.text);
-    std::fflush(stdout);
+  if (record.stream == session::Stream::kStdout && options_.sinks.contains(record.node)) {
+    if (progress_shown_) Say({});
+    out_.Write(record.text);
+    if (!record.continued) out_.Write("\n");
     return;
   }
-  const auto text = line.level >= base::LogLevel::kError     ? Colour(kRed, line.text)
-                    : line.level >= base::LogLevel::kWarning ? Colour(kYellow, line.text)
-                                                             : std::string(line.text);
-  Print(stderr, "[{}] {}\n", line.node, text);
+  const char* colour = record.level >= base::LogLevel::kError     ? kRed
+                       : record.level >= base::LogLevel::kWarning ? kYellow
+                                                                  : nullptr;
+  // A node's stderr counts as a warning in the log, but it may be anything.
+  if (record.stream == session::Stream::kStderr) colour = nullptr;
+  auto text = ClearProgress();
+  for (std::string_view rest = record.text;;) {
+    const auto line = rest.substr(0, rest.find('\n'));
+    text += fmt::format("[{}] {}\n", record.node, colour == nullptr ? std::string(line) : Colour(colour, line));
+    if (line.size() == rest.size()) break;
+    rest.remove_prefix(line.size() + 1);
+  }
+  if (err_.TryWrite(NotShown() + text)) {
+    not_told_ = 0;
+  } else {
+    ++not_shown_;
+    ++not_told_;
+  }
+}
+
+// Comes before the next line that there is room for, so that the gap is seen where it is.
+auto Terminal::NotShown() const -> std::string {
+  if (not_told_ == 0) return {};
+  return fmt::format("penstock: {} lines are not shown here, as they were not read fast enough\n", not_told_);
+}
+
+// What is said whether or not there is room: it is little.
+void Terminal::Say(std::string_view text) {
+  err_.Write(ClearProgress() + NotShown() + std::string(text));
+  not_told_ = 0;
+}
+
+auto Terminal::HasRoom(std::string_view node, const std::function<void()>& resume) -> bool {
+  return !options_.sinks.contains(node) || out_.HasRoom(resume);
 }
 
 void Terminal::OnFailure(const session::Failure& failure) {
   const std::lock_guard lock(mutex_);
-  ClearProgress();
-  Print(stderr, "{} {}\n", Colour(kRed, "penstock: error:"), failure.sentence);
-  if (!failure.traceback.empty())
-    Print(stderr, "{}{}", failure.traceback, failure.traceback.ends_with('\n') ? "" : "\n");
-  std::fflush(stderr);
+  auto text = fmt::format("{} {}\n", Colour(kRed, "penstock: error:"), failure.sentence);
+  if (!failure.traceback.empty()) text += failure.traceback;
+  if (!text.ends_with('\n')) text += '\n';
+  Say(text);
 }
 
-void Terminal::OnFailureDetail(std::string_view sentence) {
-  const std::lock_guard lock(mutex_);
-  Print(stderr, "penstock: {}\n", sentence);
-}
+void Terminal::OnFailureDetail(std::string_view sentence) { Print(fmt::format("penstock: {}\n", sentence)); }
 
 void Terminal::Note(std::string_view text) {
-  if (options_.quiet) return;
-  const std::lock_guard lock(mutex_);
-  ClearProgress();
-  Print(stderr, "{}\n", Colour(kDim, text));
+  if (!options_.quiet) Print(Colour(kDim, text) + '\n');
 }
 
 void Terminal::Warn(std::string_view text) {
+  Print(fmt::format("{} {}\n", Colour(kYellow, "penstock: warning:"), text));
+}
+
+void Terminal::Print(std::string_view text) {
   const std::lock_guard lock(mutex_);
-  ClearProgress();
-  Print(stderr, "{} {}\n", Colour(kYellow, "penstock: warning:"), text);
+  Say(text);
+}
+
+void Terminal::Flush() {
+  err_.Flush();
+  out_.Flush();
+}
+
+void Terminal::Abandon() {
+  err_.Abandon();
+  out_.Abandon();
+}
+
+auto Terminal::not_shown() -> std::uint64_t {
+  const std::lock_guard lock(mutex_);
+  return not_shown_;
 }
 
 auto SinksOf(const plan::Plan& plan) -> std::set<std::string, std::less<>> {

@@ -1,18 +1,21 @@
 // Follows a session on the terminal: progress and logs on stderr, what sinks print on stdout.
 #pragma once
 
-#include <cstdio>
+#include <cstdint>
 #include <mutex>
 #include <set>
 #include <string>
 #include <string_view>
 
+#include "cli/output_writer.h"
 #include "plan/plan.h"
 #include "session/observer.h"
 
 namespace penstock::cli {
 
-/// On a terminal progress is one line that changes in place; in a pipe each step is a line of its own.
+/// On a terminal progress is one line that changes in place; in a pipe each step is a line of its own. Nothing waits
+/// for whoever reads: log lines that stderr has no room for are left out and counted, and what the pipeline itself
+/// prints is never left out, so that a slow reader of stdout slows the sink down.
 class Terminal final : public session::Observer {
  public:
   struct Options {
@@ -25,7 +28,8 @@ class Terminal final : public session::Observer {
 
   void OnProgress(std::string_view phase, std::string_view text) override;
   void OnStarted(std::string_view session_id) override;
-  void OnLog(const session::LogLine& line) override;
+  void OnLog(const observe::LogRecord& record) override;
+  auto HasRoom(std::string_view node, const std::function<void()>& resume) -> bool override;
   void OnFailure(const session::Failure& failure) override;
   void OnFailureDetail(std::string_view sentence) override;
 
@@ -33,9 +37,19 @@ class Terminal final : public session::Observer {
   void Note(std::string_view text);
   /// A warning of the runtime's own.
   void Warn(std::string_view text);
+  /// Text as it is.
+  void Print(std::string_view text);
+  /// Waits until everything is written.
+  void Flush();
+  /// The person will not wait: what is not written by now is not written at all.
+  void Abandon();
+  /// Log lines that were left out so far.
+  auto not_shown() -> std::uint64_t;
 
  private:
-  void ClearProgress();
+  auto ClearProgress() -> std::string;
+  auto NotShown() const -> std::string;
+  void Say(std::string_view text);
   auto Colour(const char* code, std::string_view text) const -> std::string;
 
   Options options_;
@@ -43,7 +57,11 @@ class Terminal final : public session::Observer {
   bool colour_;
   bool progress_shown_ = false;
   std::string last_step_;
+  std::uint64_t not_shown_ = 0;
+  std::uint64_t not_told_ = 0;  // of those, since that was last said
   std::mutex mutex_;
+  OutputWriter out_;
+  OutputWriter err_;
 };
 
 /// Ids of the native nodes that print the pipeline's output.

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "observe/log_writer.h"
 #include "plan/plan.h"
 
 namespace penstock::cli {
@@ -20,6 +21,7 @@ inline constexpr int kInterrupted = 130;
 struct PipelineOptions {
   std::string manifest;
   plan::PlacementOverride placement = plan::PlacementOverride::kAsDeclared;
+  bool retry = false;  // build also environments that failed before with nothing changed since
 };
 
 struct RunOptions {
@@ -28,6 +30,17 @@ struct RunOptions {
   bool quiet = false;        // no progress, no summary
   bool measure_cpu = false;  // the runtime's and SDK's own CPU time per message
   std::string report_file;   // JSON, empty: none
+  observe::LogLimits log;
+};
+
+struct LogsOptions {
+  std::string session;  // the beginning of its id; empty: the newest
+  bool follow = false;
+  bool json = false;
+  std::vector<std::string> nodes;
+  std::string since;  // a duration or a point in time
+  std::string level = "debug";
+  std::string grep;
 };
 
 struct PlanOptions {
@@ -46,6 +59,8 @@ auto Run(const RunOptions& options) -> int;
 auto Validate(const std::vector<std::string>& manifests) -> int;
 auto Plan(const PlanOptions& options) -> int;
 auto Build(const PipelineOptions& options) -> int;
+auto Logs(const LogsOptions& options) -> int;
+auto Lock(const PipelineOptions& options) -> int;
 auto Version(bool json) -> int;
 auto Ps(bool json) -> int;
 auto Stop(const StopOptions& options) -> int;

@@ -3,50 +3,68 @@
 #include <fmt/format.h>
 
 #include <array>
-#include <filesystem>
 #include <fstream>
+#include <iterator>
 
 namespace penstock::container {
 namespace fs = std::filesystem;
 namespace {
 
-auto ReadNumber(const fs::path& path) -> std::optional<std::uint64_t> {
+auto ReadText(const fs::path& path) -> std::optional<std::string> {
   std::ifstream file(path);
-  std::uint64_t value = 0;
-  if (file >> value) return value;
-  return std::nullopt;
+  if (!file) return std::nullopt;
+  std::string text{std::istreambuf_iterator<char>(file), {}};
+  if (file.bad() || text.empty()) return std::nullopt;
+  return text;
 }
 
-// "oom_kill 3" in memory.oom_control (v1) and memory.events (v2).
-auto ReadKeyed(const fs::path& path, std::string_view wanted) -> std::optional<std::uint64_t> {
-  std::ifstream file(path);
-  std::string key;
-  std::uint64_t value = 0;
-  while (file >> key >> value) {
-    if (key == wanted) return value;
-  }
-  return std::nullopt;
+auto FilesOf(const fs::path& group) -> GroupFile {
+  return [&group](std::string_view name) -> std::optional<std::string> {
+    return group.empty() ? std::nullopt : ReadText(group / name);
+  };
+}
+
+auto Exists(const fs::path& path) -> bool {
+  std::error_code error;
+  return fs::is_directory(path, error);
 }
 
 }  // namespace
 
-auto ReadMemoryAccount(const std::string& container_id) -> std::optional<MemoryAccount> {
-  const fs::path root = "/sys/fs/cgroup";
+auto Cgroup::Of(const std::string& container_id, const fs::path& root) -> std::optional<Cgroup> {
   // The engine's two cgroup drivers name the group differently.
   const std::array<std::string, 2> names{"docker/" + container_id,
                                          fmt::format("system.slice/docker-{}.scope", container_id)};
   for (const auto& name : names) {
-    const auto v1 = root / "memory" / name;
-    if (const auto peak = ReadNumber(v1 / "memory.max_usage_in_bytes")) {
-      return MemoryAccount{.peak_bytes = peak,
-                           .oom_kills = ReadKeyed(v1 / "memory.oom_control", "oom_kill").value_or(0)};
+    Cgroup found;
+    // A host with both versions mounts v2 beside the controllers of v1, which then have the counters.
+    const auto v1 = [&](const char* controller) {
+      return Exists(root / controller / name) ? root / controller / name : fs::path();
+    };
+    found.memory_ = v1("memory");
+    found.cpu_ = v1("cpu");
+    found.cpuacct_ = v1("cpuacct");
+    found.pids_ = v1("pids");
+    if (!found.memory_.empty() || !found.cpu_.empty() || !found.pids_.empty()) {
+      found.version_ = CgroupVersion::kV1;
+      return found;
     }
-    const auto v2 = root / name;
-    if (const auto kills = ReadKeyed(v2 / "memory.events", "oom_kill")) {
-      return MemoryAccount{.peak_bytes = ReadNumber(v2 / "memory.peak"), .oom_kills = *kills};
+    if (Exists(root / name)) {
+      found.memory_ = found.cpu_ = found.cpuacct_ = found.pids_ = root / name;
+      return found;
     }
   }
   return std::nullopt;
+}
+
+auto Cgroup::Read() const -> std::optional<Counters> {
+  Counters counters;
+  counters.memory = ParseMemory(version_, FilesOf(memory_));
+  counters.cpu = ParseCpu(
+      version_, [this](std::string_view name) { return FilesOf(name.starts_with("cpuacct") ? cpuacct_ : cpu_)(name); });
+  counters.pids = ParsePids(FilesOf(pids_));
+  if (!counters.memory && !counters.cpu && !counters.pids) return std::nullopt;
+  return counters;
 }
 
 }  // namespace penstock::container

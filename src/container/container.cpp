@@ -7,7 +7,6 @@
 #include "base/log.h"
 #include "container/boot.h"
 #include "container/entry.h"
-#include "container/exit_status.h"
 #include "container/secret_files.h"
 
 namespace penstock::container {
@@ -80,23 +79,6 @@ auto Container::AskForLease(const ContainerRequest& request, const docker::Call&
                           .keep_warm_ms = std::chrono::ceil<std::chrono::milliseconds>(request.spec.keep_warm).count(),
                           .max_sessions = request.spec.max_sessions};
   return AgentLease::Acquire(std::move(socket), ask, call.deadline);
-}
-
-auto Container::DescribeEnd(docker::Call call) const -> std::string {
-  const auto container = engine_->Inspect(id_, std::move(call));
-  if (!container) {
-    return container.error().code() == base::ErrorCode::kNotFound
-               ? "was removed"
-               : fmt::format("ended ({})", container.error().message());
-  }
-  const auto& state = container->state;
-  if (state.running) return "is still running";
-  if (!state.error.empty()) return "could not start: " + state.error;
-  constexpr std::int64_t kKilled = 137;  // by SIGKILL; `oom_killed` alone may speak of a child
-  if (state.oom_killed && state.exit_code == kKilled) {
-    return "was killed by the kernel at its memory limit; raise docker.resource_limits.memory_mb of this node";
-  }
-  return DescribeExit(state.exit_code);
 }
 
 auto Container::Release(docker::Call call) -> base::Status {

@@ -34,9 +34,6 @@ class Container final {
   ~Container() = default;
 
   auto id() const noexcept -> const std::string& { return id_; }
-  /// How the container ended, as a clause: "exited with code 1", "was killed with signal 9 (SIGKILL)", "is still
-  /// running".
-  auto DescribeEnd(docker::Call call) const -> std::string;
   /// Ends this use, after its lease was closed and its evidence read. The container itself stays while others use it or
   /// it is kept warm; otherwise it is gone when this returns. Once.
   auto Release(docker::Call call) -> base::Status;

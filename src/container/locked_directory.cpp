@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/log.h"
 
@@ -12,6 +13,7 @@ namespace {
 
 constexpr std::string_view kNewPrefix = "new-";  // not yet locked
 constexpr auto kLockFile = "lock";
+constexpr int kTries = 10;
 
 // Who waited for a lock of a directory that was removed meanwhile has locked a file without a name.
 auto HasName(const base::UniqueFd& file) -> bool {
@@ -22,21 +24,31 @@ auto HasName(const base::UniqueFd& file) -> bool {
 }  // namespace
 
 auto LockedDirectory::Create(const fs::path& parent, const std::string& name) -> base::Expected<LockedDirectory> {
-  // Made under another name and renamed once it is locked: an unlocked one would be taken for a dead process's.
+  std::error_code error;
+  fs::create_directories(parent, error);
+  for (int tries_left = kTries;; --tries_left) {
+    auto created = TryCreate(parent, name);
+    if (created || tries_left == 0) return created;
+  }
+}
+
+// Made under another name and renamed once it is locked: an unlocked one is taken for a dead process's. So is this one
+// in the instant before its lock: then a sweeper removes it, one of the steps fails, and the caller begins again.
+auto LockedDirectory::TryCreate(const fs::path& parent, const std::string& name) -> base::Expected<LockedDirectory> {
   const auto fresh = parent / (std::string(kNewPrefix) + name);
   const auto path = parent / name;
   std::error_code error;
-  fs::create_directories(parent, error);
   if (!fs::create_directory(fresh, error))
     return base::Fail(base::ErrorCode::kUnavailable, "cannot create '{}': {}", fresh.string(), error.message());
-  base::UniqueFd lock(::open((fresh / kLockFile).c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
-  if (!lock) return base::SystemError(fmt::format("create the lock in '{}'", fresh.string()));
-  if (::flock(lock.get(), LOCK_SH | LOCK_NB) != 0) return base::SystemError(fmt::format("lock '{}'", fresh.string()));
-  if (::rename(fresh.c_str(), path.c_str()) != 0) {
-    const auto failed = base::SystemError(fmt::format("rename '{}'", fresh.string()));
+  const auto failed = [&](const char* what) -> base::Expected<LockedDirectory> {
+    auto system_error = base::SystemError(fmt::format("{} '{}'", what, fresh.string()));
     fs::remove_all(fresh, error);
-    return failed;
-  }
+    return system_error;
+  };
+  base::UniqueFd lock(::open((fresh / kLockFile).c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+  if (!lock) return failed("create the lock in");
+  if (::flock(lock.get(), LOCK_SH | LOCK_NB) != 0) return failed("lock");
+  if (::rename(fresh.c_str(), path.c_str()) != 0) return failed("rename");
   return LockedDirectory(path, std::move(lock));
 }
 
@@ -48,7 +60,12 @@ auto LockedDirectory::Lock(const fs::path& path, int operation) -> std::optional
 
 auto LockedDirectory::Join(const fs::path& path) -> std::optional<LockedDirectory> { return Lock(path, LOCK_SH); }
 
-auto LockedDirectory::Claim(const fs::path& path) -> std::optional<LockedDirectory> { return Lock(path, LOCK_EX); }
+auto LockedDirectory::Claim(const fs::path& path) -> std::optional<LockedDirectory> {
+  auto claimed = Lock(path, LOCK_EX);
+  // Of a process that was killed before it had made the lock; the kernel refuses when there is anything in it.
+  if (!claimed) ::rmdir(path.c_str());
+  return claimed;
+}
 
 auto LockedDirectory::ClaimIfLast() -> bool {
   // The kernel gives the shared lock up before it tries the exclusive one: meanwhile another may claim and remove.

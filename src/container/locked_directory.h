@@ -19,7 +19,7 @@ class LockedDirectory final {
   static auto Create(const std::filesystem::path& parent, const std::string& name) -> base::Expected<LockedDirectory>;
   /// Becomes one more user. nullopt when it is being removed, or gone.
   static auto Join(const std::filesystem::path& path) -> std::optional<LockedDirectory>;
-  /// Becomes its only user. nullopt when it is in use, being removed, or gone.
+  /// Becomes its only user. nullopt when it is in use, being removed, or gone. An empty directory is removed.
   static auto Claim(const std::filesystem::path& path) -> std::optional<LockedDirectory>;
 
   auto path() const noexcept -> const std::filesystem::path& { return path_; }
@@ -32,6 +32,8 @@ class LockedDirectory final {
 
  private:
   LockedDirectory(std::filesystem::path path, base::UniqueFd lock) : path_(std::move(path)), lock_(std::move(lock)) {}
+  static auto TryCreate(const std::filesystem::path& parent, const std::string& name)
+      -> base::Expected<LockedDirectory>;
   static auto Lock(const std::filesystem::path& path, int operation) -> std::optional<LockedDirectory>;
 
   std::filesystem::path path_;

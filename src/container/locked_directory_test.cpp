@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <thread>
 
 namespace penstock::container {
 namespace {
@@ -58,6 +59,28 @@ TEST_F(LockedDirectoryTest, OfAKilledProcessCanBeClaimed) {
   }
   ASSERT_EQ(::waitpid(child, nullptr, 0), child);
   EXPECT_TRUE(LockedDirectory::Claim(root_ / "one"));
+}
+
+TEST_F(LockedDirectoryTest, IsMadeWhileASweeperClaimsWhateverItSees) {
+  std::jthread sweeper([&](const std::stop_token& stop) {
+    std::error_code error;
+    while (!stop.stop_requested()) {
+      for (const auto& entry : fs::directory_iterator(root_, error)) {
+        if (const auto claimed = LockedDirectory::Claim(entry.path())) claimed->Remove();
+      }
+    }
+  });
+  for (int i = 0; i < 2000; ++i) {
+    auto made = LockedDirectory::Create(root_, std::to_string(i));
+    ASSERT_TRUE(made) << made.error().ToString();
+    EXPECT_TRUE(fs::exists(made->path()));
+  }
+}
+
+TEST_F(LockedDirectoryTest, OfAProcessThatWasKilledBeforeItsLockIsRemoved) {
+  fs::create_directory(root_ / "new-one");
+  EXPECT_FALSE(LockedDirectory::Claim(root_ / "new-one"));
+  EXPECT_FALSE(fs::exists(root_ / "new-one"));
 }
 
 TEST_F(LockedDirectoryTest, TwoOfOneNameAreRefused) {

@@ -112,12 +112,14 @@ auto Engine::Remove(const std::string& container, Call call) const -> Status {
   const auto answer = Ask({.attempt = fmt::format("remove container '{}'", container),
                            .method = "DELETE",
                            .target = Path(fmt::format("/containers/{}", name)) + Query({{"force", "1"}, {"v", "1"}})},
-                          std::move(call));
+                          call);
   if (answer || answer.error().code() == ErrorCode::kNotFound) return {};
   const bool going = answer.error().code() == ErrorCode::kConflict &&
                      answer.error().message().find("already in progress") != std::string::npos;
-  if (going) return {};
-  return tl::unexpected(answer.error());
+  if (!going) return tl::unexpected(answer.error());
+  const auto gone = Wait(container, WaitFor::kRemoved, std::move(call));
+  if (gone || gone.error().code() == ErrorCode::kNotFound) return {};
+  return tl::unexpected(gone.error());
 }
 
 auto Engine::Logs(const std::string& container, const LogQuery& query, Call call) const -> Expected<Output> {

@@ -33,8 +33,8 @@ auto Describe(const docker::Image& image, std::string reference, std::string int
   for (const auto& variable : image.env) {
     if (variable.starts_with("PATH=")) path = variable.substr(5);
   }
-  return {image.id,        std::move(reference), std::move(interpreter),
-          std::move(path), image.user,           {image.layers, image.arch}};
+  return {image.id,   std::move(reference),       std::move(interpreter), std::move(path),
+          image.user, {image.layers, image.arch}, image.size_bytes};
 }
 
 // What a look into a foreign image found.
@@ -152,6 +152,14 @@ auto PullWhenMissing(docker::Engine& engine, const std::string& reference, const
 }
 
 }  // namespace
+
+auto FindBase(docker::Engine& engine, const EnvironmentSpec& spec, const docker::Call& call)
+    -> Expected<std::optional<BaseImage>> {
+  if (!spec.base_image) return FindOwnBase(engine, fmt::format("{}:{}", kRepository, spec.python_version), call);
+  const auto image = engine.InspectImage(*spec.base_image, call);
+  if (!image && image.error().code() == ErrorCode::kNotFound) return std::nullopt;
+  return EnsureCustomBase(engine, *spec.base_image, spec.python_version, {}, call);
+}
 
 auto EnsureBase(docker::Engine& engine, const std::string& python_version, const ProgressSink& progress,
                 const docker::Call& call) -> Expected<BaseImage> {

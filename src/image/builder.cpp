@@ -2,185 +2,172 @@
 
 #include <algorithm>
 
-#include "base/file_lock.h"
+#include "base/log.h"
 #include "image/base_image.h"
-#include "image/diagnosis.h"
-#include "image/step_container.h"
+#include "image/build.h"
+#include "image/build_log.h"
+#include "image/index.h"
+#include "image/reconcile.h"
 #include "image/workspace.h"
 
 namespace penstock::image {
 using base::ErrorCode;
 using base::Expected;
 using base::Fail;
+using base::FileLock;
 using base::Status;
 namespace {
 
-constexpr auto kBuildLabel = "penstock.build";  // of the containers that make an environment
-constexpr auto kRepository = "penstock/env";
-constexpr auto kInterpreter = "/opt/venv/bin/python3";
-constexpr std::size_t kShortIdentity = 12;
-
-/// One environment being made, its lock held.
-class Build final {
+/// The way from an identity to its image, for one call of EnsureEnvironment.
+class Finder final {
  public:
-  Build(docker::Engine& engine, const EnvironmentSpec& spec, const BaseImage& base, const std::string& identity,
-        const ProgressSink& progress, const docker::Call& call)
-      : engine_(engine), spec_(spec), base_(base), identity_(identity), progress_(progress), call_(call) {}
+  Finder(docker::Engine& engine, const EnvironmentSpec& spec, const BaseImage& base, const std::string& identity,
+         const BuildOptions& options, const ProgressSink& progress, const docker::Call& call)
+      : engine_(engine),
+        spec_(spec),
+        base_(base),
+        identity_(identity),
+        options_(options),
+        progress_(progress),
+        call_(call) {}
 
-  /// Result: image id.
-  auto Run() -> Expected<std::string> {
-    PENSTOCK_TRY(RemoveLeftovers());
-    Report("preparing", {});
-    PENSTOCK_ASSIGN(const auto workspace,
-                    Workspace::Create(spec_, identity_, base_.interpreter, ReadHost(call_.deadline)));
-    PENSTOCK_TRY(Fetch(workspace));
-    return Install(workspace);
+  struct Found {
+    std::string image_id;
+    Origin origin;
+    std::shared_ptr<const FileLock> hold;
+  };
+
+  auto Run() -> Expected<Found> {
+    PENSTOCK_ASSIGN(auto index, Index::OpenDefault(engine_.socket_path()));
+    // From here on nobody removes the image, if it is there.
+    PENSTOCK_ASSIGN(const auto use_file, Workspace::UseFile(identity_));
+    PENSTOCK_ASSIGN(auto hold, FileLock::Acquire(use_file, call_.deadline, call_.stop, base::LockMode::kShared));
+    Found found{{}, Origin::kCached, std::make_shared<const FileLock>(std::move(hold))};
+    PENSTOCK_ASSIGN(auto image, Look(index));
+    if (image) {
+      PENSTOCK_TRY(index.Touch(identity_, Now()));
+    } else {
+      found.origin = Origin::kBuilt;
+      PENSTOCK_ASSIGN(image, Make(index));
+    }
+    found.image_id = std::move(*image);
+    return found;
   }
 
  private:
-  // Of a process that was killed while it built this.
-  auto RemoveLeftovers() -> Status {
-    PENSTOCK_ASSIGN(const auto left, engine_.List({fmt::format("{}={}", kBuildLabel, identity_)}, call_));
-    for (const auto& container : left) PENSTOCK_TRY(engine_.Remove(container.id, call_));
-    return {};
+  auto Look(Index& index) -> Expected<std::optional<std::string>> {
+    PENSTOCK_ASSIGN(const auto entry, FindAvailable(engine_, index, identity_, call_));
+    if (!entry) return std::nullopt;
+    return entry->image;
   }
 
-  auto Fetch(const Workspace& workspace) -> Status {
-    auto spec = Container(workspace.fetch_directory(), "fetch.sh");
-    spec.mounts.push_back({workspace.cache(), Workspace::kCacheMount, false});
-    for (const auto& lent : workspace.host_config().find_links) {
-      spec.mounts.push_back({lent.host, fmt::format("{}/{}", Workspace::kConfigMount, lent.name), true});
+  auto Make(Index& index) -> Expected<std::string> {
+    const auto began = Now();
+    PENSTOCK_ASSIGN(const auto lock_file, Workspace::LockFile(identity_));
+    PENSTOCK_ASSIGN(auto lock, FileLock::TryAcquire(lock_file));
+    if (!lock) {
+      PENSTOCK_ASSIGN(lock, WaitForOther(lock_file));
     }
-    spec.network = workspace.host_config().needs_host_network ? "host" : "";
-    PENSTOCK_ASSIGN(auto container, StepContainer::Create(engine_, spec, call_));
-    return RunSteps(container);
+    PENSTOCK_ASSIGN(auto found, Look(index));
+    if (found) {
+      PENSTOCK_TRY(index.Touch(identity_, Now()));
+      return std::move(*found);
+    }
+    PENSTOCK_ASSIGN(const auto before, index.Find(identity_));
+    PENSTOCK_ASSIGN(const auto workspace,
+                    Workspace::Create(spec_, identity_, base_.interpreter, ReadHost(call_.deadline)));
+    const auto fingerprint = workspace.Fingerprint();
+    // One that failed while this call waited for it counts, also for those who want another try.
+    if (before && before->state == State::kFailed && before->fingerprint == fingerprint &&
+        (!options_.retry_failed || before->last_used >= began)) {
+      return TellFailure(*before);
+    }
+    return Build(index, workspace, fingerprint);
   }
 
-  auto Install(const Workspace& workspace) -> Expected<std::string> {
-    auto spec = Container(workspace.install_directory(), "install.sh");
-    spec.mounts.push_back({workspace.cache(), Workspace::kCacheMount, true});
-    spec.network = "none";
-    spec.tmpfs = {{.target = "/tmp", .size_bytes = 0, .options = "exec,mode=1777"}};
-    PENSTOCK_ASSIGN(auto container, StepContainer::Create(engine_, spec, call_));
-    PENSTOCK_TRY(RunSteps(container));
-    Report("saving the image", {});
-    return engine_.Commit(
-        {.container = container.id(),
-         .repository = kRepository,
-         .tag = identity_.substr(0, kShortIdentity),
-         .comment = {},
-         // The container's own label is emptied: containers of the image inherit it, and are no leftovers of a build.
-         .labels = {{kBuildLabel, ""},
-                    {kEnvironmentLabel, identity_},
-                    {"penstock.python", spec_.python_version},
-                    {"penstock.interpreter", kInterpreter}},
-         .changes = {fmt::format("ENV PATH=/opt/venv/bin:{}", base_.path),
-                     fmt::format("USER {}", base_.user.empty() ? "1000:1000" : base_.user)},
-         .command = {"python3"}},
-        call_);
+  auto WaitForOther(const std::filesystem::path& lock_file) -> Expected<FileLock> {
+    std::optional<Expected<BuildFollower>> follower;
+    ProgressSink waiting;
+    if (progress_) {
+      waiting = [this](const Progress& theirs) {
+        progress_(
+            {theirs.image,
+             fmt::format("waiting for another process that makes it{}{}", theirs.step.empty() ? "" : ": ", theirs.step),
+             theirs.line});
+      };
+      waiting({SubjectOf(identity_), {}, {}});
+      follower.emplace(BuildFollower::Start(identity_, SubjectOf(identity_), waiting));
+      if (!*follower) base::Log(base::LogLevel::kWarning, "{}", follower->error().ToString());  // less to see, no more
+    }
+    return FileLock::Acquire(lock_file, call_.deadline, call_.stop);
   }
 
-  auto Container(const std::filesystem::path& configuration, const char* script) const -> docker::ContainerSpec {
-    docker::ContainerSpec spec;
-    spec.image = base_.id;
-    spec.entrypoint = docker::Strings{};
-    spec.command = {"/bin/sh", fmt::format("{}/{}", Workspace::kConfigMount, script)};
-    spec.user = "0:0";
-    spec.labels = {{kBuildLabel, identity_}};
-    spec.mounts = {{configuration, Workspace::kConfigMount, true}};
-    return spec;
+  static auto TellFailure(const Entry& entry) -> tl::unexpected<base::Error> {
+    return Fail(ErrorCode::kUnavailable,
+                "this environment could not be built {}, and nothing has changed since; use --retry to try again. What "
+                "happened then: {}",
+                Ago(entry.last_used, Now()), entry.failure);
   }
 
-  // Follows a script that announces its steps by "::step NAME".
-  auto RunSteps(StepContainer& container) -> Status {
-    Tail tail;
-    const auto status = container.Run(
-        [&](std::string_view raw) {
-          constexpr std::string_view kMark = "::step ";
-          if (raw.starts_with(kMark)) {
-            tail = Tail();
-            Report(std::string(raw.substr(kMark.size())), {});
-            return;
-          }
-          const auto line = RedactUrls(raw);
-          tail.Add(line);
-          Report(step_, line);
-        },
-        call_);
-    if (!status) return tl::make_unexpected(base::Error(status.error()).While(step_));
-    if (*status == 0) return {};
-    const auto cause = Diagnose(tail.lines(), spec_.python_version);
-    return Fail(ErrorCode::kUnavailable, "{} failed (exit status {}){}{}. Its last lines:\n{}", step_, *status,
-                cause ? ": " : "", cause.value_or(""), tail.Show());
-  }
-
-  void Report(std::string step, std::string line) {
-    step_ = std::move(step);
-    if (progress_) progress_({"environment " + identity_.substr(0, kShortIdentity), step_, std::move(line)});
+  auto Build(Index& index, const Workspace& workspace, const std::string& fingerprint) -> Expected<std::string> {
+    PENSTOCK_ASSIGN(auto log, BuildLog::Create(identity_));
+    PENSTOCK_ASSIGN(const auto log_path, BuildLogPath(identity_));
+    PENSTOCK_TRY(index.BeginBuild(identity_, ContentsOf(spec_, base_), Now()));
+    image::Build build(engine_, spec_, base_, identity_, progress_, call_);
+    auto built = build.Run(workspace, std::move(log));
+    if (built) {
+      const auto now = Now();
+      PENSTOCK_TRY(index.Record({.identity = identity_,
+                                 .state = State::kAvailable,
+                                 .image = built->image_id,
+                                 .contents = built->contents,
+                                 .size_bytes = built->size_bytes,
+                                 .created = now,
+                                 .last_used = now,
+                                 .uses = 1}));
+      return std::move(built->image_id);
+    }
+    auto error = std::move(built.error());
+    if (error.code() == ErrorCode::kUnavailable) {
+      error = base::Error(error.code(), fmt::format("{}The whole output: {}", error.message(), log_path.string()));
+    }
+    // Without a fingerprint it is a reason to look, not one to give up the next time.
+    const auto recorded = index.RecordFailure(
+        identity_, {error.ToString(), build.failed_for_good() ? fingerprint : std::string()}, Now());
+    if (!recorded) base::Log(base::LogLevel::kWarning, "{}", recorded.error().ToString());
+    return tl::make_unexpected(std::move(error));
   }
 
   docker::Engine& engine_;
   const EnvironmentSpec& spec_;
   const BaseImage& base_;
   const std::string& identity_;
+  const BuildOptions& options_;
   const ProgressSink& progress_;
   const docker::Call& call_;
-  std::string step_;
 };
-
-// nullopt: not there.
-auto FindImage(docker::Engine& engine, const std::string& identity, const docker::Call& call)
-    -> Expected<std::optional<std::string>> {
-  PENSTOCK_ASSIGN(const auto images, engine.ListImages({fmt::format("{}={}", kEnvironmentLabel, identity)}, call));
-  // Images that somebody derived from an environment inherit its label; ours are known by their name as well.
-  const auto name = fmt::format("{}:{}", kRepository, identity.substr(0, kShortIdentity));
-  for (const auto& image : images) {
-    if (std::ranges::find(image.tags, name) != image.tags.end()) return image.id;
-  }
-  return std::nullopt;
-}
-
-auto FindOrBuild(docker::Engine& engine, const EnvironmentSpec& spec, const BaseImage& base, Environment environment,
-                 const ProgressSink& progress, const docker::Call& call) -> Expected<Environment> {
-  const auto& identity = environment.identity;
-  PENSTOCK_ASSIGN(auto found, FindImage(engine, identity, call));
-  if (found) {
-    environment.origin = Origin::kCached;
-    environment.image_id = std::move(*found);
-    return environment;
-  }
-  environment.origin = Origin::kBuilt;
-  PENSTOCK_ASSIGN(const auto lock_file, Workspace::LockFile(identity));
-  PENSTOCK_ASSIGN(auto lock, base::FileLock::TryAcquire(lock_file));
-  if (!lock) {
-    if (progress)
-      progress({"environment " + identity.substr(0, kShortIdentity), "waiting for another process that makes it", {}});
-    PENSTOCK_ASSIGN(lock, base::FileLock::Acquire(lock_file, call.deadline, call.stop));
-  }
-  PENSTOCK_ASSIGN(found, FindImage(engine, identity, call));
-  if (!found) {
-    PENSTOCK_ASSIGN(found, Build(engine, spec, base, identity, progress, call).Run());
-  }
-  environment.image_id = std::move(*found);
-  return environment;
-}
 
 }  // namespace
 
 auto EnsureEnvironment(docker::Engine& engine, const EnvironmentSpec& spec, const ProgressSink& progress,
-                       const docker::Call& call) -> Expected<Environment> {
+                       const docker::Call& call, const BuildOptions& options) -> Expected<Environment> {
   PENSTOCK_ASSIGN(const auto normal, Normalise(spec));
   PENSTOCK_ASSIGN(const auto base, spec.base_image
                                        ? EnsureCustomBase(engine, *spec.base_image, spec.python_version, progress, call)
                                        : EnsureBase(engine, spec.python_version, progress, call));
-  Environment environment{base.id, Identity(normal, base.content), base.interpreter, spec.python_version,
-                          Origin::kBase};
+  Environment environment{base.id, Identity(normal, base.content), base.interpreter, spec.python_version, Origin::kBase,
+                          {}};
   if (normal.empty()) return environment;
-  environment.interpreter = kInterpreter;
-  auto result = FindOrBuild(engine, normal, base, std::move(environment), progress, call);
-  if (result) return result;
-  return tl::make_unexpected(std::move(result).error().While(
-      fmt::format("making the environment for Python {} on {}", spec.python_version, base.reference)));
+  auto found = Finder(engine, normal, base, environment.identity, options, progress, call).Run();
+  if (!found) {
+    return tl::make_unexpected(std::move(found).error().While(
+        fmt::format("making the environment for Python {} on {}", spec.python_version, base.reference)));
+  }
+  environment.interpreter = kEnvironmentInterpreter;
+  environment.image_id = std::move(found->image_id);
+  environment.origin = found->origin;
+  environment.hold = std::move(found->hold);
+  return environment;
 }
 
 }  // namespace penstock::image

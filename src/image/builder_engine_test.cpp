@@ -3,18 +3,11 @@
 
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
 #include <future>
-#include <mutex>
 
 #include "base/paths.h"
-#include "base/uuid.h"
-#include "docker/tar.h"
-#include "docker/testing/engine_fixture.h"
 #include "image/base_image.h"
-#include "image/builder.h"
-#include "image/step_container.h"
-#include "image/testing/background.h"
+#include "image/testing/environment_fixture.h"
 
 namespace penstock::image {
 namespace {
@@ -23,89 +16,20 @@ using base::ErrorCode;
 using testing::HasSubstr;
 using testing::Not;
 
-// A directory served as a package index, with one wheel of the test's own: penstock-test-wheel 1.0.
-constexpr auto kMakeWheel = R"(
-import sys, zipfile
-with zipfile.ZipFile(sys.argv[1] + "/penstock_test_wheel-1.0-py3-none-any.whl", "w") as wheel:
-    info = "penstock_test_wheel-1.0.dist-info/"
-    wheel.writestr("penstock_test_wheel.py", "ANSWER = 42\n")
-    wheel.writestr(info + "METADATA", "Metadata-Version: 2.1\nName: penstock-test-wheel\nVersion: 1.0\n"
-                   "Requires-Dist: penstock-test-never-there\n")
-    wheel.writestr(info + "WHEEL", "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
-    wheel.writestr(info + "RECORD", "penstock_test_wheel.py,,\n" + info + "METADATA,,\n" + info + "WHEEL,,\n" + info + "RECORD,,\n")
-)";
 constexpr auto kSecret = "s3cr3t-0f-the-h0st";
 
-class BuilderEngineTest : public docker::EngineFixture {
+class BuilderEngineTest : public EnvironmentFixture {
  protected:
-  void SetUp() override {
-    EngineFixture::SetUp();
-    ::setenv("XDG_RUNTIME_DIR", (scratch_ / "run").c_str(), 1);  // other builds on this machine are not ours to count
-    // A base of this test alone: new content, so that nothing is cached, and its label, so that the janitor finds what
-    // is built upon it.
-    const auto own = EnsureBase(*engine_, "3.11", {}, Soon());
-    ASSERT_TRUE(own) << own.error().ToString();
-    const auto context =
-        docker::MakeTar({{.path = "Dockerfile", .content = fmt::format("FROM {}\nCOPY test-id /\n", own->reference)},
-                         {.path = "test-id", .content = label() + base::NewUuidV7()}});
-    base_ = fmt::format("penstock-test-{}:base", base::NewUuidV7());
-    const auto built = engine_->Build({.context = *context, .tags = {base_}, .labels = labels()}, {}, Soon());
-    ASSERT_TRUE(built) << built.error().ToString();
-    images_before_ = 0;
-    images_before_ = EnvironmentImages();
-  }
-  void TearDown() override { fs::remove_all(scratch_); }
-
-  auto Ensure(const EnvironmentSpec& spec) -> base::Expected<Environment> {
-    return EnsureEnvironment(
-        *engine_, spec,
-        [this](const Progress& progress) {
-          const std::lock_guard lock(mutex_);
-          if (progress.line.empty()) steps_.push_back(progress.step);
-        },
-        docker::Call(base::Deadline::In(std::chrono::minutes(4))));
-  }
-  auto Spec(std::vector<std::string> system, std::vector<manifest::PythonPackage> python) const -> EnvironmentSpec {
-    return {"3.11", base_, std::move(system), std::move(python)};
-  }
   // Serves the wheel with a login in the index's address.
   auto ServeIndex() -> std::unique_ptr<Background> {
     const auto directory = scratch_ / "simple/penstock-test-wheel";
-    fs::create_directories(directory);
-    EXPECT_EQ(RunToEnd({"python3", "-c", kMakeWheel, directory}).status, 0);
+    MakeWheel(directory, "1.0", "penstock-test-never-there");
     auto server = std::make_unique<Background>(std::vector<std::string>{"python3", "-u", "-m", "http.server", "0",
                                                                         "--bind", "127.0.0.1", "--directory", scratch_},
                                                R"(port (\d+))");
     ::setenv("PIP_INDEX_URL", fmt::format("http://user:{}@127.0.0.1:{}/simple", kSecret, server->found()).c_str(), 1);
     return server;
   }
-  auto InContainer(const Environment& environment, const std::string& python) -> Finished {
-    docker::ContainerSpec spec;
-    spec.image = environment.image_id;
-    spec.command = {environment.interpreter, "-c", python};
-    spec.labels = labels();
-    spec.network = "none";
-    spec.read_only_root = true;
-    auto container = StepContainer::Create(*engine_, spec, Soon()).value();
-    Finished finished;
-    finished.status = static_cast<int>(
-        container.Run([&](std::string_view line) { finished.output.append(line).append("\n"); }, Soon()).value());
-    return finished;
-  }
-  auto ExpectNothingLeft() -> void {
-    EXPECT_TRUE(engine_->List({label()}, Soon()).value().empty()) << "a build container is left";
-    const auto builds = base::RuntimeDirectory().value() / "builds";
-    EXPECT_TRUE(!fs::exists(builds) || fs::is_empty(builds)) << "the host's configuration is left";
-  }
-  auto EnvironmentImages() -> std::size_t {
-    return engine_->ListImages({label(), kEnvironmentLabel}, Soon()).value().size() - images_before_;
-  }
-
-  std::mutex mutex_;
-  std::vector<std::string> steps_;
-  std::string base_;
-  std::size_t images_before_ = 0;  // of the tests that this process ran before
-  const fs::path scratch_ = fs::temp_directory_path() / ("builder-" + base::NewUuidV7());
 };
 
 TEST_F(BuilderEngineTest, TwoAtOnceBuildOnceAndLaterRunsFindIt) {
@@ -193,6 +117,7 @@ TEST_F(BuilderEngineTest, StoppedInTheMiddleItLeavesNothing) {
 TEST_F(BuilderEngineTest, WhatAKilledBuildLeftIsRemovedByTheNext) {
   if (const char* base = std::getenv("PENSTOCK_TEST_BASE")) {
     ::setenv("XDG_RUNTIME_DIR", std::getenv("PENSTOCK_TEST_RUNTIME"), 1);
+    ::setenv("XDG_STATE_HOME", std::getenv("PENSTOCK_TEST_STATE"), 1);
     base_ = base;
     static_cast<void>(EnsureEnvironment(
         *engine_, Spec({}, {{"six==1.17.0", false}}),
@@ -204,6 +129,7 @@ TEST_F(BuilderEngineTest, WhatAKilledBuildLeftIsRemovedByTheNext) {
   }
   ::setenv("PENSTOCK_TEST_BASE", base_.c_str(), 1);
   ::setenv("PENSTOCK_TEST_RUNTIME", (scratch_ / "run").c_str(), 1);
+  ::setenv("PENSTOCK_TEST_STATE", (scratch_ / "state").c_str(), 1);
   {
     const auto self = fs::read_symlink("/proc/self/exe");
     const Background killed({self, "--gtest_filter=*WhatAKilledBuildLeftIsRemovedByTheNext"}, "in (the middle)");

@@ -69,6 +69,24 @@ struct Known {
   const char* sentence;
 };
 
+// In what apt, pip and the C library say when a server cannot be reached or has no answer, or the disk is full.
+constexpr std::array kPassing{"name resolution",
+                              "Temporary failure",
+                              "Name or service not known",
+                              "No space left",
+                              "Connection refused",
+                              "Connection reset",
+                              "timed out",
+                              "Could not connect",
+                              "Network is unreachable",
+                              "Read timed out",
+                              "RemoteDisconnected",
+                              "ProtocolError",
+                              "500 Server Error",
+                              "502 ",
+                              "503 ",
+                              "504 "};
+
 constexpr std::array kKnown{
     Known{"CERTIFICATE_VERIFY_FAILED",
           "the index's certificate is not trusted; point SSL_CERT_FILE or PIP_CERT to the bundle with your CA"},
@@ -125,6 +143,17 @@ auto Diagnose(const Lines& lines, std::string_view python_version) -> std::optio
   if (const auto names = Matches(lines, "E: Version '.*' for '(.+)' was not found"); !names.empty()) {
     return fmt::format("the image's Debian has no such version of {}", Quoted(names));
   }
+  if (const auto names = Matches(lines, "E: not as locked: system package (.+)$"); !names.empty()) {
+    return fmt::format(
+        "the lock does not have {} with this content; run `penstock lock` again if that is the package you want",
+        Quoted(names));
+  }
+  if (Contains(lines, "DO NOT MATCH THE HASHES")) {
+    const auto names = Matches(lines, "^\\s*(\\S+) from \\S+");
+    return fmt::format(
+        "{} has another content than the lock says; run `penstock lock` again if that is the package you want",
+        names.empty() ? "a Python package" : Quoted(names));
+  }
   if (auto sentence = NoDistribution(lines, python_version)) return sentence;
   if (Contains(lines, "ResolutionImpossible") || Contains(lines, "conflicting dependencies")) {
     return "the Python packages contradict each other; the lines below say which";
@@ -156,6 +185,10 @@ auto Diagnose(const Lines& lines, std::string_view python_version) -> std::optio
     if (Contains(lines, known.text)) return known.sentence;
   }
   return std::nullopt;
+}
+
+auto IsPassing(const Lines& lines) -> bool {
+  return std::ranges::any_of(kPassing, [&](const char* text) { return Contains(lines, text); });
 }
 
 }  // namespace penstock::image

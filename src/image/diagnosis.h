@@ -30,4 +30,7 @@ class Tail final {
 /// or header that is missing, certificates, name resolution, a full disk. nullopt: no idea.
 auto Diagnose(const std::deque<std::string>& lines, std::string_view python_version) -> std::optional<std::string>;
 
+/// Whether the cause lies outside of what was asked for, in network or disk, so that the same may succeed next time.
+auto IsPassing(const std::deque<std::string>& lines) -> bool;
+
 }  // namespace penstock::image

@@ -10,11 +10,11 @@
 namespace penstock::image {
 
 auto SpecOf(const manifest::DockerSection& docker) -> EnvironmentSpec {
-  return {docker.python_version, docker.base_image, docker.system_dependencies, docker.python_packages};
+  return {docker.python_version, docker.base_image, docker.system_dependencies, docker.python_packages, {}};
 }
 
 auto Normalise(const EnvironmentSpec& spec) -> base::Expected<EnvironmentSpec> {
-  EnvironmentSpec result{spec.python_version, spec.base_image, {}, {}};
+  EnvironmentSpec result{spec.python_version, spec.base_image, {}, {}, spec.locked};
   for (const auto& package : spec.system_packages) {
     PENSTOCK_ASSIGN(auto normal, NormaliseSystemPackage(package));
     result.system_packages.push_back(std::move(normal));
@@ -32,6 +32,17 @@ auto Normalise(const EnvironmentSpec& spec) -> base::Expected<EnvironmentSpec> {
   return result;
 }
 
+auto LockDigest(const std::optional<Resolved>& locked) -> std::string {
+  if (!locked) return {};
+  std::string text;
+  for (const auto* packages : {&locked->apt, &locked->pip}) {
+    for (const auto& package : *packages)
+      text += fmt::format("{}={} {}\n", package.name, package.version, package.sha256);
+    text += '\n';
+  }
+  return base::Sha256(text);
+}
+
 auto Identity(const EnvironmentSpec& spec, const BaseContent& base) -> std::string {
   nlohmann::json content{{"recipe", kEnvironmentRecipe},
                          {"base", base.layers},
@@ -42,6 +53,7 @@ auto Identity(const EnvironmentSpec& spec, const BaseContent& base) -> std::stri
   for (const auto& package : spec.python_packages) {
     content["packages"].push_back(nlohmann::json{package.requirement, package.no_deps});
   }
+  if (spec.locked) content["lock"] = LockDigest(spec.locked);
   // Strings from a manifest may hold bytes that are not UTF-8; they must not throw here.
   return base::Sha256(content.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
 }

@@ -6,12 +6,13 @@
 #include <vector>
 
 #include "base/error.h"
+#include "image/resolved.h"
 #include "manifest/pipeline.h"
 
 namespace penstock::image {
 
 /// Raised when images made by an older Penstock must be made again.
-inline constexpr int kEnvironmentRecipe = 1;
+inline constexpr int kEnvironmentRecipe = 2;
 
 /// Python, system packages and Python packages on a base image. Limits, variables and volumes belong to containers.
 struct EnvironmentSpec {
@@ -19,6 +20,7 @@ struct EnvironmentSpec {
   std::optional<std::string> base_image;  // absent: Penstock's own of that version
   std::vector<std::string> system_packages;
   std::vector<manifest::PythonPackage> python_packages;
+  std::optional<Resolved> locked{};  // exactly these, in place of what the lists would give today (lock_file.h)
 
   auto empty() const noexcept -> bool { return system_packages.empty() && python_packages.empty(); }
   auto operator==(const EnvironmentSpec&) const -> bool = default;
@@ -35,7 +37,12 @@ auto Normalise(const EnvironmentSpec& spec) -> base::Expected<EnvironmentSpec>;
 struct BaseContent {
   std::vector<std::string> layers;  // RootFS.Layers
   std::string arch;                 // as the engine says it: "amd64"
+
+  auto operator==(const BaseContent&) const -> bool = default;
 };
+
+/// Of the locked packages, whatever file they stand in. Empty for none.
+auto LockDigest(const std::optional<Resolved>& locked) -> std::string;
 
 /// SHA-256 in hexadecimal over everything that decides what the image contains. `spec` must be normalised.
 auto Identity(const EnvironmentSpec& spec, const BaseContent& base) -> std::string;

@@ -26,6 +26,8 @@ class Workspace final {
 
   /// Held by whoever builds `identity`.
   static auto LockFile(const std::string& identity) -> base::Expected<std::filesystem::path>;
+  /// Held together by all who are about to make a container of `identity`, and alone by who removes its image.
+  static auto UseFile(const std::string& identity) -> base::Expected<std::filesystem::path>;
 
   /// /mnt of the container that downloads: fetch.sh, the lists and the host's configuration.
   auto fetch_directory() const -> std::filesystem::path { return private_ / "fetch"; }
@@ -33,6 +35,10 @@ class Workspace final {
   auto install_directory() const -> std::filesystem::path { return private_ / "install"; }
   /// /srv of both.
   auto cache() const noexcept -> const std::filesystem::path& { return cache_; }
+  /// What of the host decides whether a build succeeds, as a hash: scripts, settings, what local directories hold.
+  auto Fingerprint() const -> std::string;
+  /// What the downloading container has said about the packages it got: their names, versions and hashes.
+  auto ReadHashes() const -> Resolved;
   auto host_config() const noexcept -> const HostConfig& { return host_config_; }
 
  private:

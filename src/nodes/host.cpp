@@ -58,7 +58,7 @@ auto Host::Attach(Options options, base::Deadline deadline) -> base::Expected<st
   if (configure == nullptr) return Fail(ErrorCode::kPeerCorrupt, "the runtime's first packet is not 'configure'");
   auto state = std::make_unique<State>();
   state->configure = std::move(*configure);
-  auto ports = PortSet::Prepare(state->configure, std::move(received.fds));
+  auto ports = PortSet::Prepare(state->configure, std::move(received.fds), std::move(options.around_wait));
   if (!ports) {
     const auto& error = ports.error();
     static_cast<void>(
@@ -179,16 +179,16 @@ auto Host::SleepUntil(base::Deadline::Clock::time_point time) -> bool {
 // --- outputs
 // ------------------------------------------------------------------------------------------------------------
 
-auto Host::Borrow(std::size_t output, std::uint64_t payload_bytes, std::uint32_t metadata_bytes)
-    -> base::Expected<transport::Loan> {
+auto Host::Borrow(std::size_t output, std::uint64_t payload_bytes, std::uint32_t metadata_bytes,
+                  base::Deadline deadline) -> base::Expected<transport::Loan> {
   // Before the sum below can overflow.
   if (const auto limit = state_->configure.outputs.at(output).max_message_bytes; payload_bytes > limit) {
     return Fail(ErrorCode::kInvalidArgument,
                 "a message of {} bytes is larger than output '{}' allows: raise max_message_bytes ({})", payload_bytes,
                 output_ports().at(output), limit);
   }
-  PENSTOCK_ASSIGN(auto loan,
-                  state_->ports->outputs().at(output)->Borrow(message::ChunkBytes(payload_bytes, metadata_bytes)));
+  PENSTOCK_ASSIGN(auto loan, state_->ports->outputs().at(output)->Borrow(
+                                 message::ChunkBytes(payload_bytes, metadata_bytes), deadline));
   loan.header().payload_bytes = payload_bytes;
   loan.header().metadata_bytes = metadata_bytes;
   return loan;

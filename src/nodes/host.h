@@ -17,6 +17,7 @@
 
 #include "base/deadline.h"
 #include "base/error.h"
+#include "nodes/memory_requests.h"
 #include "transport/input_port.h"
 #include "transport/output_port.h"
 #include "worker/protocol.h"
@@ -43,6 +44,10 @@ class Host final {
     worker::Hello hello;
     /// Called on the wire thread when the runtime has gone: the worker must end at once (default: _exit(70)).
     std::function<void()> on_runtime_gone;
+    /// Runs what it is given, a wait of the node's thread inside Borrow, in the way that waits want: Python gives up
+    /// its lock around it. Default: calls it. (The other calls that wait are made without that lock; Borrow waits
+    /// seldom.)
+    MemoryRequests::AroundWait around_wait;
   };
 
   /// Says hello, waits for `configure`, starts the wire thread, which opens the ports in step with the runtime.
@@ -71,8 +76,9 @@ class Host final {
   /// Sources: sleeps until `time` unless stopped first; false when stopped.
   auto SleepUntil(base::Deadline::Clock::time_point time) -> bool;
 
-  auto Borrow(std::size_t output, std::uint64_t payload_bytes, std::uint32_t metadata_bytes)
-      -> base::Expected<transport::Loan>;
+  /// Errors as OutputPort::Borrow.
+  auto Borrow(std::size_t output, std::uint64_t payload_bytes, std::uint32_t metadata_bytes,
+              base::Deadline deadline = base::Deadline::Never()) -> base::Expected<transport::Loan>;
   /// Completes the header (sequence, epoch, origin, trace, publish time; media time of the current message unless
   /// kFlagHasMediaTime is set) and publishes, waiting for credit. Errors as OutputPort::Publish.
   auto Publish(std::size_t output, transport::Loan loan) -> base::Status;

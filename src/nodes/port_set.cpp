@@ -60,7 +60,8 @@ auto MapBell(Descriptors& fds, const worker::EdgeHandle& edge) -> base::Expected
   return bell;
 }
 
-auto OutputOptions(const worker::OutputSpec& spec, Descriptors& fds) -> base::Expected<transport::OutputPortOptions> {
+auto OutputOptions(const worker::OutputSpec& spec, Descriptors& fds, transport::ChunkMemory& memory)
+    -> base::Expected<transport::OutputPortOptions> {
   transport::OutputPortOptions options{.service = spec.service,
                                        .realm_number = spec.realm,
                                        .max_message_bytes = spec.max_message_bytes,
@@ -68,7 +69,8 @@ auto OutputOptions(const worker::OutputSpec& spec, Descriptors& fds) -> base::Ex
                                        .buffer = spec.buffer,
                                        .max_held = spec.max_held,
                                        .epoch = spec.epoch,
-                                       .edges = {}};
+                                       .edges = {},
+                                       .memory = &memory};
   for (const auto& edge : spec.edges) {
     PENSTOCK_ASSIGN(auto control, MapBlock(fds, edge));
     PENSTOCK_ASSIGN(auto bell, MapBell(fds, edge));
@@ -93,14 +95,15 @@ auto InputOptions(const worker::InputSpec& spec, Descriptors& fds) -> base::Expe
 
 }  // namespace
 
-auto PortSet::Prepare(const worker::Configure& configure, Descriptors fds) -> base::Expected<std::unique_ptr<PortSet>> {
+auto PortSet::Prepare(const worker::Configure& configure, Descriptors fds, MemoryRequests::AroundWait around_wait)
+    -> base::Expected<std::unique_ptr<PortSet>> {
   base::RaiseDescriptorLimit();  // a port takes about fourteen, and realms sit at 400 and above
   PENSTOCK_ASSIGN(auto realms, PlaceRealms(configure.realms, fds));
   PENSTOCK_ASSIGN(auto bell, transport::Doorbell::Map(Take(fds, configure.bell)));
-  std::unique_ptr<PortSet> ports(new PortSet(std::move(bell)));
+  std::unique_ptr<PortSet> ports(new PortSet(std::move(bell), configure.outputs.size(), std::move(around_wait)));
   ports->realms_ = std::move(realms);
   for (const auto& spec : configure.outputs) {
-    PENSTOCK_ASSIGN(auto options, OutputOptions(spec, fds));
+    PENSTOCK_ASSIGN(auto options, OutputOptions(spec, fds, ports->memory_.of(ports->output_options_.size())));
     ports->output_options_.push_back(std::move(options));
     ports->output_names_.push_back(spec.port);
     auto& edges = ports->output_edges_.emplace_back();
@@ -121,6 +124,19 @@ auto PortSet::OpenOutputs() -> base::Status {
     outputs_.push_back(std::move(output));
   }
   return {};
+}
+
+auto PortSet::DescribeOutputs() const -> worker::OutputsOpen {
+  worker::OutputsOpen opened;
+  for (const auto& output : outputs_) {
+    const auto& [fd, layout, base] = output->segment();
+    opened.segments.push_back({.fd = fd.get(),
+                               .first = layout.first,
+                               .stride = layout.stride,
+                               .header_bytes = layout.header_bytes,
+                               .chunks = layout.chunks});
+  }
+  return opened;
 }
 
 auto PortSet::OpenInputs() -> base::Status {
@@ -166,6 +182,7 @@ void PortSet::PeerGone(std::string_view edge) {
 
 void PortSet::Interrupt() noexcept {
   for (const auto& output : outputs_) output->Interrupt();
+  memory_.Interrupt();
   bell_.arrivals().Ring();
 }
 

@@ -13,6 +13,7 @@
 
 #include "base/error.h"
 #include "base/unique_fd.h"
+#include "nodes/memory_requests.h"
 #include "transport/doorbell.h"
 #include "transport/input_port.h"
 #include "transport/output_port.h"
@@ -32,10 +33,13 @@ class PortSet final {
  public:
   /// Places the realms at their numbers and maps every block and bell. Errors: kPeerCorrupt for memory that fails its
   /// checks; kConflict when a realm's number is taken by another descriptor of this process.
-  static auto Prepare(const worker::Configure& configure, std::vector<base::UniqueFd> fds)
-      -> base::Expected<std::unique_ptr<PortSet>>;
+  /// `around_wait`: as Host::Options has it.
+  static auto Prepare(const worker::Configure& configure, std::vector<base::UniqueFd> fds,
+                      MemoryRequests::AroundWait around_wait) -> base::Expected<std::unique_ptr<PortSet>>;
 
   auto OpenOutputs() -> base::Status;
+  /// What the runtime needs to know to put memory behind the outputs; the descriptors stay the ports'.
+  auto DescribeOutputs() const -> worker::OutputsOpen;
   auto OpenInputs() -> base::Status;
   /// Every output sees all its consumers. Errors: kInternal with the one that does not.
   auto Connect() -> base::Status;
@@ -46,6 +50,7 @@ class PortSet final {
   void Interrupt() noexcept;
 
   auto bell() noexcept -> transport::Doorbell& { return bell_; }
+  auto memory() noexcept -> MemoryRequests& { return memory_; }
   /// Distinct names, in the order of `configure`.
   auto input_names() const noexcept -> const std::vector<std::string>& { return input_names_; }
   auto output_names() const noexcept -> const std::vector<std::string>& { return output_names_; }
@@ -53,11 +58,13 @@ class PortSet final {
   auto outputs() noexcept -> std::vector<std::unique_ptr<transport::OutputPort>>& { return outputs_; }
 
  private:
-  explicit PortSet(transport::Doorbell bell) : bell_(std::move(bell)) {}
+  PortSet(transport::Doorbell bell, std::size_t outputs, MemoryRequests::AroundWait around_wait)
+      : bell_(std::move(bell)), memory_(outputs, std::move(around_wait)) {}
   auto OutputOf(std::string_view edge) -> transport::OutputPort*;
 
   std::vector<base::UniqueFd> realms_;  // ports name them by number
   transport::Doorbell bell_;            // outlives the outputs, which wait at it
+  MemoryRequests memory_;               // and which ask it
   std::vector<std::string> input_names_;
   std::vector<std::string> output_names_;
   std::vector<transport::InputPortOptions> input_options_;

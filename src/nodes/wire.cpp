@@ -14,6 +14,7 @@ auto Wire::Start(base::PacketSocket control, PortSet& ports, std::function<void(
   std::unique_ptr<Wire> wire(new Wire(std::move(control), ports, std::move(on_runtime_gone), std::move(loop)));
   PENSTOCK_TRY(wire->loop_->Watch(wire->control_.fd().get(), EPOLLIN,
                                   [self = wire.get()](std::uint32_t) { self->OnReadable(); }));
+  ports.memory().SpeakThrough([self = wire.get()](const worker::Grow& request) { return self->Say(request); });
   // Signals are the node's: Python's handlers must run on its main thread.
   sigset_t all;
   sigset_t before;
@@ -58,7 +59,11 @@ auto Wire::AwaitStart() -> base::Status {
 
 void Wire::Run() {
   ::pthread_setname_np(::pthread_self(), "penstock-wire");
-  Step(ports_.OpenOutputs(), worker::OutputsOpen{});
+  if (auto opened = ports_.OpenOutputs(); !opened) {
+    FailPorts(std::move(opened).error());
+  } else {
+    static_cast<void>(Say(ports_.DescribeOutputs()));  // a runtime that has gone shows as end of file
+  }
   loop_->Run();
 }
 
@@ -87,6 +92,10 @@ void Wire::Handle(const worker::ToWorker& message) {
     ports_.bell().arrivals().Ring();
   } else if (const auto* peer = std::get_if<worker::Peer>(&message)) {
     peer->state == worker::Peer::State::kAttached ? ports_.PeerAttached(peer->edge) : ports_.PeerGone(peer->edge);
+  } else if (const auto* grown = std::get_if<worker::Grown>(&message)) {
+    ports_.memory().OnGrown(*grown);
+  } else if (const auto* refused = std::get_if<worker::Refused>(&message)) {
+    ports_.memory().OnRefused(*refused);
   } else {
     FailPorts(base::Error(base::ErrorCode::kPeerCorrupt, "the runtime configured this worker twice"));
   }

@@ -11,12 +11,12 @@ void LineReader::Feed(std::string_view bytes) {
   while (!bytes.empty()) {
     const auto newline = bytes.find('\n');
     const auto piece = bytes.substr(0, newline);
-    if (newline != std::string_view::npos && partial_.empty() && piece.size() <= kMaxLineBytes) {
+    if (newline != std::string_view::npos && partial_.empty() && piece.size() <= max_line_bytes_) {
       handler_({.text = piece});
       bytes.remove_prefix(newline + 1);
       continue;
     }
-    const auto room = kMaxLineBytes - partial_.size();
+    const auto room = max_line_bytes_ - partial_.size();
     if (piece.size() > room) {
       partial_.append(piece.substr(0, room));
       handler_({.text = partial_, .continued = true});

@@ -19,7 +19,8 @@ class LineReader final {
 
   static constexpr std::size_t kMaxLineBytes = 1 << 20;
 
-  explicit LineReader(Handler handler) : handler_(std::move(handler)) {}
+  explicit LineReader(Handler handler, std::size_t max_line_bytes = kMaxLineBytes)
+      : handler_(std::move(handler)), max_line_bytes_(max_line_bytes) {}
 
   /// Takes bytes as they came from the pipe.
   void Feed(std::string_view bytes);
@@ -31,6 +32,7 @@ class LineReader final {
 
  private:
   Handler handler_;
+  std::size_t max_line_bytes_;
   std::string partial_;
 };
 

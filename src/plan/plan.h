@@ -35,6 +35,12 @@ inline constexpr std::size_t kMaxConnections = 80;
 inline constexpr std::uint64_t kDefaultShmQuotaMb = 1024;
 /// Of a realm's quota, what the shared memory's own files take (queues, segments' headers, names).
 inline constexpr std::uint64_t kRealmOverheadBytes = 2 * kMebibyte;
+/// Behind a message of the size that is expected, for its metadata.
+inline constexpr std::uint64_t kExpectedMetadataBytes = 4096;
+/// Prepared for an output whose messages nobody has declared: of each chunk, and of all together. Cheap, and enough for
+/// audio, text and results; what is larger is learned from the first message.
+inline constexpr std::uint64_t kUndeclaredBytes = 64 * 1024;
+inline constexpr std::uint64_t kUndeclaredTotalBytes = 4 * kMebibyte;
 inline constexpr std::chrono::seconds kDefaultNodeStartTimeout{30};
 inline constexpr std::chrono::seconds kDefaultSessionStartTimeout{120};
 
@@ -98,6 +104,7 @@ struct Output {
   std::uint32_t slots = 0;  // chunks of max_message_bytes in the segment, sparse
   std::uint64_t max_message_bytes = kDefaultMaxMessageBytes;
   std::uint64_t expected_bytes = 0;  // of one message; 0: not declared
+  std::uint64_t prefault_bytes = 0;  // of each chunk, taken from the host before the start
   std::uint64_t realm_bytes = 0;     // quota of its realm, its share of the session's
 };
 

@@ -236,7 +236,7 @@ TEST(Plan, PromisedSizesMustFitIntoTheSharedMemory) {
       ErrorsOf(R"(nodes: [{id: a, node_type: media.source}, {id: b, node_type: text.sink}]
 connections: [{from: a, to: b, expected_bytes: 1MiB}]
 session: {shm_quota_mb: 16})"),
-      "p.yaml:5:25: the edges need 25 MB of shared memory by their 'expected_bytes' and depths, but the session's "
+      "p.yaml:5:25: the edges need 26 MB of shared memory by their 'expected_bytes' and depths, but the session's "
       "'shm_quota_mb' is 16: raise it, or lower those\n");
   EXPECT_EQ(
       ErrorsOf(R"(nodes: [{id: a, node_type: media.source}, {id: b, node_type: text.sink}]

@@ -205,6 +205,7 @@ auto OutputToJson(const Plan& plan, const Output& output) -> nlohmann::json {
           {"slots", output.slots},
           {"max_message_bytes", output.max_message_bytes},
           {"expected_bytes", output.expected_bytes},
+          {"prefault_bytes", output.prefault_bytes},
           {"realm_bytes", output.realm_bytes}};
 }
 

@@ -55,8 +55,22 @@ auto CountSlots(const Output& output) -> std::uint32_t {
   return consumers * (output.buffer + output.max_held) + output.history + output.max_loans;
 }
 
+/// Memory for all chunks with `bytes` in each. Headers and page borders cost at most two pages a chunk.
+auto ChunkMemory(const Output& output, std::uint64_t bytes) -> std::uint64_t {
+  constexpr std::uint64_t kPage = 4096;
+  return output.slots * ((bytes + kPage - 1) / kPage * kPage + 2 * kPage);
+}
+
 auto Declared(const Output& output) -> std::uint64_t {
-  return kRealmOverheadBytes + output.slots * output.expected_bytes;
+  const auto metadata = output.expected_bytes == 0 ? 0 : kExpectedMetadataBytes;
+  return kRealmOverheadBytes + ChunkMemory(output, output.expected_bytes + metadata);
+}
+
+auto PrefaultBytes(const Output& output) -> std::uint64_t {
+  if (output.expected_bytes != 0)
+    return std::min(output.expected_bytes + kExpectedMetadataBytes, output.max_message_bytes);
+  const auto bytes = std::min({kUndeclaredBytes, kUndeclaredTotalBytes / output.slots, output.max_message_bytes});
+  return ChunkMemory(output, bytes) <= output.realm_bytes - kRealmOverheadBytes ? bytes : 0;
 }
 
 auto CeilMebibytes(std::uint64_t bytes) -> std::uint64_t { return (bytes + kMebibyte - 1) / kMebibyte; }
@@ -155,7 +169,10 @@ void DivideMemory(const manifest::Pipeline& pipeline, const HostFacts& host, Pla
                         CeilMebibytes(declared), plan.shm_quota_bytes / kMebibyte));
   }
   const auto share = (plan.shm_quota_bytes - declared) / plan.outputs.size();
-  for (auto& output : plan.outputs) output.realm_bytes = (Declared(output) + share) / kMebibyte * kMebibyte;
+  for (auto& output : plan.outputs) {
+    output.realm_bytes = std::max((Declared(output) + share) / kMebibyte * kMebibyte, Declared(output));
+    output.prefault_bytes = PrefaultBytes(output);
+  }
   CheckMessageSizes(pipeline, plan, report);
 }
 

@@ -6,13 +6,6 @@
 namespace penstock::session {
 namespace {
 
-auto SpecOf(const plan::Environment& environment) -> image::EnvironmentSpec {
-  return {.python_version = environment.python_version,
-          .base_image = environment.base_image,
-          .system_packages = environment.system_packages,
-          .python_packages = environment.python_packages};
-}
-
 auto ParseVariables(const std::vector<std::string>& assignments) -> std::map<std::string, std::string> {
   std::map<std::string, std::string> variables;
   for (const auto& assignment : assignments) {
@@ -23,7 +16,7 @@ auto ParseVariables(const std::vector<std::string>& assignments) -> std::map<std
 }
 
 auto InContainer(const plan::Node& node, docker::Engine& engine, const image::ProgressSink& progress,
-                 const docker::Call& call) -> base::Expected<NodeEnvironment> {
+                 const docker::Call& call, const EnvironmentOptions& options) -> base::Expected<NodeEnvironment> {
   if (node.environment->build) {
     return base::Fail(
         base::ErrorCode::kUnsupported,
@@ -31,29 +24,45 @@ auto InContainer(const plan::Node& node, docker::Engine& engine, const image::Pr
         "the image in 'base_image'",
         node.environment->build->context.written);
   }
-  PENSTOCK_ASSIGN(const auto environment, image::EnsureEnvironment(engine, SpecOf(*node.environment), progress, call));
+  PENSTOCK_ASSIGN(const auto spec, SpecOf(*node.environment, options.lock.get()));
+  PENSTOCK_ASSIGN(const auto environment, image::EnsureEnvironment(engine, spec, progress, call, options.build));
   // Workers inherit nothing, so that what the image sets (PATH, locale) is handed on with the rest.
   PENSTOCK_ASSIGN(const auto image, engine.InspectImage(environment.image_id, call));
   return NodeEnvironment{.image = environment.image_id,
                          .interpreter = environment.interpreter,
                          .env = ParseVariables(image.env),
-                         .cached = environment.origin != image::Origin::kBuilt};
+                         .cached = environment.origin != image::Origin::kBuilt,
+                         .hold = environment.hold};
 }
 
 auto OnHost(const plan::Node& node, const image::ProgressSink& progress, const docker::Call& call)
     -> base::Expected<NodeEnvironment> {
   const auto python = node.environment->interpreter.value_or("");
-  PENSTOCK_ASSIGN(const auto environment,
-                  image::EnsureProcessEnvironment(SpecOf(*node.environment), python, progress, call));
-  return NodeEnvironment{.image = {}, .interpreter = environment.interpreter, .env = {}, .cached = environment.cached};
+  PENSTOCK_ASSIGN(const auto spec, SpecOf(*node.environment, nullptr));
+  PENSTOCK_ASSIGN(const auto environment, image::EnsureProcessEnvironment(spec, python, progress, call));
+  return NodeEnvironment{
+      .image = {}, .interpreter = environment.interpreter, .env = {}, .cached = environment.cached, .hold = {}};
 }
 
 }  // namespace
 
+auto SpecOf(const plan::Environment& environment, const image::LockFile* lock)
+    -> base::Expected<image::EnvironmentSpec> {
+  image::EnvironmentSpec spec{.python_version = environment.python_version,
+                              .base_image = environment.base_image,
+                              .system_packages = environment.system_packages,
+                              .python_packages = environment.python_packages};
+  if (lock != nullptr && !spec.empty()) {
+    PENSTOCK_ASSIGN(spec.locked, lock->Find(spec));
+  }
+  return spec;
+}
+
 auto EnsureEnvironmentOf(const plan::Node& node, docker::Engine* engine, const image::ProgressSink& progress,
-                         const docker::Call& call) -> base::Expected<NodeEnvironment> {
+                         const docker::Call& call, const EnvironmentOptions& options)
+    -> base::Expected<NodeEnvironment> {
   if (node.placement == plan::Placement::kNative) return NodeEnvironment{};
-  auto environment = node.placement == plan::Placement::kContainer ? InContainer(node, *engine, progress, call)
+  auto environment = node.placement == plan::Placement::kContainer ? InContainer(node, *engine, progress, call, options)
                                                                    : OnHost(node, progress, call);
   if (!environment)
     return tl::make_unexpected(

@@ -1,22 +1,16 @@
 // Who follows a session while it runs: a terminal, a log, a test. Called on the session's thread unless said otherwise.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <string_view>
 
-#include "base/log.h"
+#include "observe/log_record.h"
 #include "session/report.h"
 
 namespace penstock::session {
 
-enum class Stream { kStdout, kStderr, kLog };
-
-struct LogLine {
-  std::string_view node;
-  Stream stream = Stream::kStdout;
-  base::LogLevel level = base::LogLevel::kInfo;  // of kLog records
-  std::string_view text;
-};
+using observe::Stream;
 
 class Observer {
  public:
@@ -28,7 +22,13 @@ class Observer {
   /// A step of the start: "building environment" with its live lines, "starting containers", … Any thread.
   virtual void OnProgress(std::string_view phase, std::string_view text) = 0;
   virtual void OnStarted(std::string_view session_id) = 0;
-  virtual void OnLog(const LogLine& line) = 0;
+  virtual void OnLog(const observe::LogRecord& record) = 0;
+  /// Whether more of what `node` prints can be taken now. If not, its standard output is left in its pipe until
+  /// `resume` is called, once, on any thread.
+  virtual auto HasRoom([[maybe_unused]] std::string_view node, [[maybe_unused]] const std::function<void()>& resume)
+      -> bool {
+    return true;
+  }
   /// At once when the first failure is known; the session ends everything after it.
   virtual void OnFailure(const Failure& failure) = 0;
   /// What became known after OnFailure about the same failure, as a sentence. Any thread.

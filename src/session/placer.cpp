@@ -76,7 +76,7 @@ auto Placer::ProgressOf(const plan::Node& node) const -> image::ProgressSink {
 auto Placer::EnsureEnvironment(const plan::Node& node) const -> base::Expected<NodeEnvironment> {
   // A download takes what it takes; its progress is shown, and it can be stopped.
   return EnsureEnvironmentOf(node, options_.engine, ProgressOf(node),
-                             docker::Call(base::Deadline::Never(), options_.stop));
+                             docker::Call(base::Deadline::Never(), options_.stop), options_.environments);
 }
 
 auto Placer::PlaceInContainer(const plan::Plan& plan, const plan::Node& node) const -> base::Expected<Placed> {

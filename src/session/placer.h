@@ -37,6 +37,7 @@ class Placer final {
     docker::Engine* engine = nullptr;  // null: no container nodes
     std::string session;
     std::stop_token stop;
+    EnvironmentOptions environments{};
   };
 
   Placer(Options options, Observer& observer);

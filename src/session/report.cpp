@@ -42,7 +42,21 @@ auto ToJson(const NodeReport& node) -> json {
           {"handler_p99_ns", node.handler_p99_ns},
           {"overhead_cpu_p50_ns", node.overhead_cpu_p50_ns},
           {"peak_memory_bytes", OrNull(node.peak_memory_bytes)},
-          {"memory_limit_bytes", OrNull(node.memory_limit_bytes)}};
+          {"memory_limit_bytes", OrNull(node.memory_limit_bytes)},
+          {"cpu_throttled_share", OrNull(node.cpu_throttled_share)},
+          {"remarks", node.remarks}};
+}
+
+auto ToJson(const observe::LogAccount& log) -> json {
+  json dropped = json::array();
+  for (const auto& [source, lines] : log.dropped)
+    dropped.push_back({{"node", source.first}, {"stream", observe::ToString(source.second)}, {"lines", lines}});
+  return {{"folder", log.folder.empty() ? json(nullptr) : json(log.folder.string())},
+          {"kept", log.kept},
+          {"removed", log.removed},
+          {"dropped", log.dropped_lines()},
+          {"dropped_by_source", dropped},
+          {"problem", log.problem.empty() ? json(nullptr) : json(log.problem)}};
 }
 
 }  // namespace
@@ -70,6 +84,8 @@ auto ToJson(const Report& report) -> json {
   }
   for (const auto& node : report.nodes) result["nodes"].push_back(ToJson(node));
   for (const auto& edge : report.edges) result["edges"].push_back(ToJson(edge));
+  result["log"] = ToJson(report.log);
+  result["log"]["not_shown"] = report.not_shown;
   return result;
 }
 

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "observe/edge_stats.h"
+#include "observe/log_writer.h"
 #include "plan/plan.h"
 
 namespace penstock::session {
@@ -34,6 +35,8 @@ struct NodeReport {
   std::uint64_t overhead_cpu_p50_ns = 0;
   std::optional<std::uint64_t> peak_memory_bytes;
   std::optional<std::uint64_t> memory_limit_bytes;
+  std::optional<double> cpu_throttled_share;  // 0…1: of its CPU periods, those in which it was stopped at its limit
+  std::vector<std::string> remarks;           // limits that it met, one sentence each
 };
 
 struct EdgeReport {
@@ -60,6 +63,8 @@ struct Report {
   Timeline timeline;
   std::vector<NodeReport> nodes;
   std::vector<EdgeReport> edges;
+  observe::LogAccount log;
+  std::uint64_t not_shown = 0;  // lines that a terminal was too slow for; the log has them
 };
 
 auto ToJson(const Report& report) -> nlohmann::json;

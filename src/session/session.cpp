@@ -13,13 +13,16 @@
 
 #include "base/event_loop.h"
 #include "base/uuid.h"
-#include "container/cgroup.h"
+#include "container/evidence.h"
 #include "container/host_agent.h"
+#include "session/autopsy.h"
 #include "session/barrier.h"
 #include "session/control.h"
 #include "session/engine_account.h"
-#include "session/failure.h"
+#include "session/fault_dump.h"
+#include "session/memory_grants.h"
 #include "session/placer.h"
+#include "session/session_log.h"
 #include "session/wiring.h"
 #include "session/worker_process.h"
 #include "transport/monotonic.h"
@@ -35,9 +38,19 @@ constexpr seconds kHelloTimeout{30};
 // Opening a port takes milliseconds; this bounds a worker that hangs in it.
 constexpr seconds kAgentTimeout{10};
 constexpr seconds kEngineCleanupTimeout{30};
+// The engine learns of a container's end some milliseconds after us.
+constexpr seconds kEngineAccountTimeout{2};
 
 auto EnvironmentFailure(std::string node, const Error& error) -> Failure {
   return {.node = std::move(node), .sentence = error.ToString(), .traceback = {}, .environment = true};
+}
+
+void FillAccount(NodeReport& report, const plan::Node& node, const Evidence& evidence) {
+  report.remarks = RemarksOn(node, evidence);
+  if (!evidence.container || !evidence.container->counters) return;
+  const auto& counters = *evidence.container->counters;
+  if (counters.memory) report.peak_memory_bytes = counters.memory->peak_bytes;
+  if (counters.cpu) report.cpu_throttled_share = counters.cpu->ThrottledShare();
 }
 
 }  // namespace
@@ -51,18 +64,21 @@ class Session::Impl final {
   auto Run() -> Report;
   void Stop();
   void Kill();
+  void Note(base::LogLevel level, std::string_view text) { observer_.Note(level, text); }
 
  private:
   struct NodeState {
     const plan::Node* node = nullptr;
     std::optional<container::Container> container;
     std::unique_ptr<container::AgentLease> lease;  // of its container; null: the host agent's
+    std::optional<container::ContainerWatch> watch;
     std::unique_ptr<WorkerProcess> worker;
+    std::chrono::steady_clock::time_point spawned;  // meaningful while there is a worker
+    FaultDump dump;
     base::EventLoop::TimerId deadline = 0;
     std::string interpreter;
     bool finished = false;
     bool exited = false;
-    std::optional<std::uint64_t> peak_memory_bytes;
     std::optional<std::int64_t> max_rss_kb;
   };
 
@@ -71,14 +87,21 @@ class Session::Impl final {
   void OnAllPlaced();
   auto ServeLease(container::AgentLease& lease, std::optional<std::size_t> index) -> base::Status;
   void StartWorker(std::size_t index, const WorkerCommand& command);
-  void OnMessage(std::size_t index, worker::FromWorker message);
+  void OnMessage(std::size_t index, worker::Received<worker::FromWorker> received);
+  void OnProtocolError(std::size_t index, const Error& error);
   void OnHello(std::size_t index, const worker::Hello& hello);
+  auto MemoryHandlers() -> MemoryGrants::Handlers;
   void Execute(const std::vector<AttachBarrier::Command>& commands);
   void StartIfAllReady();
   void OnDied(std::size_t index);
   void OnExited(std::size_t index, const worker::Exited& exited);
   void OnLeaseLost(std::optional<std::size_t> index, const Error& error);
-  auto EvidenceOf(std::size_t index) const -> EndEvidence;
+  void OnOutOfMemory(const std::string& container);
+  void OnEngineLost(const base::Status& how);
+  auto EvidenceOf(std::size_t index) -> Evidence;
+  void FailNode(std::size_t index, const End& end);
+  /// Adds what the engine says about the end to a failure that has been told.
+  void AwaitDetail(std::size_t index, bool container_lost);
   void SendOrFail(std::size_t index, const worker::ToWorker& message);
 
   /// Fails the session unless cleared: "node 'x' did not {what} within … s; {remedy}".
@@ -94,12 +117,13 @@ class Session::Impl final {
   auto StatusNow() -> nlohmann::json;
 
   SessionOptions options_;
-  Observer& observer_;
+  SessionLog observer_;
   std::unique_ptr<base::EventLoop> loop_;
   std::string id_;
   Wiring wiring_;
   AttachBarrier barrier_;
   std::unique_ptr<ControlServer> control_;
+  MemoryGrants memory_;
   std::deque<NodeState> nodes_;  // by plan index; stable addresses
   std::unique_ptr<container::HostAgent> host_agent_;
   std::stop_source stop_placing_;
@@ -110,7 +134,9 @@ class Session::Impl final {
   bool started_ = false;
   bool ending_ = false;
   std::chrono::steady_clock::time_point began_;
+  std::uint64_t oom_kills_before_ = 0;  // on this host
   Report report_;
+  container::EventLedger::Subscription events_;
 };
 
 auto Session::Create(SessionOptions options, Observer& observer) -> base::Expected<std::unique_ptr<Session>> {
@@ -128,15 +154,17 @@ auto Session::id() const noexcept -> const std::string& { return impl_->id(); }
 auto Session::Run() -> Report { return impl_->Run(); }
 void Session::Stop() { impl_->Stop(); }
 void Session::Kill() { impl_->Kill(); }
+void Session::Note(base::LogLevel level, std::string_view text) { impl_->Note(level, text); }
 
 Session::Impl::Impl(SessionOptions options, Observer& observer, std::unique_ptr<base::EventLoop> loop, std::string id,
                     Wiring wiring)
     : options_(std::move(options)),
-      observer_(observer),
+      observer_(id, options_.plan.name, options_.log, observer),
       loop_(std::move(loop)),
       id_(std::move(id)),
       wiring_(std::move(wiring)),
-      barrier_(options_.plan) {
+      barrier_(options_.plan),
+      memory_(*loop_, options_.plan, wiring_, MemoryHandlers()) {
   for (const auto& node : options_.plan.nodes) nodes_.emplace_back().node = &node;
   report_.session = id_;
   report_.pipeline = options_.plan.name;
@@ -144,6 +172,13 @@ Session::Impl::Impl(SessionOptions options, Observer& observer, std::unique_ptr<
 
 auto Session::Impl::Run() -> Report {
   began_ = std::chrono::steady_clock::now();
+  oom_kills_before_ = container::ReadHostMemory().oom_kills;
+  if (options_.events != nullptr) {
+    events_ = options_.events->Listen(
+        {.on_out_of_memory =
+             [this](const std::string& container) { loop_->Post([this, container] { OnOutOfMemory(container); }); },
+         .on_lost = [this](const base::Status& how) { loop_->Post([this, how] { OnEngineLost(how); }); }});
+  }
   if (const auto served = ServeControl(); !served) {
     Fail(EnvironmentFailure("", base::Error(served.error()).While("making the session known to other commands")));
   } else {
@@ -155,6 +190,7 @@ auto Session::Impl::Run() -> Report {
   report_.timeline.ended = SecondsSinceStart();
   FillReport();
   ReleaseContainers();
+  report_.log = observer_.Close(report_);
   control_.reset();
   return std::move(report_);
 }
@@ -192,10 +228,11 @@ void Session::Impl::PlaceAll() {
     if (const auto served = ServeLease(host_agent_->lease(), std::nullopt); !served)
       return Fail(EnvironmentFailure("", served.error()));
   }
-  const auto placer = std::make_shared<Placer>(
-      Placer::Options{
-          .engine = options_.engine, .session = id_, .stop = stop_placing_.get_token()},
-      observer_);
+  const auto placer = std::make_shared<Placer>(Placer::Options{.engine = options_.engine,
+                                                               .session = id_,
+                                                               .stop = stop_placing_.get_token(),
+                                                               .environments = options_.environments},
+                                               observer_);
   being_placed_ = nodes_.size();
   for (std::size_t i = 0; i < nodes_.size(); ++i) {
     placing_.emplace_back([this, placer, i] {
@@ -215,6 +252,7 @@ void Session::Impl::OnPlaced(std::size_t index, base::Expected<Placed> placed) {
     return EndIfAllDone();
   }
   state.container = std::move(placed->container);
+  if (state.container) state.watch.emplace(state.container->id(), options_.events);
   if (ending_) return EndIfAllDone();
   report_.timeline.environments = std::max(report_.timeline.environments, placed->environment_ready);
   if (being_placed_ == 0) OnAllPlaced();
@@ -232,7 +270,10 @@ void Session::Impl::OnAllPlaced() {
   // Environments take what they take; from here on everything is ours and bounded.
   start_deadline_ = loop_->After(options_.plan.start_timeout, [this] {
     std::vector<std::string> missing;
-    for (const auto index : barrier_.Missing()) missing.push_back(nodes_[index].node->id);
+    for (const auto index : barrier_.Missing()) {
+      const auto throttled = ThrottledClause(*nodes_[index].node, EvidenceOf(index));
+      missing.push_back(nodes_[index].node->id + (throttled ? fmt::format(" ({})", *throttled) : ""));
+    }
     Fail({.node = {},
           .sentence =
               fmt::format("the pipeline did not start within {:.1f} s: still waiting for {}; raise the session's "
@@ -253,26 +294,28 @@ void Session::Impl::StartWorker(std::size_t index, const WorkerCommand& command)
   auto& state = nodes_[index];
   const auto& id = state.node->id;
   state.worker = std::make_unique<WorkerProcess>(
-      *loop_, WorkerProcess::Handlers{
-                  .on_message = [this, index](worker::FromWorker message) { OnMessage(index, std::move(message)); },
-                  .on_line =
-                      [this, &id](Stream stream, base::LogLevel level, std::string_view text) {
-                        observer_.OnLog({.node = id, .stream = stream, .level = level, .text = text});
-                      },
-                  .on_spawn_failed =
-                      [this, &id](const Error& error) {
-                        Fail({.node = id,
-                              .sentence = fmt::format("node '{}' could not be started: {}", id, error.ToString()),
-                              .traceback = {}});
-                      },
-                  .on_died = [this, index] { OnDied(index); },
-                  .on_protocol_error =
-                      [this, &id](const Error& error) {
-                        Fail({.node = id,
-                              .sentence = fmt::format("node '{}' broke the worker protocol: {}", id, error.ToString()),
-                              .traceback = {}});
-                      },
-              });
+      *loop_, id,
+      WorkerProcess::Handlers{
+          .on_message =
+              [this, index](worker::Received<worker::FromWorker> received) { OnMessage(index, std::move(received)); },
+          .on_lines =
+               [this, &state](std::vector<observe::LogRecord> lines) {
+                 for (const auto& line : lines) {
+                   if (line.stream == observe::Stream::kStderr) state.dump.Add(line.text);
+                 }
+                 observer_.OnLines(std::move(lines));
+               },
+          .has_room = [this, &id](const auto& resume) { return observer_.HasRoom(id, resume); },
+          .on_spawn_failed =
+              [this, &id](const Error& error) {
+                Fail({.node = id,
+                      .sentence = fmt::format("node '{}' could not be started: {}", id, error.ToString()),
+                      .traceback = {}});
+              },
+          .on_died = [this, index] { OnDied(index); },
+          .on_protocol_error = [this, index](const Error& error) { OnProtocolError(index, error); },
+      });
+  state.spawned = std::chrono::steady_clock::now();
   auto& lease = state.lease ? *state.lease : host_agent_->lease();
   // The worker's number in its lease is its node's index: OnExited finds it by that.
   if (const auto spawned = state.worker->Spawn(lease, index, command); !spawned)
@@ -281,12 +324,15 @@ void Session::Impl::StartWorker(std::size_t index, const WorkerCommand& command)
               "see what it printed, and whether this host is overloaded");
 }
 
-void Session::Impl::OnMessage(std::size_t index, worker::FromWorker message) {
+void Session::Impl::OnMessage(std::size_t index, worker::Received<worker::FromWorker> received) {
   if (ending_) return;
+  const auto& message = received.message;
   if (const auto* hello = std::get_if<worker::Hello>(&message)) {
     OnHello(index, *hello);
-  } else if (std::holds_alternative<worker::OutputsOpen>(message)) {
-    Execute(barrier_.OutputsOpen(index));
+  } else if (const auto* opened = std::get_if<worker::OutputsOpen>(&message)) {
+    memory_.Open(index, *opened, std::move(received.fds));
+  } else if (const auto* grow = std::get_if<worker::Grow>(&message)) {
+    memory_.Grow(index, *grow);
   } else if (std::holds_alternative<worker::InputsOpen>(message)) {
     Execute(barrier_.InputsOpen(index));
   } else if (std::holds_alternative<worker::Connected>(message)) {
@@ -300,8 +346,25 @@ void Session::Impl::OnMessage(std::size_t index, worker::FromWorker message) {
   } else if (std::holds_alternative<worker::Finished>(message)) {
     nodes_[index].finished = true;
   } else if (const auto* failed = std::get_if<worker::Failed>(&message)) {
-    Fail(FailureOf(*nodes_[index].node, *failed));
+    FailNode(index, *failed);
   }
+}
+
+void Session::Impl::OnProtocolError(std::size_t index, const Error& error) {
+  const auto& id = nodes_[index].node->id;
+  Fail({.node = id,
+        .sentence = fmt::format("node '{}' broke the worker protocol: {}", id, error.ToString()),
+        .traceback = {}});
+}
+
+auto Session::Impl::MemoryHandlers() -> MemoryGrants::Handlers {
+  return {.on_answer = [this](std::size_t index, const worker::ToWorker& answer) { SendOrFail(index, answer); },
+          .on_prepared = [this](std::size_t index) { Execute(barrier_.OutputsOpen(index)); },
+          .on_failed =
+              [this](std::size_t index, const Error& error) {
+                if (error.code() == base::ErrorCode::kPeerCorrupt) return OnProtocolError(index, error);
+                Fail(EnvironmentFailure(nodes_[index].node->id, error));
+              }};
 }
 
 void Session::Impl::OnHello(std::size_t index, const worker::Hello& hello) {
@@ -374,7 +437,10 @@ void Session::Impl::OnExited(std::size_t index, const worker::Exited& exited) {
   state.max_rss_kb = exited.max_rss_kb;
   ClearDeadline(index);
   state.worker->DrainControl();
-  if (!ending_ && !(state.finished && exited.code == 0)) Fail(FailureOf(*state.node, exited, EvidenceOf(index)));
+  if (!ending_ && !(state.finished && exited.code == 0)) {
+    state.worker->DrainOutput();  // an interpreter that crashed says there where it was
+    FailNode(index, exited);
+  }
   state.worker->DrainOutput();
   EndIfAllDone();
 }
@@ -385,32 +451,63 @@ void Session::Impl::OnLeaseLost(std::optional<std::size_t> index, const Error& e
                                       fmt::format("the host's agent ended unexpectedly: {}", error.ToString()))));
     return;
   }
-  auto& state = nodes_[*index];
-  if (state.exited || ending_) return;
-  Fail({.node = state.node->id,
-        .sentence = fmt::format("the container of node '{}' ended unexpectedly", state.node->id),
-        .traceback = {}});
-  // The engine learns of it some milliseconds after us, so how it ended is told apart, and not awaited on this thread.
-  placing_.emplace_back([this, &state] {
-    const docker::Call call(base::Deadline::In(seconds(2)));
-    if (!options_.engine->Wait(state.container->id(), docker::WaitFor::kNotRunning, call)) return;
-    observer_.OnFailureDetail(
-        fmt::format("the container of node '{}' {}", state.node->id, state.container->DescribeEnd(call)));
+  if (nodes_[*index].exited || ending_) return;
+  FailNode(*index, ContainerLost{});
+}
+
+void Session::Impl::OnOutOfMemory(const std::string& container) {
+  if (ending_) return;
+  for (std::size_t i = 0; i < nodes_.size(); ++i) {
+    const auto& state = nodes_[i];
+    if (!state.watch || state.watch->container() != container || state.exited) continue;
+    for (const auto& remark : RemarksOn(*state.node, EvidenceOf(i))) base::Log(base::LogLevel::kWarning, "{}", remark);
+  }
+}
+
+void Session::Impl::OnEngineLost(const base::Status& how) {
+  if (ending_) return;
+  base::Log(base::LogLevel::kWarning,
+            "the Docker engine's stream of events ended ({}): it was stopped or restarted; containers usually end "
+            "with it",
+            how ? "in order" : how.error().message());
+}
+
+void Session::Impl::FailNode(std::size_t index, const End& end) {
+  if (ending_) return;
+  const auto evidence = EvidenceOf(index);
+  Fail(FailureOf(*nodes_[index].node, end, evidence));
+  if (IsUnexplained(end, evidence)) AwaitDetail(index, std::holds_alternative<ContainerLost>(end));
+}
+
+void Session::Impl::AwaitDetail(std::size_t index, bool container_lost) {
+  if (options_.events == nullptr) return;
+  placing_.emplace_back([this, &state = nodes_[index], container_lost] {
+    const auto record = options_.events->AwaitEnd(state.watch->container(), base::Deadline::In(kEngineAccountTimeout));
+    const bool engine_lost = options_.events->is_lost();
+    // Without this its agent has ended in order, because the session has.
+    if (!container_lost && !record.signal_asked && !engine_lost) return;
+    if (const auto detail = DetailOf(*state.node, record, engine_lost)) observer_.OnFailureDetail(*detail);
   });
 }
 
-auto Session::Impl::EvidenceOf(std::size_t index) const -> EndEvidence {
-  EndEvidence evidence;
-  evidence.phase = nodes_[index].finished ? Phase::kFinished : started_ ? Phase::kRunning : Phase::kStarting;
+auto Session::Impl::EvidenceOf(std::size_t index) -> Evidence {
+  auto& state = nodes_[index];
+  Evidence evidence;
+  evidence.phase = state.finished ? Phase::kFinished : started_ ? Phase::kRunning : Phase::kStarting;
+  if (state.worker) evidence.since_start = std::chrono::steady_clock::now() - state.spawned;
   const auto now = static_cast<std::uint64_t>(transport::MonotonicNow());
-  for (const auto edge : nodes_[index].node->inputs) {
+  for (const auto edge : state.node->inputs) {
     const auto stats = observe::ReadEdgeStats(wiring_.edge(edge));
     if (stats.handling_since_ns == 0 || stats.handling_since_ns > now) continue;
     evidence.in_flight = InFlight{.edge = options_.plan.edges[edge].id,
                                   .sequence = stats.handling_sequence,
                                   .handling_ns = now - stats.handling_since_ns};
   }
-  if (const auto& container = nodes_[index].container) evidence.memory = container::ReadMemoryAccount(container->id());
+  if (state.watch) evidence.container = state.watch->Read();
+  evidence.host = container::ReadHostMemory();
+  evidence.host.oom_kills -= std::min(oom_kills_before_, evidence.host.oom_kills);
+  evidence.stack = state.dump.text();
+  evidence.host_cores = std::thread::hardware_concurrency();
   return evidence;
 }
 
@@ -420,11 +517,7 @@ void Session::Impl::SetDeadline(std::size_t index, std::chrono::nanoseconds dela
   nodes_[index].deadline =
       loop_->After(delay, [this, index, delay, what = std::move(what), remedy = std::move(remedy)] {
         nodes_[index].deadline = 0;
-        const auto& id = nodes_[index].node->id;
-        Fail({.node = id,
-              .sentence = fmt::format("node '{}' did not {} within {:.1f} s; {}", id, what,
-                                      std::chrono::duration<double>(delay).count(), remedy),
-              .traceback = {}});
+        FailNode(index, Overdue{.what = what, .allowed = delay, .remedy = remedy});
       });
 }
 
@@ -509,7 +602,8 @@ void Session::Impl::FillReport() {
     const auto& edge = options_.plan.edges[i];
     report_.edges.push_back({.id = edge.id, .policy = edge.policy, .stats = observe::ReadEdgeStats(wiring_.edge(i))});
   }
-  for (auto& state : nodes_) {
+  for (std::size_t i = 0; i < nodes_.size(); ++i) {
+    const auto& state = nodes_[i];
     const auto& node = *state.node;
     NodeReport report;
     report.id = node.id;
@@ -531,10 +625,8 @@ void Session::Impl::FillReport() {
     if (state.container) {
       report.container = state.container->id();
       if (state.lease) report.landlock = state.lease->granted().landlock;
-      if (const auto memory = container::ReadMemoryAccount(state.container->id()))
-        state.peak_memory_bytes = memory->peak_bytes;
       if (node.container) report.memory_limit_bytes = node.container->limits.memory_mb * plan::kMebibyte;
-      report.peak_memory_bytes = state.peak_memory_bytes;
+      FillAccount(report, node, EvidenceOf(i));
     } else if (state.max_rss_kb) {
       report.peak_memory_bytes = static_cast<std::uint64_t>(*state.max_rss_kb) * 1024U;
     }

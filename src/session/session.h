@@ -9,9 +9,12 @@
 #include <string>
 
 #include "base/error.h"
+#include "container/event_ledger.h"
 #include "docker/call.h"
 #include "docker/engine.h"
+#include "observe/log_writer.h"
 #include "plan/plan.h"
+#include "session/environment.h"
 #include "session/observer.h"
 #include "session/report.h"
 
@@ -23,10 +26,15 @@ struct SessionOptions {
   plan::Plan plan;
   /// Needed when the plan has container nodes; must outlive the session, as must `engine_account`.
   docker::Engine* engine = nullptr;
+  /// What the engine says about containers; null: their ends are told without its account. Must outlive the session.
+  container::EventLedger* events = nullptr;
   /// What the engine's requests took; null: not counted.
   const EngineAccount* engine_account = nullptr;
   /// Have workers measure the CPU time per message that is not the node's own.
   bool measure_cpu = false;
+  /// How much of the session's log is kept.
+  observe::LogLimits log{};
+  EnvironmentOptions environments{};
 };
 
 class Session final {
@@ -43,6 +51,8 @@ class Session final {
   void Stop();
   /// Ends everything now.
   void Kill();
+  /// Adds what the runtime itself has to say to the session's log. Any thread.
+  void Note(base::LogLevel level, std::string_view text);
 
  private:
   class Impl;

@@ -21,6 +21,8 @@ class Wiring final {
 
   /// What the worker of node `index` is handed. The descriptors in it are borrowed from this object.
   auto ConfigureFor(const plan::Plan& plan, std::size_t index) const -> worker::Configure;
+  /// Of output `index`.
+  auto realm(std::size_t index) const -> const transport::Realm& { return realms_.at(index); }
   auto edge(std::size_t index) const -> const transport::ControlBlock& { return edges_.at(index); }
 
  private:

@@ -5,24 +5,27 @@
 #include <unistd.h>
 
 #include <array>
-#include <nlohmann/json.hpp>
 
 namespace penstock::session {
-namespace {
 
-// As base::ToString and the SDK's logging handler spell them.
-auto LevelOf(const std::string& name) -> base::LogLevel {
-  for (const auto level : {base::LogLevel::kDebug, base::LogLevel::kWarning, base::LogLevel::kError}) {
-    if (name == base::ToString(level)) return level;
-  }
-  return base::LogLevel::kInfo;
+WorkerProcess::WorkerProcess(base::EventLoop& loop, std::string node, Handlers handlers)
+    : loop_(loop),
+      node_(std::move(node)),
+      handlers_(std::move(handlers)),
+      errors_(loop, [this](std::vector<observe::LogRecord> lines) { handlers_.on_lines(std::move(lines)); }) {
+  resume_->post = [this] {
+    loop_.Post([this, alive = std::weak_ptr(resume_)] {
+      if (alive.expired() || !pipes_.contains(Stream::kStdout)) return;
+      if (const auto watched = WatchPipe(Stream::kStdout); !watched) handlers_.on_protocol_error(watched.error());
+    });
+  };
 }
 
-}  // namespace
-
-WorkerProcess::WorkerProcess(base::EventLoop& loop, Handlers handlers) : loop_(loop), handlers_(std::move(handlers)) {}
-
 WorkerProcess::~WorkerProcess() {
+  {
+    const std::lock_guard lock(resume_->mutex);
+    resume_->post = nullptr;
+  }
   if (control_.valid()) loop_.Unwatch(control_.fd().get());
   for (auto& [stream, pipe] : pipes_) loop_.Unwatch(pipe.fd.get());
   if (pidfd_) loop_.Unwatch(pidfd_.get());
@@ -33,21 +36,39 @@ auto WorkerProcess::OpenPipe(Stream stream) -> base::Expected<base::UniqueFd> {
   if (::pipe2(ends.data(), O_CLOEXEC) != 0) return base::SystemError("create a pipe");
   base::UniqueFd ours(ends[0]);
   base::UniqueFd theirs(ends[1]);
-  // Only our end: the worker's writes must block rather than fail.
   if (::fcntl(ours.get(), F_SETFL, O_NONBLOCK) != 0) return base::SystemError("make a pipe non-blocking");
-  constexpr int kPipeBytes = 1 << 20;  // what a burst may hold before the worker waits; refused above the user's limit
+  // Log records are written by us in the worker, where one too many is dropped and counted rather than waited for. What
+  // else a worker writes is written by anybody, who expects that writing waits: so those pipes are large and read first
+  // of all.
+  if (stream == Stream::kLog && ::fcntl(theirs.get(), F_SETFL, O_NONBLOCK) != 0)
+    return base::SystemError("make a pipe non-blocking");
+  constexpr int kPipeBytes = 1 << 20;  // refused above the user's limit
   ::fcntl(ours.get(), F_SETPIPE_SZ, kPipeBytes);
-  const int fd = ours.get();
+  const auto longest = stream == Stream::kLog ? kMaxRecordBytes : observe::LineReader::kMaxLineBytes;
   pipes_.try_emplace(
       stream, Pipe{.fd = std::move(ours),
-                   .reader = observe::LineReader([this, stream](const auto& line) { OnLine(stream, line.text); })});
-  PENSTOCK_TRY(loop_.Watch(fd, EPOLLIN, [this, stream](std::uint32_t) {
-    auto& pipe = pipes_.at(stream);
-    if (pipe.reader.ReadSome(pipe.fd.get()) != observe::LineReader::Got::kEnd) return;
-    loop_.Unwatch(pipe.fd.get());
-    pipes_.erase(stream);
-  }));
+                   .reader = observe::LineReader([this, stream](const auto& line) { OnLine(stream, line); }, longest)});
+  PENSTOCK_TRY(WatchPipe(stream));
   return theirs;
+}
+
+auto WorkerProcess::WatchPipe(Stream stream) -> base::Status {
+  return loop_.Watch(pipes_.at(stream).fd.get(), EPOLLIN, [this, stream](std::uint32_t) { OnReadable(stream); });
+}
+
+void WorkerProcess::OnReadable(Stream stream) {
+  auto& pipe = pipes_.at(stream);
+  if (stream == Stream::kStdout && !handlers_.has_room([resume = resume_] {
+        const std::lock_guard lock(resume->mutex);
+        if (resume->post) resume->post();
+      })) {
+    return loop_.Unwatch(pipe.fd.get());
+  }
+  read_ns_ = observe::Now();
+  if (pipe.reader.ReadSome(pipe.fd.get()) != observe::LineReader::Got::kEnd) return;
+  if (stream == Stream::kStderr) errors_.Flush();
+  loop_.Unwatch(pipe.fd.get());
+  pipes_.erase(stream);
 }
 
 auto WorkerProcess::Spawn(container::AgentLease& lease, std::uint64_t id, const WorkerCommand& command)
@@ -86,6 +107,7 @@ auto WorkerProcess::Send(const worker::ToWorker& message) -> base::Status {
 void WorkerProcess::DrainOutput() {
   // As much as the pipes hold; a worker that is still writing (it is about to be ended) gets no more than that.
   constexpr int kReads = 32;
+  read_ns_ = observe::Now();
   for (auto& [stream, pipe] : pipes_) {
     auto got = observe::LineReader::Got::kSome;
     for (int i = 0; i < kReads && got == observe::LineReader::Got::kSome; ++i)
@@ -93,17 +115,26 @@ void WorkerProcess::DrainOutput() {
     if (got != observe::LineReader::Got::kEnd) pipe.reader.End();
     loop_.Unwatch(pipe.fd.get());
   }
+  errors_.Flush();
   pipes_.clear();
 }
 
-void WorkerProcess::OnLine(Stream stream, std::string_view text) {
-  if (stream != Stream::kLog) return handlers_.on_line(stream, base::LogLevel::kInfo, text);
-  const auto record = nlohmann::json::parse(text, nullptr, false);
-  if (!record.is_object()) return handlers_.on_line(stream, base::LogLevel::kInfo, text);
-  const auto level = record.value("level", nlohmann::json());
-  const auto message = record.value("message", nlohmann::json());
-  handlers_.on_line(stream, LevelOf(level.is_string() ? level.get<std::string>() : ""),
-                    message.is_string() ? message.get<std::string>() : std::string(text));
+void WorkerProcess::OnLine(Stream stream, const observe::LineReader::Line& line) {
+  if (stream == Stream::kLog) {
+    std::vector<observe::LogRecord> one;
+    one.push_back(observe::RecordOfWorker(line.text, node_, read_ns_));
+    return handlers_.on_lines(std::move(one));
+  }
+  observe::LogRecord record{.time_ns = read_ns_,
+                            .node = node_,
+                            .stream = stream,
+                            .level = stream == Stream::kStderr ? base::LogLevel::kWarning : base::LogLevel::kInfo,
+                            .text = std::string(line.text),
+                            .continued = line.continued};
+  if (stream == Stream::kStderr) return errors_.Add(std::move(record));
+  std::vector<observe::LogRecord> one;
+  one.push_back(std::move(record));
+  handlers_.on_lines(std::move(one));
 }
 
 auto WorkerProcess::ReadControl(base::Deadline deadline) -> bool {
@@ -119,7 +150,7 @@ auto WorkerProcess::ReadControl(base::Deadline deadline) -> bool {
   if (!received) {
     handlers_.on_protocol_error(received.error());
   } else {
-    handlers_.on_message(std::move(received->message));
+    handlers_.on_message(std::move(*received));
   }
   return true;
 }

@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -12,6 +14,7 @@
 #include "base/packet_socket.h"
 #include "container/agent_lease.h"
 #include "observe/line_reader.h"
+#include "observe/traceback_group.h"
 #include "session/observer.h"
 #include "worker/protocol.h"
 
@@ -26,9 +29,15 @@ struct WorkerCommand {
 
 class WorkerProcess final {
  public:
+  /// A log record with a message of 1 MiB (the SDK cuts longer ones), which its JSON may spell with several times that.
+  static constexpr std::size_t kMaxRecordBytes = std::size_t{8} << 20U;
+
   struct Handlers {
-    std::function<void(worker::FromWorker)> on_message;
-    std::function<void(Stream, base::LogLevel, std::string_view)> on_line;
+    std::function<void(worker::Received<worker::FromWorker>)> on_message;
+    /// Lines that it wrote; more than one when they belong together.
+    std::function<void(std::vector<observe::LogRecord>)> on_lines;
+    /// Whether its standard output may be read; if not, `resume` is called later, on any thread.
+    std::function<bool(const std::function<void()>& resume)> has_room;
     /// The agent could not start it.
     std::function<void(const base::Error&)> on_spawn_failed;
     /// It has ended, says its pidfd; the agent's report follows unless something is wrong with the agent.
@@ -37,7 +46,7 @@ class WorkerProcess final {
     std::function<void(const base::Error&)> on_protocol_error;
   };
 
-  WorkerProcess(base::EventLoop& loop, Handlers handlers);
+  WorkerProcess(base::EventLoop& loop, std::string node, Handlers handlers);
   WorkerProcess(const WorkerProcess&) = delete;
   auto operator=(const WorkerProcess&) -> WorkerProcess& = delete;
   ~WorkerProcess();
@@ -54,13 +63,24 @@ class WorkerProcess final {
     base::UniqueFd fd;
     observe::LineReader reader;
   };
+  // What may be called after the worker's end, by whoever has room again for its output.
+  struct Resume {
+    std::mutex mutex;
+    std::function<void()> post;
+  };
   auto OpenPipe(Stream stream) -> base::Expected<base::UniqueFd>;
-  void OnLine(Stream stream, std::string_view text);
+  auto WatchPipe(Stream stream) -> base::Status;
+  void OnReadable(Stream stream);
+  void OnLine(Stream stream, const observe::LineReader::Line& line);
   /// False when there was nothing more to read.
   auto ReadControl(base::Deadline deadline) -> bool;
 
   base::EventLoop& loop_;
+  std::string node_;
   Handlers handlers_;
+  observe::TracebackGroup errors_;  // of standard error
+  std::shared_ptr<Resume> resume_ = std::make_shared<Resume>();
+  std::int64_t read_ns_ = 0;  // when the lines being taken were read
   base::PacketSocket control_;
   std::map<Stream, Pipe> pipes_;
   base::UniqueFd pidfd_;

@@ -3,26 +3,38 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <unordered_map>
+#include <utility>
 
+#include "base/deadline.h"
 #include "base/error.h"
+#include "transport/chunk_memory.h"
+#include "transport/segment.h"
 
 namespace penstock::transport {
 
 class Backing final {
  public:
-  /// `slots` chunks may exist; a page of each is kept free for the headers that iceoryx2 writes itself.
-  Backing(int realm_number, std::size_t slots) : realm_(realm_number), slots_(slots) {}
+  /// `memory` outlives it.
+  Backing(Segment segment, ChunkMemory& memory) : segment_(std::move(segment)), memory_(&memory) {}
 
-  /// Costs a look-up once the chunk has been as large before; pages of a realm are never given back.
-  /// Errors: kExhausted, saying what is left and which limit to raise.
-  auto Ensure(std::span<std::byte> chunk) -> base::Status;
+  /// One comparison once every chunk of the port is as large. Errors: those of ChunkMemory::Grow.
+  auto Ensure(std::span<const std::byte> chunk, base::Deadline deadline) -> base::Status {
+    if (chunk.size() <= every_) [[likely]]
+      return {};
+    return Extend(chunk, deadline);
+  }
+  auto segment() const noexcept -> const Segment& { return segment_; }
 
  private:
-  int realm_;
-  std::size_t slots_;
-  std::unordered_map<const std::byte*, std::size_t> backed_;  // bytes from each chunk's start
+  auto Extend(std::span<const std::byte> chunk, base::Deadline deadline) -> base::Status;
+
+  Segment segment_;
+  ChunkMemory* memory_;
+  std::uint64_t every_ = 0;                                  // bytes behind each chunk
+  std::unordered_map<std::uint32_t, std::uint64_t> beyond_;  // behind those that have more
 };
 
 }  // namespace penstock::transport

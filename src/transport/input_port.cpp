@@ -131,7 +131,8 @@ auto InputPort::State::Receive() -> base::Expected<std::optional<Arrival>> {
     return tl::make_unexpected(std::move(received).error().While(fmt::format("receiving on edge '{}'", options.id)));
   if (!*received) return std::nullopt;
   auto& sample = **received;
-  if (sample.bytes.size() > options.max_message_bytes) {
+  constexpr auto kUnit = message::kPayloadAlignment;  // of chunks
+  if (sample.bytes.size() > (options.max_message_bytes + kUnit - 1) / kUnit * kUnit) {
     return Fail(ErrorCode::kPeerCorrupt, "edge '{}' brought a chunk of {} bytes where at most {} are allowed",
                 options.id, sample.bytes.size(), options.max_message_bytes);
   }

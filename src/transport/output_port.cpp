@@ -66,6 +66,16 @@ auto FirstSequence(const std::vector<std::unique_ptr<Edge>>& edges) -> std::uint
   return one_behind ? furthest - 1 : furthest;
 }
 
+auto TakeFromHost(const OutputPortOptions& options, const Segment& segment)
+    -> base::Expected<std::unique_ptr<LocalMemory>> {
+  PENSTOCK_ASSIGN(auto fd, segment.fd.Duplicate());
+  PENSTOCK_ASSIGN(auto memory, SegmentMemory::Adopt(
+                                   std::move(fd), segment.layout, options.realm_number,
+                                   {.max_message_bytes = options.max_message_bytes, .chunks = segment.layout.chunks}));
+  PENSTOCK_TRY(memory.Prepare(0));
+  return std::make_unique<LocalMemory>(std::move(memory));
+}
+
 }  // namespace
 
 struct Loan::State {
@@ -84,6 +94,7 @@ struct OutputPort::State {
   OutputPortOptions options;
   Bell& credit;
   iceoryx2::Output output;
+  std::unique_ptr<LocalMemory> local;  // without a runtime
   Backing backing;
   std::vector<std::unique_ptr<Edge>> edges;
   SpinBudget spin = SpinBudget::ForThisProcess();
@@ -92,16 +103,16 @@ struct OutputPort::State {
   bool drained = false;    // node's thread
   std::atomic<bool> interrupted{false};
 
-  State(OutputPortOptions opened, Bell& bell, iceoryx2::Output publisher)
-      : options(std::move(opened)), credit(bell), output(std::move(publisher)), backing(options.realm_number, Slots()) {
+  State(OutputPortOptions opened, Bell& bell, iceoryx2::Output publisher, Segment segment,
+        std::unique_ptr<LocalMemory> own_memory)
+      : options(std::move(opened)),
+        credit(bell),
+        output(std::move(publisher)),
+        local(std::move(own_memory)),
+        backing(std::move(segment), local ? *local : *options.memory) {
     edges.reserve(options.edges.size());
     for (auto& edge : options.edges) edges.push_back(std::make_unique<Edge>(std::move(edge)));
     options.edges.clear();
-  }
-
-  // As many chunks as can be in use at once.
-  auto Slots() const noexcept -> std::size_t {
-    return options.edges.size() * (options.buffer + options.max_held) + options.history + options.max_loans;
   }
 
   auto Cancelled() const -> base::Status {
@@ -181,7 +192,18 @@ auto OutputPort::Open(OutputPortOptions options, const Doorbell& own) -> base::E
   auto output = iceoryx2::Output::Open(service, limits);
   if (!output)
     return tl::make_unexpected(std::move(output).error().While(fmt::format("opening output '{}'", options.service)));
-  auto state = std::make_unique<State>(std::move(options), own.credit(), std::move(*output));
+  PENSTOCK_ASSIGN(const auto layout, output->Layout());
+  PENSTOCK_ASSIGN(auto segment, FindSegment(options.realm_number, layout.first,
+                                            {.first = 0,
+                                             .stride = layout.stride,
+                                             .header_bytes = layout.header_bytes,
+                                             .chunks = static_cast<std::uint32_t>(layout.chunks)}));
+  std::unique_ptr<LocalMemory> local;
+  if (options.memory == nullptr) {
+    PENSTOCK_ASSIGN(local, TakeFromHost(options, segment));
+  }
+  auto state = std::make_unique<State>(std::move(options), own.credit(), std::move(*output), std::move(segment),
+                                       std::move(local));
   state->next = FirstSequence(state->edges);
   for (auto& edge : state->edges) {
     auto& control = edge->control;
@@ -194,7 +216,7 @@ auto OutputPort::Open(OutputPortOptions options, const Doorbell& own) -> base::E
   return std::unique_ptr<OutputPort>(new OutputPort(std::move(state)));
 }
 
-auto OutputPort::Borrow(std::uint64_t chunk_bytes) -> base::Expected<Loan> {
+auto OutputPort::Borrow(std::uint64_t chunk_bytes, base::Deadline deadline) -> base::Expected<Loan> {
   auto& state = *state_;
   if (chunk_bytes > state.options.max_message_bytes) {
     return Fail(ErrorCode::kInvalidArgument,
@@ -205,7 +227,7 @@ auto OutputPort::Borrow(std::uint64_t chunk_bytes) -> base::Expected<Loan> {
   if (!chunk)
     return tl::make_unexpected(
         std::move(chunk).error().While(fmt::format("borrowing from output '{}'", state.options.service)));
-  if (auto backed = state.backing.Ensure(chunk->bytes); !backed) {
+  if (auto backed = state.backing.Ensure(chunk->bytes, deadline); !backed) {
     return tl::make_unexpected(
         std::move(backed).error().While(fmt::format("borrowing from output '{}'", state.options.service)));
   }
@@ -259,6 +281,8 @@ auto OutputPort::Refresh() -> base::Status {
   }
   return {};
 }
+
+auto OutputPort::segment() const noexcept -> const Segment& { return state_->backing.segment(); }
 
 auto OutputPort::ConnectedConsumers() const -> std::size_t { return state_->output.consumers(); }
 

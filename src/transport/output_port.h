@@ -14,8 +14,10 @@
 #include "base/deadline.h"
 #include "base/error.h"
 #include "message/header.h"
+#include "transport/chunk_memory.h"
 #include "transport/control_block.h"
 #include "transport/doorbell.h"
+#include "transport/segment.h"
 
 namespace penstock::transport {
 
@@ -56,6 +58,8 @@ struct OutputPortOptions {
   std::uint32_t max_loans = 2;  // loans at a time
   std::uint32_t epoch = 0;      // incarnation of this producer
   std::vector<OutputEdge> edges;
+  /// Grants the memory behind chunks; outlives the port. Null: the host does, charged to this process.
+  ChunkMemory* memory = nullptr;
 };
 
 class OutputPort final {
@@ -67,14 +71,17 @@ class OutputPort final {
   auto operator=(const OutputPort&) -> OutputPort& = delete;
   ~OutputPort();
 
-  /// Errors: kInvalidArgument beyond max_message_bytes; kExhausted when max_loans are out, or when the realm has no
-  /// memory left for it (writing to it would be a SIGBUS).
-  auto Borrow(std::uint64_t chunk_bytes) -> base::Expected<Loan>;
+  /// May wait, when the chunk is larger than all before it, for memory to be granted. Errors: kInvalidArgument beyond
+  /// max_message_bytes; kExhausted when max_loans are out; kOverQuota when there is no memory for it (writing to it
+  /// would be a SIGBUS); kDeadline and kCancelled while waiting.
+  auto Borrow(std::uint64_t chunk_bytes, base::Deadline deadline = base::Deadline::Never()) -> base::Expected<Loan>;
 
   /// Waits for credit on every block edge, gives the message the next sequence number, publishes and rings.
   /// Errors: kDeadline (the loan is returned to the pool and the number not used); kCancelled after Interrupt.
   auto Publish(Loan loan, base::Deadline deadline) -> base::Expected<std::uint64_t>;
 
+  /// The file that the chunks are in, for whoever grants the memory. Any thread.
+  auto segment() const noexcept -> const Segment&;
   /// Delivers history to consumers that attached since the last call. Any thread.
   auto Refresh() -> base::Status;
   /// Subscribers connected now. Any thread.

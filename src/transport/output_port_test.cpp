@@ -89,7 +89,7 @@ TEST_F(OutputPortTest, ChunkBeyondTheRealmsMemoryIsRefusedInsteadOfASignal) {
   auto output = pipeline.OpenOutput();
   const auto refused = output->Borrow(16U << 20U);
   ASSERT_FALSE(refused);
-  EXPECT_EQ(refused.error().code(), base::ErrorCode::kExhausted);
+  EXPECT_EQ(refused.error().code(), base::ErrorCode::kOverQuota);
   EXPECT_THAT(refused.error().message(), HasSubstr("shm_quota_mb"));
   // What fits goes on as before, again and again.
   for (int i = 0; i < 100; ++i) {

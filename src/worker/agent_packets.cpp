@@ -73,6 +73,8 @@ struct Writer {
     packet["user_ms"] = exited.user_ms;
     packet["system_ms"] = exited.system_ms;
     packet["max_rss_kb"] = exited.max_rss_kb;
+    auto& full = packet["full"] = nlohmann::json::array();
+    for (const auto& [path, bytes] : exited.full) full.push_back({{"path", path}, {"bytes", bytes}});
     return SendJson(socket, packet, {});
   }
 };
@@ -115,7 +117,11 @@ auto ReadExited(PacketReader& packet, ObjectReader object) -> Exited {
                 .core = object.Boolean("core"),
                 .user_ms = object.Integer<std::int64_t>("user_ms"),
                 .system_ms = object.Integer<std::int64_t>("system_ms"),
-                .max_rss_kb = object.Integer<std::int64_t>("max_rss_kb")};
+                .max_rss_kb = object.Integer<std::int64_t>("max_rss_kb"),
+                .full = {}};
+  object.ForEachIfPresent("full", [&exited](ObjectReader entry) {
+    exited.full.push_back({.path = entry.String("path"), .bytes = entry.Integer<std::uint64_t>("bytes")});
+  });
   if (exited.code.has_value() == exited.signal.has_value())
     packet.Complain("it has not exactly one of 'code' and 'signal'");
   return exited;

@@ -17,13 +17,34 @@ struct Writer {
     packet["executable"] = hello.executable;
     return SendJson(socket, packet, {});
   }
-  auto operator()(const OutputsOpen&) const { return SendJson(socket, NewPacket("outputs_open"), {}); }
+  auto operator()(const OutputsOpen& opened) const -> base::Status {
+    DescriptorList fds;
+    auto packet = NewPacket("outputs_open");
+    packet["segments"] = nlohmann::json::array();
+    for (const auto& segment : opened.segments) {
+      packet["segments"].push_back({{"fd", fds.Add(segment.fd, "an output's segment")},
+                                    {"first", segment.first},
+                                    {"stride", segment.stride},
+                                    {"header", segment.header_bytes},
+                                    {"chunks", segment.chunks}});
+    }
+    PENSTOCK_TRY(fds.Check());
+    return SendJson(socket, packet, fds.fds());
+  }
   auto operator()(const InputsOpen&) const { return SendJson(socket, NewPacket("inputs_open"), {}); }
   auto operator()(const Connected&) const { return SendJson(socket, NewPacket("connected"), {}); }
   auto operator()(const Ready& ready) const {
     auto packet = NewPacket("ready");
     packet["inputs"] = ready.inputs;
     packet["outputs"] = ready.outputs;
+    return SendJson(socket, packet, {});
+  }
+  auto operator()(const Grow& grow) const {
+    auto packet = NewPacket("grow");
+    packet["id"] = grow.id;
+    packet["output"] = grow.output;
+    packet["chunk"] = grow.chunk;
+    packet["bytes"] = grow.bytes;
     return SendJson(socket, packet, {});
   }
   auto operator()(const Finished&) const { return SendJson(socket, NewPacket("finished"), {}); }
@@ -58,6 +79,18 @@ auto Writer::WriteFailed(const Failed& failed) -> nlohmann::json {
   return packet;
 }
 
+auto ReadOutputsOpen(ObjectReader object) -> OutputsOpen {
+  OutputsOpen opened;
+  object.ForEach("segments", [&](ObjectReader segment) {
+    opened.segments.push_back({.fd = segment.Descriptor("fd"),
+                               .first = segment.Integer<std::uint64_t>("first"),
+                               .stride = segment.Integer<std::uint64_t>("stride"),
+                               .header_bytes = segment.Integer<std::uint64_t>("header"),
+                               .chunks = segment.Integer<std::uint32_t>("chunks")});
+  });
+  return opened;
+}
+
 auto Read(PacketReader& packet) -> std::optional<FromWorker> {
   ObjectReader object(packet);
   const auto& type = packet.type();
@@ -68,10 +101,16 @@ auto Read(PacketReader& packet) -> std::optional<FromWorker> {
                  .sdk = object.String("sdk"),
                  .executable = object.String("executable")};
   }
-  if (type == "outputs_open") return OutputsOpen{};
+  if (type == "outputs_open") return ReadOutputsOpen(object);
   if (type == "inputs_open") return InputsOpen{};
   if (type == "connected") return Connected{};
   if (type == "ready") return Ready{.inputs = object.StringMap("inputs"), .outputs = object.StringMap("outputs")};
+  if (type == "grow") {
+    return Grow{.id = object.Integer<std::uint64_t>("id"),
+                .output = object.Integer<std::uint32_t>("output"),
+                .chunk = object.Integer<std::uint32_t>("chunk"),
+                .bytes = object.Integer<std::uint64_t>("bytes")};
+  }
   if (type == "finished") return Finished{};
   if (type == "failed") {
     return Failed{.phase = object.String("phase"),

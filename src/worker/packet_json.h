@@ -78,6 +78,11 @@ class ObjectReader final {
     std::size_t index = 0;
     for (const auto& element : Array(name)) read(Element(element, name, index++));
   }
+  /// The same for a member that an older peer does not send.
+  template <class Read>
+  void ForEachIfPresent(const char* name, Read&& read) {
+    if (Has(name)) ForEach(name, std::forward<Read>(read));
+  }
 
  private:
   auto Has(const char* name) const -> bool;

@@ -82,7 +82,18 @@ struct Peer {
   std::string edge;
   enum class State { kAttached, kGone } state = State::kAttached;
 };
-using ToWorker = std::variant<Configure, OpenInputs, Connect, Start, Stop, Peer>;
+// Memory that is behind chunks now, payload bytes from their start. Unasked with id 0 when the outputs were opened.
+struct Grown {
+  std::uint64_t id = 0;  // of the request
+  std::uint32_t output = 0;
+  std::uint64_t every = 0;  // behind each chunk of the output
+  std::uint64_t chunk = 0;  // behind the one that was asked for
+};
+struct Refused {
+  std::uint64_t id = 0;
+  std::string message;
+};
+using ToWorker = std::variant<Configure, OpenInputs, Connect, Start, Stop, Peer, Grown, Refused>;
 
 // --- worker → runtime
 // ---------------------------------------------------------------------------------------------------
@@ -94,7 +105,23 @@ struct Hello {
   std::string sdk;
   std::string executable;
 };
-struct OutputsOpen {};
+// The file that holds an output's chunks, and where they lie in it: transport::SegmentLayout.
+struct SegmentHandle {
+  int fd = -1;
+  std::uint64_t first = 0;
+  std::uint64_t stride = 0;
+  std::uint64_t header_bytes = 0;
+  std::uint32_t chunks = 0;
+};
+struct OutputsOpen {
+  std::vector<SegmentHandle> segments;  // one an output, in the order of `configure`
+};
+struct Grow {
+  std::uint64_t id = 0;      // from 1, chosen by the worker; one request an output at a time
+  std::uint32_t output = 0;  // index in `configure`
+  std::uint32_t chunk = 0;
+  std::uint64_t bytes = 0;
+};
 struct InputsOpen {};
 struct Connected {};
 struct Ready {
@@ -110,7 +137,7 @@ struct Failed {
   std::optional<std::string> edge;
   std::optional<std::uint64_t> sequence;
 };
-using FromWorker = std::variant<Hello, OutputsOpen, InputsOpen, Connected, Ready, Finished, Failed>;
+using FromWorker = std::variant<Hello, OutputsOpen, InputsOpen, Connected, Ready, Grow, Finished, Failed>;
 
 // --- runtime → agent
 // ----------------------------------------------------------------------------------------------------
@@ -158,6 +185,11 @@ struct SpawnFailed {
   std::string error;
   int saved_errno = 0;
 };
+/// A file system in memory without room, as the agent sees it.
+struct FullFileSystem {
+  std::string path;
+  std::uint64_t bytes = 0;  // its size
+};
 struct Exited {
   std::uint64_t id = 0;
   std::optional<int> code;
@@ -166,6 +198,7 @@ struct Exited {
   std::int64_t user_ms = 0;
   std::int64_t system_ms = 0;
   std::int64_t max_rss_kb = 0;
+  std::vector<FullFileSystem> full;  // looked at when it ended otherwise than with 0
 };
 using FromAgent = std::variant<Granted, Full, Spawned, SpawnFailed, Exited>;
 

@@ -86,7 +86,7 @@ class Random {
   }
 
   auto ForWorker() -> ToWorker {
-    switch (Below(6)) {
+    switch (Below(8)) {
       case 0:
         return OpenInputs{};
       case 1:
@@ -97,16 +97,26 @@ class Random {
         return Stop{};
       case 4:
         return Peer{.edge = Text(), .state = Below(2) == 0 ? Peer::State::kAttached : Peer::State::kGone};
+      case 5:
+        return Grown{.id = Large(), .output = Small(), .every = Large(), .chunk = Large()};
+      case 6:
+        return Refused{.id = Large(), .message = Text()};
       default:
         return Configuration();
     }
   }
   auto OfWorker() -> FromWorker {
-    switch (Below(7)) {
+    switch (Below(8)) {
       case 0:
         return Hello{.pid = Signed(), .language = Text(), .version = Text(), .sdk = Text(), .executable = Text()};
-      case 1:
-        return OutputsOpen{};
+      case 1: {
+        OutputsOpen opened;
+        for (auto left = Below(4); left > 0; --left) {
+          opened.segments.push_back(
+              {.fd = fd_, .first = Large(), .stride = Large(), .header_bytes = Large(), .chunks = Small()});
+        }
+        return opened;
+      }
       case 2:
         return InputsOpen{};
       case 3:
@@ -115,6 +125,8 @@ class Random {
         return Ready{.inputs = Map(), .outputs = Map()};
       case 5:
         return Finished{};
+      case 6:
+        return Grow{.id = Large(), .output = Small(), .chunk = Small(), .bytes = Large()};
       default: {
         Failed failed{
             .phase = Text(), .error = Text(), .message = Text(), .traceback = Text(), .edge = {}, .sequence = {}};
@@ -162,7 +174,9 @@ class Random {
                       .core = Below(2) == 0,
                       .user_ms = Signed(),
                       .system_ms = Signed(),
-                      .max_rss_kb = Signed()};
+                      .max_rss_kb = Signed(),
+                      .full = {}};
+        for (auto left = Below(3); left > 0; --left) exited.full.push_back({.path = Text(), .bytes = Large()});
         (Below(2) == 0 ? exited.code : exited.signal) = Signed();
         return exited;
       }
@@ -230,8 +244,12 @@ TEST_F(Protocol, RandomMessagesSurviveTheWireUnchanged) {
     ASSERT_TRUE(received) << received.error().ToString();
     auto worker_again = ParseFromWorker(Sent(random.OfWorker()));
     ASSERT_TRUE(worker_again) << worker_again.error().ToString();
+    if (auto* opened = std::get_if<OutputsOpen>(&worker_again->message)) {
+      for (auto& segment : opened->segments)
+        segment.fd = worker_again->fds.at(static_cast<std::size_t>(segment.fd)).get();
+    }
     const auto first = Sent(worker_again->message).data;
-    EXPECT_EQ(Sent(ParseFromWorker(SentRaw(first)).value().message).data, first);
+    EXPECT_EQ(Sent(ParseFromWorker(SentRaw(first, worker_again->fds.size())).value().message).data, first);
 
     const auto from_agent = random.OfAgent();
     const int attached = std::holds_alternative<Spawned>(from_agent) ? memory_.get() : -1;

@@ -20,6 +20,20 @@ struct Writer {
     packet["state"] = peer.state == Peer::State::kAttached ? "attached" : "gone";
     return SendJson(socket, packet, {});
   }
+  auto operator()(const Grown& grown) const {
+    auto packet = NewPacket("grown");
+    packet["id"] = grown.id;
+    packet["output"] = grown.output;
+    packet["every"] = grown.every;
+    packet["chunk"] = grown.chunk;
+    return SendJson(socket, packet, {});
+  }
+  auto operator()(const Refused& refused) const {
+    auto packet = NewPacket("refused");
+    packet["id"] = refused.id;
+    packet["message"] = refused.message;
+    return SendJson(socket, packet, {});
+  }
 };
 
 auto WriteEdge(DescriptorList& fds, const EdgeHandle& edge) -> json {
@@ -146,6 +160,13 @@ auto Read(PacketReader& packet) -> std::optional<ToWorker> {
   if (type == "start") return Start{};
   if (type == "stop") return Stop{};
   if (type == "peer") return ReadPeer(packet, object);
+  if (type == "grown") {
+    return Grown{.id = object.Integer<std::uint64_t>("id"),
+                 .output = object.Integer<std::uint32_t>("output"),
+                 .every = object.Integer<std::uint64_t>("every"),
+                 .chunk = object.Integer<std::uint64_t>("chunk")};
+  }
+  if (type == "refused") return Refused{.id = object.Integer<std::uint64_t>("id"), .message = object.String("message")};
   return std::nullopt;
 }
 

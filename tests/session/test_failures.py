@@ -79,9 +79,9 @@ def test_a_killed_container_is_reported_with_how_it_ended(project: Project) -> N
         run.read_until("[crash] hanging")
         container = docker("ps", "-q", "--filter", f"label=penstock.session={session}").strip()
         docker("kill", container)
-        run.read_until("penstock: error: the container of node 'crash' ended unexpectedly")
-        run.read_until("the container of node 'crash' was killed with signal 9 (SIGKILL)")
+        run.read_until("penstock: error: the container of node 'crash' ")
         assert run.wait() == 1
+        assert any("somebody had the engine send it signal 9 (SIGKILL)" in line for line in run.lines)
         assert docker("ps", "-aq", "--filter", f"label=penstock.session={session}") == ""
 
 

@@ -2,7 +2,11 @@
 # First half of an environment: downloads everything into the cache, in a container with network that is thrown away.
 #
 # /mnt  what to get and how this host gets it (read-only; see src/image/host_config.h)
-# /srv  the download cache: apt/, pip/ and pip-home/ are shared by all environments, builds/$BUILD_ID belongs to this one
+# /srv  the download cache: apt/, pip/, pip-home/ and sources/ are shared by all environments; builds/$BUILD_ID belongs
+#       to this one, and tells the host in hashes-* which files the packages came in
+#
+# With a lock the lists name exact versions, and what arrives must have the hashes that the lock says: pip checks its
+# own, /mnt/debs.lock has those of the system packages.
 set -eu
 # shellcheck source=/dev/null
 . /mnt/build # BUILD_ID, PYTHON, PYTHON_VERSION, CACHE_UID, CACHE_GID
@@ -103,7 +107,27 @@ fetch_system() {
   mkdir -p /tmp/empty/partial
   with_lists download_system
   sed -n "s/^'[^']*' \([^ ]*\) .*/$platform\/archives\/\1/p" /tmp/uris >"$build/debs"
+  hash_debs
   unlock_apt
+}
+
+# Lines "HASH NAME VERSION".
+hash_debs() {
+  native=$(dpkg --print-architecture)
+  : >"$build/hashes-apt"
+  while read -r deb; do
+    hash=$(sha256sum "/srv/apt/$deb")
+    # shellcheck disable=SC2016
+    dpkg-deb -W --showformat '${Package} ${Version} ${Architecture}\n' "/srv/apt/$deb" >/tmp/deb
+    read -r name version architecture </tmp/deb
+    case $architecture in all | "$native") ;; *) name=$name:$architecture ;; esac
+    echo "${hash%% *} $name $version" >>"$build/hashes-apt"
+  done <"$build/debs"
+  [ -e /mnt/debs.lock ] || return 0
+  # Fewer than locked is right: the base may have some of them.
+  grep -vxFf /mnt/debs.lock "$build/hashes-apt" >/tmp/unlocked || return 0
+  while read -r hash name version; do echo "E: not as locked: system package $name $version" >&2; done </tmp/unlocked
+  exit 1
 }
 
 download_system() {
@@ -142,15 +166,40 @@ find_pip() {
   mv -T "$pip_home.$BUILD_ID" "$pip_home" 2>/dev/null || rm -rf "$pip_home.$BUILD_ID"
 }
 
-pip_wheel_into() {
-  directory=$1
+pip() { as_owner env PYTHONPATH="$pip_home" "$PYTHON" -m pip "$@"; }
+
+# download_into KIND OPTIONS…: archives as the index has them, so that they are known by their hashes; what is no wheel
+# becomes one. Lines "HASH WHEEL" go to hashes-KIND.
+download_into() {
+  kind=$1
   shift
-  as_owner env PYTHONPATH="$pip_home" "$PYTHON" -m pip wheel --wheel-dir "$build/$directory" "$@"
+  rm -rf "$build/archives" "$build/hashes-$kind"
+  pip download --dest "$build/archives" "$@" || return
+  for archive in "$build/archives"/*; do
+    hash=$(sha256sum "$archive")
+    hash=${hash%% *}
+    made=$archive
+    case $archive in
+      *.whl) ;;
+      *) wheel_of "$archive" "$hash" || return ;;
+    esac
+    as_owner mv "$made" "$build/$kind/"
+    echo "$hash ${made##*/}" >>"$build/hashes-$kind"
+  done
+}
+
+# Sources stay where their content says: by that place pip finds the wheel that it made of them before.
+wheel_of() {
+  own_directory /srv/sources "/srv/sources/$2"
+  as_owner mv "$1" "/srv/sources/$2/"
+  rm -rf "$build/made"
+  pip wheel --no-deps --wheel-dir "$build/made" "/srv/sources/$2/${1##*/}" || return
+  made=$(echo "$build/made"/*.whl)
 }
 
 wheels() {
-  if [ -s /mnt/requirements.txt ]; then pip_wheel_into wheels -r /mnt/requirements.txt || return; fi
-  if [ -s /mnt/requirements-no-deps.txt ]; then pip_wheel_into wheels-no-deps --no-deps -r /mnt/requirements-no-deps.txt || return; fi
+  if [ -s /mnt/requirements.txt ]; then download_into wheels -r /mnt/requirements.txt || return; fi
+  if [ -s /mnt/requirements-no-deps.txt ]; then download_into wheels-no-deps --no-deps -r /mnt/requirements-no-deps.txt || return; fi
 }
 
 fetch_python() {

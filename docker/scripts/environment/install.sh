@@ -13,6 +13,18 @@ export PIP_CONFIG_FILE=/dev/null PIP_NO_CACHE_DIR=1 PIP_NO_WARN_SCRIPT_LOCATION=
 
 step() { echo "::step $*"; }
 
+# Lines "NAME VERSION".
+packages() {
+  native=$(dpkg --print-architecture)
+  # shellcheck disable=SC2016
+  dpkg-query -W -f '${db:Status-Status} ${Package} ${Version} ${Architecture}\n' |
+    while read -r status name version architecture; do
+      [ "$status" = installed ] || continue
+      case $architecture in all | "$native") ;; *) name=$name:$architecture ;; esac
+      echo "$name $version"
+    done | sort
+}
+
 if [ -s "$build/debs" ]; then
   step 'installing system packages'
   mkdir -p /tmp/apt/none /tmp/apt/lists/partial /tmp/apt/archives/partial
@@ -28,9 +40,12 @@ APT::Sandbox::User "root";
 APT::Install-Recommends "false";
 CONF
   # The packages of the list need nothing beyond it, so files are all that apt has to know.
+  packages >/tmp/packages-before
   # shellcheck disable=SC2046
   APT_CONFIG=/tmp/apt/conf apt-get -q -y install -o Dpkg::Options::=--force-unsafe-io \
     $(sed 's#^#/srv/apt/#' "$build/debs")
+  packages >/tmp/packages-after
+  comm -13 /tmp/packages-before /tmp/packages-after | sed 's/^/::installed apt /'
   rm -rf /var/log/apt /var/log/dpkg.log /var/log/alternatives.log /var/cache/ldconfig/aux-cache /var/cache/debconf/*-old \
     /var/lib/dpkg/*-old
 fi
@@ -44,3 +59,12 @@ fi
 if [ -s /mnt/requirements-no-deps.txt ]; then
   pip_install --find-links "$build/wheels-no-deps" --no-deps -r /mnt/requirements-no-deps.txt
 fi
+
+# What is there now, for those who ask or lock it: "::installed KIND NAME VERSION".
+/opt/venv/bin/python3 -B - <<'PYTHON'
+import importlib.metadata
+import sysconfig
+
+for package in importlib.metadata.distributions(path=[sysconfig.get_path("purelib")]):
+    print("::installed pip", package.metadata["Name"], package.version)
+PYTHON

@@ -335,8 +335,10 @@ auto Attach(PyObject*, PyObject* const* args, Py_ssize_t count) -> PyObject* {
   if (timeout_s == -1.0 && PyErr_Occurred() != nullptr) return nullptr;
   const auto timeout = std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::duration<double>(timeout_s));
 
-  nodes::Host::Options options{
-      base::UniqueFd(static_cast<int>(*fd)), worker::Hello{getpid(), texts[0], texts[1], texts[2], texts[3]}, {}};
+  nodes::Host::Options options{base::UniqueFd(static_cast<int>(*fd)),
+                               worker::Hello{getpid(), texts[0], texts[1], texts[2], texts[3]},
+                               {},
+                               [](const std::function<void()>& wait) { WithoutGil(wait); }};
   auto host = WithoutGil([&] { return nodes::Host::Attach(std::move(options), base::Deadline::In(timeout)); });
   if (!host) return Raise(host.error());
   PyObject* object = Allocate(type);

@@ -4,7 +4,9 @@
 
 namespace penstock::core {
 namespace {
-PyObject* port_error = nullptr;  // penstock._errors.PortError, for the life of the process
+// Of penstock._errors, for the life of the process.
+PyObject* port_error = nullptr;
+PyObject* memory_quota_error = nullptr;
 }  // namespace
 
 auto Raise(const base::Error& error) -> PyObject* {
@@ -12,7 +14,8 @@ auto Raise(const base::Error& error) -> PyObject* {
   const auto sentence = error.ToString();
   const Ref arguments(Py_BuildValue("s#s#", code.data(), static_cast<Py_ssize_t>(code.size()), sentence.data(),
                                     static_cast<Py_ssize_t>(sentence.size())));
-  if (arguments) PyErr_SetObject(port_error, arguments.get());
+  auto* type = error.code() == base::ErrorCode::kOverQuota ? memory_quota_error : port_error;
+  if (arguments) PyErr_SetObject(type, arguments.get());
   return nullptr;
 }
 
@@ -52,7 +55,8 @@ auto InitialiseApi() -> bool {
   const Ref module(PyImport_ImportModule("penstock._errors"));
   if (!module) return false;
   port_error = PyObject_GetAttrString(module.get(), "PortError");
-  return port_error != nullptr;
+  memory_quota_error = PyObject_GetAttrString(module.get(), "MemoryQuotaError");
+  return port_error != nullptr && memory_quota_error != nullptr;
 }
 
 }  // namespace penstock::core

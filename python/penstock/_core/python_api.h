@@ -58,7 +58,7 @@ auto Slot(int number, Function* function) -> PyType_Slot {
   return {number, reinterpret_cast<void*>(function)};
 }
 
-/// Sets penstock.PortError(code, sentence) and returns null.
+/// Sets penstock.PortError(code, sentence), or its subclass for memory that was refused, and returns null.
 auto Raise(const base::Error& error) -> PyObject*;
 /// False, with TypeError set, unless `count` is what `function` takes.
 auto CheckCount(const char* function, Py_ssize_t count, Py_ssize_t expected) -> bool;

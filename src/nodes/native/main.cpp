@@ -48,7 +48,8 @@ auto Work(PluginRegistry& registry, const std::vector<std::filesystem::path>& pl
                                   .version = PENSTOCK_VERSION,
                                   .sdk = PENSTOCK_VERSION,
                                   .executable = std::filesystem::read_symlink("/proc/self/exe", ignored).string()},
-                        .on_runtime_gone = {}};
+                        .on_runtime_gone = {},
+                        .around_wait = {}};
   auto host = Host::Attach(std::move(options), base::Deadline::In(kConfigured));
   if (!host) {
     if (host.error().code() == base::ErrorCode::kPeerGone) return kExitRuntimeGone;

@@ -60,6 +60,44 @@ TEST_F(NativeWorker, CarriesAStreamToItsEndAndFinishes) {
   EXPECT_EQ(account->handler.Count(), 100U);
 }
 
+TEST_F(NativeWorker, AsksOnceForMessagesBeyondWhatWasPrepared) {
+  auto& source = session_.Add("source", "test.blobs", R"({"sizes": [10, 4096, 6000, 6000, 6001, 10, 5000]})");
+  auto& sink = session_.Add("sink", "text.sink");
+  session_.Connect("source", "sink", {.depth = 2, .max_held = 1});
+  session_.Start();
+  source.Next<worker::Finished>();
+  EXPECT_EQ(source.Wait(), 0);
+  EXPECT_EQ(Lines(sink.Output()).size(), 7U);
+  ASSERT_EQ(source.requests.size(), 1U);
+  EXPECT_EQ(source.requests[0].output, 0U);
+  EXPECT_EQ(source.requests[0].bytes, 6000U);
+}
+
+TEST_F(NativeWorker, MemoryThatIsRefusedIsAFailureOfTheNodeWithTheReason) {
+  auto& source = session_.Add("source", "test.blobs", R"({"sizes": [10, 500000]})");
+  session_.Add("sink", "text.sink");
+  session_.Connect("source", "sink");
+  source.refuses = true;
+  session_.Start();
+  const auto failed = source.Next<worker::Failed>();
+  EXPECT_EQ(source.Wait(), 1);
+  EXPECT_EQ(failed.phase, "process");
+  EXPECT_EQ(failed.error, "over quota");
+  EXPECT_THAT(failed.message, HasSubstr("raise shm_quota_mb"));
+}
+
+TEST_F(NativeWorker, ARuntimeThatGoesWhileMemoryIsAwaitedEndsTheWorker) {
+  auto& source = session_.Add("source", "test.blobs", R"({"sizes": [500000]})");
+  session_.Add("sink", "text.sink");
+  session_.Connect("source", "sink");
+  session_.Start();
+  const auto packet = source.control().Receive(base::Deadline::Never());
+  ASSERT_TRUE(packet);
+  EXPECT_THAT(packet->data, HasSubstr("\"grow\""));
+  source.control().Close();
+  EXPECT_EQ(source.Wait(), 70);
+}
+
 TEST_F(NativeWorker, SaysHelloAndWhatItsPortsAre) {
   auto& worker = session_.Add("node", "test.twice");
   const auto hello = worker.Next<worker::Hello>();
@@ -150,9 +188,9 @@ TEST_F(NativeWorker, ReportsWhatANodeThrowsAndTheMessageItWasHandling) {
 TEST_F(NativeWorker, NamesTheNodesItKnowsWhenAskedForAnother) {
   const auto failed = Failure("text.snik");
   EXPECT_EQ(failed.phase, "import");
-  EXPECT_EQ(
-      failed.message,
-      "there is no native node 'text.snik'; known are json.sink, test.lines, test.sleeper, test.twice, text.sink");
+  EXPECT_EQ(failed.message,
+            "there is no native node 'text.snik'; known are json.sink, test.blobs, test.lines, test.sleeper, "
+            "test.twice, text.sink");
 }
 
 TEST_F(NativeWorker, RefusesParamsThatTheNodeDoesNotHave) {

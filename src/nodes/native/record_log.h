@@ -5,7 +5,7 @@
 namespace penstock::nodes::native {
 
 /// From now on base::Log writes JSON lines to `fd` (to standard error when it is not open). A record that the pipe has
-/// no room for is dropped: a log must not hold up the node.
+/// no room for is dropped, and the next says how many were: a log must not hold up the node.
 void SendLogTo(int fd);
 
 }  // namespace penstock::nodes::native

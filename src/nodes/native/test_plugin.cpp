@@ -2,6 +2,7 @@
 #include <array>
 #include <cstring>
 #include <stdexcept>
+#include <vector>
 
 #include "nodes/node.h"
 #include "nodes/params.h"
@@ -42,6 +43,22 @@ class Lines final : public Node {
 
  private:
   int count_ = 0;
+};
+
+// Sends texts of `sizes` bytes, all of them written.
+class Blobs final : public Node {
+ public:
+  auto Setup(const nlohmann::json& params) -> base::Status override {
+    sizes_ = params.at("sizes").get<std::vector<std::size_t>>();
+    return {};
+  }
+  auto Run(Context& context) -> base::Status override {
+    for (const auto size : sizes_) PENSTOCK_TRY(SendText(context, "out", std::string(size, 'x')));
+    return {};
+  }
+
+ private:
+  std::vector<std::size_t> sizes_;
 };
 
 // Sleeps until stopped, then says so.
@@ -87,6 +104,13 @@ constexpr auto kNodes = std::to_array<PluginNode>({
      .input_count = 0,
      .outputs = kOut.data(),
      .output_count = 2},
+    {.name = "test.blobs",
+     .summary = "",
+     .create = []() -> Node* { return std::make_unique<Blobs>().release(); },
+     .inputs = nullptr,
+     .input_count = 0,
+     .outputs = kOut.data(),
+     .output_count = 1},
     {.name = "test.sleeper",
      .summary = "",
      .create = []() -> Node* { return std::make_unique<Sleeper>().release(); },

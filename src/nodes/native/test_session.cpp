@@ -59,7 +59,41 @@ TestWorker::~TestWorker() {
 }
 
 auto TestWorker::Receive() -> worker::FromWorker {
-  return Must(worker::ParseFromWorker(Must(control_.Receive(base::Deadline::In(kWatchdog))))).message;
+  for (;;) {
+    auto received = Must(worker::ParseFromWorker(Must(control_.Receive(base::Deadline::In(kWatchdog)))));
+    if (const auto* request = std::get_if<worker::Grow>(&received.message)) {
+      Answer(*request);
+      continue;
+    }
+    if (const auto* opened = std::get_if<worker::OutputsOpen>(&received.message)) Prepare(*opened, received.fds);
+    return std::move(received.message);
+  }
+}
+
+void TestWorker::Prepare(const worker::OutputsOpen& opened, std::vector<base::UniqueFd>& fds) {
+  for (const auto& segment : opened.segments) {
+    const auto& output = configure.outputs.at(memory_.size());
+    const auto realm = std::find_if(configure.realms.begin(), configure.realms.end(),
+                                    [&](const auto& held) { return held.number == output.realm; });
+    memory_.push_back(Must(transport::SegmentMemory::Adopt(
+        std::move(fds.at(static_cast<std::size_t>(segment.fd))),
+        {.first = segment.first,
+         .stride = segment.stride,
+         .header_bytes = segment.header_bytes,
+         .chunks = segment.chunks},
+        realm->fd, {.max_message_bytes = output.max_message_bytes, .chunks = segment.chunks})));
+    const auto grant = Must(memory_.back().Prepare(prepared_bytes));
+    Say(worker::Grown{
+        .id = 0, .output = static_cast<std::uint32_t>(memory_.size() - 1), .every = grant.every, .chunk = grant.chunk});
+  }
+}
+
+void TestWorker::Answer(const worker::Grow& request) {
+  requests.push_back(request);
+  if (refuses) return Say(worker::Refused{.id = request.id, .message = "nothing is left: raise shm_quota_mb"});
+  const auto grant = memory_.at(request.output).Grow(request.chunk, request.bytes);
+  if (!grant) return Say(worker::Refused{.id = request.id, .message = grant.error().ToString()});
+  Say(worker::Grown{.id = request.id, .output = request.output, .every = grant->every, .chunk = grant->chunk});
 }
 
 void TestWorker::Say(const worker::ToWorker& message) { Must(worker::Send(control_, message)); }
@@ -167,7 +201,7 @@ void TestSession::Start() {
       static_cast<void>(std::get<Answer>(message));
     }
   };
-  expect(worker::OutputsOpen{});
+  expect(worker::OutputsOpen{.segments = {}});
   for (auto& [name, worker] : workers_) worker->Say(worker::OpenInputs{});
   expect(worker::InputsOpen{});
   for (auto& [name, worker] : workers_) worker->Say(worker::Connect{});

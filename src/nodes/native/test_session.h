@@ -12,6 +12,7 @@
 #include "transport/control_block.h"
 #include "transport/doorbell.h"
 #include "transport/realm.h"
+#include "transport/segment_memory.h"
 #include "worker/protocol.h"
 
 namespace penstock::nodes::native {
@@ -34,6 +35,7 @@ class TestWorker final {
     }
     return std::get<Message>(std::move(received));
   }
+  /// Grants memory on the way.
   auto Receive() -> worker::FromWorker;
   void Say(const worker::ToWorker& message);
   /// Its exit code, or minus the signal.
@@ -43,11 +45,17 @@ class TestWorker final {
   auto control() -> base::PacketSocket& { return control_; }
 
   worker::Configure configure;
+  std::uint64_t prepared_bytes = 4096;  // behind each chunk, when outputs are opened
+  std::vector<worker::Grow> requests;   // for more; answered by Receive
+  bool refuses = false;                 // them
 
  private:
+  void Prepare(const worker::OutputsOpen& opened, std::vector<base::UniqueFd>& fds);
+  void Answer(const worker::Grow& request);
   pid_t pid_ = -1;
   base::PacketSocket control_;
   base::UniqueFd output_;
+  std::vector<transport::SegmentMemory> memory_;  // of its outputs
 };
 
 /// Workers and the edges between them.

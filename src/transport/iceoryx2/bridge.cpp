@@ -82,6 +82,17 @@ auto Output::Open(const Service& service, const OutputLimits& limits) -> base::E
   return Output(handle);
 }
 
+auto Output::Layout() const -> base::Expected<ChunkLayout> {
+  PENSTOCK_TRY(RefuseInForkedChild());
+  pb_layout layout;
+  pb_error error;
+  if (const auto code = pb_output_layout(handle_.get(), &layout, &error); code != PB_OK) return Failed(code, error);
+  return ChunkLayout{.first = reinterpret_cast<const std::byte*>(layout.chunk),
+                     .header_bytes = layout.header,
+                     .stride = layout.stride,
+                     .chunks = layout.chunks};
+}
+
 auto Output::Borrow(std::size_t bytes) const -> base::Expected<Chunk> {
   PENSTOCK_TRY(RefuseInForkedChild());
   pb_chunk* handle = nullptr;

@@ -52,8 +52,8 @@ struct Chunk {
   message::Header* header = nullptr;  // zeroed
 };
 
-/// A received chunk; its slot returns to the producer when dropped. Header and bytes may be changed by a hostile
-/// producer at any time.
+/// A received chunk, rounded up to the payload's alignment; its slot returns to the producer when dropped. Header and
+/// bytes may be changed by a hostile producer at any time.
 struct Sample {
   std::unique_ptr<pb_sample, detail::ReleaseSample> handle;
   std::span<const std::byte> bytes;
@@ -66,10 +66,20 @@ struct OutputLimits {
   std::size_t max_loans = 1;
 };
 
+/// Where the chunks of an output lie in this process.
+struct ChunkLayout {
+  const std::byte* first = nullptr;  // the first chunk ever borrowed
+  std::size_t header_bytes = 0;      // from a chunk's start to its payload
+  std::size_t stride = 0;            // from chunk to chunk
+  std::size_t chunks = 0;
+};
+
 class Output final {
  public:
   static auto Open(const Service& service, const OutputLimits& limits) -> base::Expected<Output>;
 
+  /// Borrows and returns a chunk, so its `first` is the first one of all only directly after Open.
+  auto Layout() const -> base::Expected<ChunkLayout>;
   /// Errors: kExhausted when loans or slots are used up, or more consumers are registered than planned.
   auto Borrow(std::size_t bytes) const -> base::Expected<Chunk>;
   /// Returns how many consumers have it in their queue.

@@ -52,6 +52,15 @@ void pb_install_log(void (*sink)(int32_t level, const char* text, size_t length)
 /* `consumers` of the service may exist at once, dead ones that were not cleaned up included: it sets the number of slots. */
 int32_t pb_output_open(const struct pb_service* service, size_t max_message_bytes, size_t consumers, size_t max_loans,
                        struct pb_output** output, struct pb_error* error);
+/* Where chunks lie in this process: `chunk` is one of them, the first that was ever borrowed; its payload begins `header`
+ * bytes behind its start, and chunks follow each other at `stride`. Borrows and returns a chunk. */
+struct pb_layout {
+  const uint8_t* chunk;
+  size_t header;
+  size_t stride;
+  size_t chunks;
+};
+int32_t pb_output_layout(const struct pb_output* output, struct pb_layout* layout, struct pb_error* error);
 void pb_output_close(struct pb_output* output);
 size_t pb_output_consumers(const struct pb_output* output);
 int32_t pb_output_refresh(const struct pb_output* output, struct pb_error* error);

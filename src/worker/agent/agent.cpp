@@ -18,6 +18,7 @@
 
 #include "base/log.h"
 #include "worker/agent/domain.h"
+#include "worker/agent/full_storage.h"
 #include "worker/agent/image_libc.h"
 #include "worker/agent/process_tree.h"
 
@@ -294,7 +295,9 @@ void Agent::Ended(WorkerState& worker, const KeeperReport& report) {
                 .core = false,
                 .user_ms = report.user_ms,
                 .system_ms = report.system_ms,
-                .max_rss_kb = report.max_rss_kb};
+                .max_rss_kb = report.max_rss_kb,
+                .full = {}};
+  if (report.status != 0) exited.full = FullFileSystems();
   if (WIFSIGNALED(report.status)) {
     exited.signal = WTERMSIG(report.status);
     exited.core = WCOREDUMP(report.status);

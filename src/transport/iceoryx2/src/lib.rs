@@ -10,7 +10,7 @@ mod realm;
 use core::ffi::c_char;
 
 use abi::{Code, ErrorText, contained, guarded, string};
-use ports::{Chunk, Header, Input, Output, PublisherOptions, Received, ServiceShape, send};
+use ports::{Chunk, Header, Input, Layout, Output, PublisherOptions, Received, ServiceShape, send};
 
 #[repr(C)]
 pub struct ServiceText {
@@ -62,6 +62,14 @@ pub unsafe extern "C" fn pb_output_open(
         };
         let output = Output::open(service.root()?, &service.shape()?, &options)?;
         *out = Box::into_raw(Box::new(output));
+        Ok(Code::Ok)
+    })
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pb_output_layout(output: *const Output, layout: *mut Layout, error: *mut ErrorText) -> i32 {
+    guarded(error, || unsafe {
+        *layout = (&*output).layout()?;
         Ok(Code::Ok)
     })
 }
@@ -146,8 +154,8 @@ pub unsafe extern "C" fn pb_receive(
         let Some(sample) = (&*input).receive()? else {
             return Ok(Code::None);
         };
-        *payload = sample.payload().as_ptr();
-        *bytes = sample.payload().len();
+        *payload = sample.payload().as_ptr().cast();
+        *bytes = size_of_val(sample.payload());
         *header = sample.user_header();
         *out = Box::into_raw(Box::new(sample));
         Ok(Code::Ok)

@@ -22,7 +22,7 @@ const MAX_PUBLISHERS: usize = 8;
 pub const MAX_SUBSCRIBERS: usize = 32;
 const MAX_NODES: usize = 64;
 
-const PAYLOAD_ALIGNMENT: usize = 64;
+const LINE: usize = 64;
 const HEADER_WORDS: usize = 168 / 8;
 
 /// penstock::message::Header, whose fields only the C++ and Python sides know.
@@ -37,6 +37,14 @@ impl Default for Header {
     }
 }
 
+/// The unit of payloads, as large as it is aligned. With single bytes the library rounds each of them up to the payload's
+/// alignment, and a segment would be 64 times as large as its messages.
+#[repr(C)]
+#[repr(align(64))]
+#[derive(Debug, Clone, Copy, ZeroCopySend)]
+#[type_name("penstock::message::Line")]
+pub struct Line([u8; LINE]);
+
 /// `struct pb_service`: what both ends of a service must agree on.
 #[derive(Clone, Copy)]
 pub struct ServiceShape<'a> {
@@ -46,9 +54,9 @@ pub struct ServiceShape<'a> {
     pub max_held: usize,
 }
 
-type Factory = PortFactory<Realm, [u8], Header>;
-pub type Chunk = SampleMutUninit<Realm, [MaybeUninit<u8>], Header>;
-pub type Received = Sample<Realm, [u8], Header>;
+type Factory = PortFactory<Realm, [Line], Header>;
+pub type Chunk = SampleMutUninit<Realm, [MaybeUninit<Line>], Header>;
+pub type Received = Sample<Realm, [Line], Header>;
 
 fn failed(code: Code, attempted: &str, error: impl Debug) -> Failure {
     Failure::new(code, format!("cannot {attempted}: {error:?}"))
@@ -77,12 +85,9 @@ fn open_service(node: &Node<Realm>, shape: &ServiceShape) -> Outcome<Factory> {
         .name
         .try_into()
         .map_err(|e| failed(Code::Invalid, &format!("use '{}' as a service name", shape.name), e))?;
-    let alignment =
-        Alignment::new(PAYLOAD_ALIGNMENT).ok_or_else(|| Failure::new(Code::Internal, "64 is not an alignment"))?;
     node.service_builder(&name)
-        .publish_subscribe::<[u8]>()
+        .publish_subscribe::<[Line]>()
         .user_header::<Header>()
-        .payload_alignment(alignment)
         .max_publishers(MAX_PUBLISHERS)
         .max_subscribers(MAX_SUBSCRIBERS)
         .max_nodes(MAX_NODES)
@@ -109,11 +114,22 @@ pub struct PublisherOptions {
     pub max_loans: usize,
 }
 
+/// `struct pb_layout`.
+#[repr(C)]
+pub struct Layout {
+    chunk: *const u8,
+    header: usize,
+    stride: usize,
+    chunks: usize,
+}
+
 // Fields are dropped in this order: the port leaves before its node.
 pub struct Output {
-    publisher: Publisher<Realm, [u8], Header>,
+    publisher: Publisher<Realm, [Line], Header>,
     factory: Factory,
     consumers: usize,
+    slots: usize,
+    max_message_bytes: usize,
     _node: Node<Realm>,
 }
 
@@ -133,7 +149,7 @@ impl Output {
         let factory = open_service(&node, shape)?;
         let publisher = factory
             .publisher_builder()
-            .initial_max_slice_len(options.max_message_bytes)
+            .initial_max_slice_len(options.max_message_bytes.div_ceil(LINE))
             .max_loaned_samples(options.max_loans)
             // A consumer maps segments when it first receives; segments that grow are gone with their producer.
             .allocation_strategy(AllocationStrategy::Static)
@@ -160,6 +176,8 @@ impl Output {
             publisher,
             factory,
             consumers: options.consumers,
+            slots,
+            max_message_bytes: options.max_message_bytes,
             _node: node,
         })
     }
@@ -177,17 +195,35 @@ impl Output {
             );
             return Err(Failure::new(Code::Exhausted, text));
         }
-        self.publisher.loan_slice_uninit(bytes).map_err(|e| match e {
-            LoanError::ExceedsMaxLoans => Failure::new(Code::Exhausted, "all loans are out: publish or drop one first"),
-            LoanError::OutOfMemory => Failure::new(
-                Code::Exhausted,
-                "all slots are in use: a consumer holds more messages than it declared",
-            ),
-            LoanError::ExceedsMaxLoanSize => Failure::new(
-                Code::Invalid,
-                format!("a message of {bytes} bytes is larger than the port's maximum"),
-            ),
-            e => failed(Code::Internal, "borrow a slot", e),
+        self.publisher
+            .loan_slice_uninit(bytes.div_ceil(LINE))
+            .map_err(|e| match e {
+                LoanError::ExceedsMaxLoans => {
+                    Failure::new(Code::Exhausted, "all loans are out: publish or drop one first")
+                }
+                LoanError::OutOfMemory => Failure::new(
+                    Code::Exhausted,
+                    "all slots are in use: a consumer holds more messages than it declared",
+                ),
+                LoanError::ExceedsMaxLoanSize => Failure::new(
+                    Code::Invalid,
+                    format!("a message of {bytes} bytes is larger than the port's maximum"),
+                ),
+                e => failed(Code::Internal, "borrow a slot", e),
+            })
+    }
+
+    /// The library's chunks are its own header, ours and the payload, rounded up to the payload's alignment.
+    pub fn layout(&self) -> Outcome<Layout> {
+        let mut chunk = self.loan(1)?;
+        let start: *const u8 = core::ptr::from_ref(chunk.header()).cast();
+        let payload: *const u8 = chunk.payload_mut().as_ptr().cast();
+        let header = payload.addr() - start.addr();
+        Ok(Layout {
+            chunk: start,
+            header,
+            stride: (header + self.max_message_bytes).next_multiple_of(LINE),
+            chunks: self.slots,
         })
     }
 
@@ -206,7 +242,7 @@ pub fn send(chunk: Chunk) -> Outcome<usize> {
 }
 
 pub struct Input {
-    subscriber: Subscriber<Realm, [u8], Header>,
+    subscriber: Subscriber<Realm, [Line], Header>,
     _factory: Factory,
     _node: Node<Realm>,
 }

@@ -1,0 +1,64 @@
+#include "cli/image_text.h"
+
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+
+#include "image/build_log.h"
+
+namespace penstock::cli {
+namespace {
+
+auto TimeText(image::Time time) -> std::string {
+  return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::chrono::system_clock::to_time_t(time)));
+}
+
+}  // namespace
+
+auto ShortId(const image::Entry& entry) -> std::string {
+  constexpr std::size_t kShown = 12;
+  return entry.identity.substr(0, kShown);
+}
+
+auto SizeText(std::int64_t bytes) -> std::string {
+  constexpr double kMegabyte = 1e6;
+  return fmt::format("{:.0f} MB", static_cast<double>(bytes) / kMegabyte);
+}
+
+auto PackagesText(const image::EnvironmentSpec& spec) -> std::string {
+  std::string text;
+  for (const auto& package : spec.system_packages) text += (text.empty() ? "" : " ") + package;
+  for (const auto& package : spec.python_packages) text += (text.empty() ? "" : " ") + package.requirement;
+  return text;
+}
+
+auto ToJson(const image::Entry& entry, bool in_use) -> nlohmann::json {
+  const auto& contents = entry.contents;
+  auto packages = nlohmann::json::array();
+  for (const auto& package : contents.spec.python_packages) {
+    packages.push_back({{"package", package.requirement}, {"no_deps", package.no_deps}});
+  }
+  nlohmann::json value{{"identity", entry.identity},
+                       {"state", image::ToString(entry.state)},
+                       {"python", contents.spec.python_version},
+                       {"base", contents.base_reference},
+                       {"system", contents.spec.system_packages},
+                       {"packages", std::move(packages)},
+                       {"locked", !contents.lock_digest.empty()},
+                       {"size_bytes", entry.size_bytes},
+                       {"created", TimeText(entry.created)},
+                       {"last_used", TimeText(entry.last_used)},
+                       {"uses", entry.uses},
+                       {"pinned", entry.pinned},
+                       {"in_use", in_use},
+                       {"borrowed", entry.borrowed}};
+  if (entry.state == image::State::kAvailable) value["image"] = entry.image;
+  if (entry.state == image::State::kFailed) value["failure"] = entry.failure;
+  if (const auto log = image::BuildLogPath(entry.identity)) value["log"] = log->string();
+  return value;
+}
+
+auto Dump(const nlohmann::json& value) -> std::string {
+  return value.dump(2, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+}  // namespace penstock::cli

@@ -1,0 +1,123 @@
+#include "cli/images.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "cli/engine.h"
+#include "cli/image_store.h"
+#include "cli/image_text.h"
+#include "cli/verbs.h"
+#include "image/build.h"
+#include "image/dockerfile.h"
+#include "image/reconcile.h"
+
+namespace penstock::cli {
+namespace {
+
+auto Notes(const image::Entry& entry, bool in_use) -> std::string {
+  std::string notes;
+  const auto add = [&](bool is, const char* text) {
+    if (is) notes += fmt::format("{}{}", notes.empty() ? "" : ", ", text);
+  };
+  add(in_use, "in use");
+  add(entry.pinned, "pinned");
+  add(!entry.contents.lock_digest.empty(), "locked");
+  add(entry.borrowed, "another user's");
+  return notes;
+}
+
+void PrintTable(const std::vector<image::Entry>& entries, const ImageStore& store) {
+  if (entries.empty()) {
+    fmt::print("no environments; `penstock build MANIFEST` makes those of a pipeline\n");
+    return;
+  }
+  const auto now = image::Now();
+  fmt::print("{:<12}  {:<6}  {:>8}  {:<9}  {:<22}  {:<16}  {}\n", "ID", "PYTHON", "SIZE", "STATE", "LAST USED", "NOTES",
+             "PACKAGES");
+  for (const auto& entry : entries) {
+    fmt::print("{:<12}  {:<6}  {:>8}  {:<9}  {:<22}  {:<16}  {}\n", ShortId(entry), entry.contents.spec.python_version,
+               entry.state == image::State::kAvailable ? SizeText(entry.size_bytes) : "", image::ToString(entry.state),
+               image::Ago(entry.last_used, now), Notes(entry, store.InUse(entry)), PackagesText(entry.contents.spec));
+  }
+}
+
+auto PackagesJson(const std::vector<image::ResolvedPackage>& packages) -> nlohmann::json {
+  auto list = nlohmann::json::array();
+  for (const auto& package : packages) {
+    list.push_back({{"name", package.name}, {"version", package.version}, {"sha256", package.sha256}});
+  }
+  return list;
+}
+
+void PrintEntry(const image::Entry& entry, bool in_use) {
+  fmt::print("environment  {}\nstate        {}\nimage        {}{}\nlast used    {}, {} times in all\nnotes        {}\n",
+             entry.identity, image::ToString(entry.state),
+             entry.image.empty() ? "none" : image::ImageName(entry.identity),
+             entry.image.empty() ? "" : fmt::format(" ({})", entry.image), image::Ago(entry.last_used, image::Now()),
+             entry.uses, Notes(entry, in_use));
+  if (!entry.failure.empty()) fmt::print("\n{}\n", entry.failure);
+  if (entry.state != image::State::kAvailable) return;
+  const auto print = [](const char* title, const std::vector<image::ResolvedPackage>& packages) {
+    fmt::print("\n{}\n", title);
+    for (const auto& package : packages) fmt::print("  {} {}\n", package.name, package.version);
+  };
+  print("System packages", entry.contents.resolved.apt);
+  print("Python packages", entry.contents.resolved.pip);
+  fmt::print("\nAs a Dockerfile\n\n{}", image::EquivalentDockerfile(entry.contents));
+}
+
+}  // namespace
+
+auto ListImages(bool json) -> int {
+  auto store = ImageStore::Open();
+  if (!store) return Complain(store.error());
+  if (!json) {
+    PrintTable(store->entries(), *store);
+    return kDone;
+  }
+  auto list = nlohmann::json::array();
+  for (const auto& entry : store->entries()) list.push_back(ToJson(entry, store->InUse(entry)));
+  fmt::print("{}\n", Dump(list));
+  return kDone;
+}
+
+auto ShowImage(const std::string& id, bool json) -> int {
+  auto store = ImageStore::Open();
+  if (!store) return Complain(store.error());
+  const auto entry = store->FindById(id);
+  if (!entry) {
+    Complain(entry.error());
+    return kUsage;
+  }
+  if (!json) {
+    PrintEntry(*entry, store->InUse(*entry));
+    return kDone;
+  }
+  auto value = ToJson(*entry, store->InUse(*entry));
+  value["apt"] = PackagesJson(entry->contents.resolved.apt);
+  value["pip"] = PackagesJson(entry->contents.resolved.pip);
+  value["dockerfile"] = image::EquivalentDockerfile(entry->contents);
+  fmt::print("{}\n", Dump(value));
+  return kDone;
+}
+
+auto PinImage(const std::string& id, bool pinned, bool json) -> int {
+  auto store = ImageStore::Open();
+  if (!store) return Complain(store.error());
+  auto entry = store->FindById(id);
+  if (!entry) {
+    Complain(entry.error());
+    return kUsage;
+  }
+  if (const auto set = store->index().SetPinned(entry->identity, pinned); !set) return Complain(set.error());
+  entry->pinned = pinned;
+  if (json) {
+    fmt::print("{}\n", Dump(ToJson(*entry, store->InUse(*entry))));
+  } else {
+    fmt::print("{} {}\n", ShortId(*entry), pinned ? "is pinned: no prune removes it" : "is no longer pinned");
+  }
+  return kDone;
+}
+
+}  // namespace penstock::cli

@@ -1,0 +1,123 @@
+#include "cli/output_writer.h"
+
+#include <poll.h>
+#include <pthread.h>
+#include <sys/eventfd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <climits>
+#include <utility>
+
+namespace penstock::cli {
+namespace {
+
+// What can be written without waiting once poll(2) says that there is room: all of it to a file, a page to a pipe.
+auto ChunkOf(int fd) -> std::size_t {
+  struct stat status{};
+  return ::fstat(fd, &status) == 0 && S_ISREG(status.st_mode) ? OutputWriter::kRoomBytes : PIPE_BUF;
+}
+
+}  // namespace
+
+OutputWriter::OutputWriter(int fd, std::string thread)
+    : fd_(fd), chunk_(ChunkOf(fd)), abandoned_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+  thread_ = std::thread([this, name = std::move(thread)] {
+    ::pthread_setname_np(::pthread_self(), name.c_str());
+    Run();
+  });
+}
+
+OutputWriter::~OutputWriter() {
+  {
+    const std::lock_guard lock(mutex_);
+    ending_ = true;
+  }
+  changed_.notify_all();
+  thread_.join();
+}
+
+void OutputWriter::Write(std::string_view text) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (closed_) return;
+    waiting_ += text;
+  }
+  changed_.notify_all();
+}
+
+auto OutputWriter::TryWrite(std::string_view text) -> bool {
+  {
+    const std::lock_guard lock(mutex_);
+    if (closed_) return true;
+    if (!waiting_.empty() && waiting_.size() + text.size() > kRoomBytes) return false;
+    waiting_ += text;
+  }
+  changed_.notify_all();
+  return true;
+}
+
+auto OutputWriter::HasRoom(const std::function<void()>& resume) -> bool {
+  const std::lock_guard lock(mutex_);
+  if (closed_ || waiting_.size() < kRoomBytes) return true;
+  resume_.push_back(resume);
+  return false;
+}
+
+void OutputWriter::Flush() {
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [this] { return closed_ || (waiting_.empty() && !writing_); });
+}
+
+void OutputWriter::Abandon() {
+  const std::uint64_t one = 1;
+  [[maybe_unused]] const auto written = ::write(abandoned_.get(), &one, sizeof(one));
+}
+
+auto OutputWriter::WriteNow(std::string_view text) -> bool {
+  while (!text.empty()) {
+    std::array<pollfd, 2> waits{
+        {{.fd = fd_, .events = POLLOUT, .revents = 0}, {.fd = abandoned_.get(), .events = POLLIN, .revents = 0}}};
+    if (::poll(waits.data(), waits.size(), -1) < 0 && errno != EINTR) return false;
+    if (waits[1].revents != 0) return false;
+    if (waits[0].revents == 0) continue;
+    const auto written = ::write(fd_, text.data(), std::min(text.size(), chunk_));
+    if (written >= 0) {
+      text.remove_prefix(static_cast<std::size_t>(written));
+    } else if (errno != EINTR && errno != EAGAIN) {
+      return false;
+    }
+  }
+  return true;
+}
+
+void OutputWriter::Run() {
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    changed_.wait(lock, [this] { return ending_ || !waiting_.empty(); });
+    if (waiting_.empty()) return;
+    const auto text = std::exchange(waiting_, {});
+    const auto resume = std::exchange(resume_, {});
+    writing_ = true;
+    lock.unlock();
+    for (const auto& go_on : resume) go_on();
+    const bool written = WriteNow(text);
+    lock.lock();
+    writing_ = false;
+    if (!written) {
+      closed_ = true;
+      waiting_.clear();
+    }
+    changed_.notify_all();
+    if (!written) {
+      const auto rest = std::exchange(resume_, {});
+      lock.unlock();
+      for (const auto& go_on : rest) go_on();
+      return;
+    }
+  }
+}
+
+}  // namespace penstock::cli

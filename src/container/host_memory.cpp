@@ -1,0 +1,61 @@
+#include "container/host_memory.h"
+
+#include <charconv>
+#include <fstream>
+#include <iterator>
+#include <string>
+
+namespace penstock::container {
+namespace {
+
+// The text behind `key`, at the start of a line.
+auto After(std::string_view text, std::string_view key) -> std::optional<std::string_view> {
+  while (!text.empty()) {
+    const auto line = text.substr(0, text.find('\n'));
+    if (line.starts_with(key)) {
+      const auto rest = line.substr(key.size());
+      const auto start = rest.find_first_not_of(' ');
+      return start == std::string_view::npos ? std::string_view() : rest.substr(start);
+    }
+    text.remove_prefix(std::min(line.size() + 1, text.size()));
+  }
+  return std::nullopt;
+}
+
+template <class T>
+auto Number(std::optional<std::string_view> text) -> std::optional<T> {
+  T value{};
+  if (!text || std::from_chars(text->data(), text->data() + text->size(), value).ec != std::errc()) return std::nullopt;
+  return value;
+}
+
+auto ReadText(const std::filesystem::path& path) -> std::string {
+  std::ifstream file(path);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+}  // namespace
+
+auto HostMemory::IsShort() const -> bool {
+  // Below this the kernel works at keeping its reserves; waiting for memory is seldom and short on a healthy host.
+  constexpr std::uint64_t kShare = 50;
+  constexpr double kStalled = 0.05;
+  return (total_bytes > 0 && available_bytes < total_bytes / kShare) || stalled.value_or(0) >= kStalled;
+}
+
+auto ParseHostMemory(std::string_view vmstat, std::string_view meminfo, std::string_view pressure) -> HostMemory {
+  constexpr std::uint64_t kKibibyte = 1024;
+  constexpr double kPercent = 100;
+  HostMemory memory;
+  memory.oom_kills = Number<std::uint64_t>(After(vmstat, "oom_kill ")).value_or(0);
+  memory.total_bytes = Number<std::uint64_t>(After(meminfo, "MemTotal:")).value_or(0) * kKibibyte;
+  memory.available_bytes = Number<std::uint64_t>(After(meminfo, "MemAvailable:")).value_or(0) * kKibibyte;
+  if (const auto stalled = Number<double>(After(pressure, "full avg10="))) memory.stalled = *stalled / kPercent;
+  return memory;
+}
+
+auto ReadHostMemory(const std::filesystem::path& proc) -> HostMemory {
+  return ParseHostMemory(ReadText(proc / "vmstat"), ReadText(proc / "meminfo"), ReadText(proc / "pressure/memory"));
+}
+
+}  // namespace penstock::container

@@ -1,0 +1,70 @@
+// One environment being made: two containers, then a commit.
+#pragma once
+
+#include <string>
+
+#include "docker/engine.h"
+#include "image/base_image.h"
+#include "image/build_log.h"
+#include "image/contents.h"
+#include "image/progress.h"
+#include "image/workspace.h"
+
+namespace penstock::image {
+
+inline constexpr auto kEnvironmentRepository = "penstock/env";
+inline constexpr auto kEnvironmentInterpreter = "/opt/venv/bin/python3";
+/// On every image of ours: what it holds (contents.h) …
+inline constexpr auto kContentsLabel = "penstock.contents";
+/// … and whose it is: a hash of user and state directory, so that indexes know their own images again.
+inline constexpr auto kOwnerLabel = "penstock.owner";
+
+auto OwnerOfImages() -> base::Expected<std::string>;
+/// "penstock/env:1f2e3d4c5b6a"
+auto ImageName(const std::string& identity) -> std::string;
+/// "environment 1f2e3d4c5b6a", as progress names it.
+auto SubjectOf(const std::string& identity) -> std::string;
+/// What an environment of `spec` (normalised) on `base` will hold, as far as that is known before it is made.
+auto ContentsOf(const EnvironmentSpec& spec, const BaseImage& base) -> Contents;
+
+struct Built {
+  std::string image_id;
+  Contents contents;
+  std::int64_t size_bytes = 0;  // what it adds to its base
+};
+
+/// Used once, by one thread, with the lock of `identity` held. The references must outlive it.
+class Build final {
+ public:
+  Build(docker::Engine& engine, const EnvironmentSpec& spec, const BaseImage& base, const std::string& identity,
+        const ProgressSink& progress, const docker::Call& call)
+      : engine_(engine), spec_(spec), base_(base), identity_(identity), progress_(progress), call_(call) {}
+
+  /// Errors: kUnavailable with the step's last lines when a step failed, and the engine's.
+  auto Run(const Workspace& workspace, BuildLog log) -> base::Expected<Built>;
+  /// After an error: a step said no, and would say so again while nothing changes.
+  auto failed_for_good() const noexcept -> bool { return failed_for_good_; }
+
+ private:
+  auto RemoveLeftovers() -> base::Status;
+  auto Fetch(const Workspace& workspace) -> base::Status;
+  auto Install(const Workspace& workspace) -> base::Expected<Built>;
+  auto Commit(const std::string& container, const Contents& contents) -> base::Expected<std::string>;
+  auto Container(const std::filesystem::path& configuration, const char* script) const -> docker::ContainerSpec;
+  auto RunSteps(class StepContainer& container) -> base::Status;
+  void TakeInstalled(std::string_view text);
+  void Report(std::string step, std::string line);
+
+  docker::Engine& engine_;
+  const EnvironmentSpec& spec_;
+  const BaseImage& base_;
+  const std::string& identity_;
+  const ProgressSink& progress_;
+  const docker::Call& call_;
+  std::optional<BuildLog> log_;
+  std::string step_;
+  Resolved installed_;  // without hashes
+  bool failed_for_good_ = false;
+};
+
+}  // namespace penstock::image
