@@ -16,7 +16,7 @@ using testing::HasSubstr;
 using testing::Not;
 
 const HostFacts kHost{
-    .cpus = 2, .memory_bytes = 16ULL * 1024 * kMebibyte, .native_nodes = {}, .secrets_directory = "/home/me/secrets"};
+    .cpus = 2, .memory_bytes = 16ULL * 1024 * kMebibyte, .native_nodes = {}, .secrets_directory = "/etc/user/secrets"};
 
 auto PipelineOf(const std::string& docker) -> manifest::Pipeline {
   auto parsed = manifest::Parse(
@@ -72,7 +72,7 @@ TEST(ContainerSpec, PathsAreRelativeToTheManifest) {
   const auto& node = plan.nodes.at(0);
   EXPECT_EQ(node.env_file->path, "/srv/pipeline/x.env");
   EXPECT_EQ(node.container->volumes.at(0).source.path, "/srv/data");
-  EXPECT_EQ(node.container->secrets.at(0).source.path, "/home/me/secrets/key");
+  EXPECT_EQ(node.container->secrets.at(0).source.path, "/etc/user/secrets/key");
   EXPECT_EQ(node.container->secrets.at(1).source.path, "/srv/pipeline/keys/pem");
   EXPECT_EQ(node.container->rights.seccomp->path, "/srv/pipeline/profile.json");
 }
