@@ -11,6 +11,7 @@
 #include "base/paths.h"
 #include "manifest/load.h"
 #include "plan/host_files.h"
+#include "worker/agent/domain.h"
 
 namespace penstock::cli {
 
@@ -50,6 +51,7 @@ auto GatherHostFacts() -> plan::HostFacts {
     host.container_gid = ::getegid();
     host.container_user_is_fixed = true;
   }
+  host.separates_workers = worker::agent::DomainVersion() != 0;
   host.secrets_directory = base::ConfigDirectory() / "secrets";
   return host;
 }

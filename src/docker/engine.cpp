@@ -1,5 +1,7 @@
 #include "docker/engine.h"
 
+#include <sys/utsname.h>
+
 #include <algorithm>
 
 #include "docker/decode.h"
@@ -57,6 +59,15 @@ auto Engine::Negotiate(Call call) -> Status {
     return Fail(ErrorCode::kUnsupported,
                 "the Docker engine at {} runs {} containers, but Linux ones are needed: switch it to Linux containers",
                 socket_path_, version_.os);
+  }
+  utsname here{};
+  ::uname(&here);
+  if (!version_.kernel.empty() && version_.kernel != here.release) {
+    return Fail(ErrorCode::kUnsupported,
+                "the Docker engine at {} runs on another kernel ({}, here it is {}), as in Docker Desktop's virtual "
+                "machine or behind a forwarded socket, but must share this machine's, so that memory can be shared: "
+                "install Docker Engine here and set DOCKER_HOST to its socket",
+                socket_path_, version_.kernel, here.release);
   }
   return {};
 }

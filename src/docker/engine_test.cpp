@@ -230,6 +230,28 @@ TEST_F(EngineTest, LimitsAndLockdownArriveAtTheEngine) {
   EXPECT_EQ(raw["Mounts"][0]["RW"], false);
 }
 
+// Created only: to start it would take a driver for GPUs.
+TEST_F(EngineTest, GpusAndDevicesArriveAtTheEngine) {
+  auto spec = ProbeSpec({"true"});
+  spec.devices = {{.host_path = "/dev/null", .container_path = "/dev/other", .permissions = "r"}};
+  spec.gpus = GpuRequest{.count = -1};
+  auto named = spec;
+  named.gpus = GpuRequest{.ids = {"0", "GPU-1"}};
+
+  const auto all = engine_->Create(spec, Soon());
+  const auto some = engine_->Create(named, Soon());
+
+  ASSERT_TRUE(all) << all.error().ToString();
+  ASSERT_TRUE(some) << some.error().ToString();
+  const auto host = nlohmann::json::parse(engine_->Inspect(all->id, Soon())->raw)["HostConfig"];
+  EXPECT_EQ(host["DeviceRequests"][0]["Count"], -1);
+  EXPECT_EQ(host["DeviceRequests"][0]["Capabilities"], nlohmann::json::parse(R"([["gpu"]])"));
+  EXPECT_EQ(host["Devices"][0]["PathInContainer"], "/dev/other");
+  EXPECT_EQ(host["Devices"][0]["CgroupPermissions"], "r");
+  const auto chosen = nlohmann::json::parse(engine_->Inspect(some->id, Soon())->raw)["HostConfig"];
+  EXPECT_EQ(chosen["DeviceRequests"][0]["DeviceIDs"], nlohmann::json::parse(R"(["0", "GPU-1"])"));
+}
+
 TEST_F(EngineTest, RefusalsCarryTheEnginesWords) {
   const auto no_image = engine_->Create({.image = "penstock-test-does-not-exist:1", .labels = labels()}, Soon());
   ASSERT_FALSE(no_image);

@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -109,6 +110,18 @@ TEST(Version, IsInEveryRequest) {
       "1.42");
   ASSERT_TRUE(MustConnect(fake)->List({}, Soon()));
   EXPECT_EQ(fake.requests().back(), "GET /v1.42/containers/json?all=1");
+}
+
+TEST(Version, AnEngineOnAnotherKernelIsRefused) {
+  utsname here{};
+  ASSERT_EQ(::uname(&here), 0);
+  const FakeEngine local(Raw(""), "1.41", "1.12", here.release);
+  EXPECT_TRUE(ConnectTo(local.path()));
+  const FakeEngine desktop(Raw(""), "1.41", "1.12", "6.10.14-linuxkit");
+  const auto refused = ConnectTo(desktop.path());
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code(), ErrorCode::kUnsupported);
+  EXPECT_THAT(refused.error().message(), HasSubstr("runs on another kernel (6.10.14-linuxkit, here it is"));
 }
 
 TEST(Version, TooOldAndTooNewEnginesAreRefused) {

@@ -132,6 +132,20 @@ TEST(ContainerSpec, AnExclusiveContainerHasOneSession) {
   EXPECT_THAT(RenderTable(plan), HasSubstr("sharing  exclusive to one session, gone at once after the last"));
 }
 
+TEST(ContainerSpec, SharingWithoutLandlockIsNoted) {
+  auto host = kHost;
+  host.separates_workers = false;
+  const auto notes = [&](const std::string& docker) {
+    const auto plan = MakePlan(PipelineOf(docker), host, PlacementOverride::kAsDeclared);
+    return plan ? plan->nodes.at(0).notes : std::vector<std::string>{"no plan"};
+  };
+
+  EXPECT_THAT(notes("sharing: shared"), ElementsAre(HasSubstr("this kernel has no Landlock")));
+  EXPECT_THAT(notes("sharing: exclusive"), ElementsAre());
+  host.separates_workers = true;
+  EXPECT_THAT(notes("sharing: shared"), ElementsAre());
+}
+
 TEST(ContainerSpec, ProcessPlacementSaysWhatOfTheHostIsMissing) {
   const auto plan = PlanOf("volumes: [{host_path: /x, container_path: /y}], secrets: [key], build: {context: image}",
                            PlacementOverride::kProcess);

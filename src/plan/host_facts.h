@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,6 +19,8 @@ struct HostFacts {
   std::uint32_t container_gid = 1000;
   /// Nobody else can: the manifest may not ask for another user.
   bool container_user_is_fixed = false;
+  /// Whether the kernel can keep the workers of one container apart (Landlock). Unknown: nothing is said of it.
+  std::optional<bool> separates_workers{};
   /// Where a secret is that the manifest only names.
   std::filesystem::path secrets_directory{};
 };

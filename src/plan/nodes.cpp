@@ -31,6 +31,11 @@ void PlaceInContainer(const manifest::Node& node, const Surroundings& around, ma
   planned.reason = "has a docker section";
   planned.environment = ContainerEnvironment(*node.docker, around.directory);
   planned.container = ResolveContainer(node.id, *node.docker, around.directory, around.host, report);
+  if (planned.container->max_sessions > 1 && around.host.separates_workers == false) {
+    planned.notes.emplace_back(
+        "sessions that share its container can look into each other, as this kernel has no Landlock: 'sharing: "
+        "exclusive' keeps them apart");
+  }
 }
 
 /// What of the docker section a process on the host goes without.

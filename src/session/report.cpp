@@ -35,6 +35,7 @@ auto ToJson(const NodeReport& node) -> json {
           {"placement", plan::ToString(node.placement)},
           {"interpreter", node.interpreter},
           {"container", node.container},
+          {"landlock", node.landlock},
           {"messages", node.messages},
           {"sent", node.sent},
           {"handler_p50_ns", node.handler_p50_ns},

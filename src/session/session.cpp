@@ -624,6 +624,7 @@ void Session::Impl::FillReport() {
     }
     if (state.container) {
       report.container = state.container->id();
+      if (state.lease) report.landlock = state.lease->granted().landlock;
       if (node.container) report.memory_limit_bytes = node.container->limits.memory_mb * plan::kMebibyte;
       FillAccount(report, node, EvidenceOf(i));
     } else if (state.max_rss_kb) {

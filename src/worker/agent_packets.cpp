@@ -43,6 +43,7 @@ struct Writer {
     packet["uid"] = granted.uid;
     packet["architecture"] = granted.architecture;
     packet["glibc"] = granted.glibc;
+    packet["landlock"] = granted.landlock;
     return SendJson(socket, packet, {});
   }
   auto operator()(const Full& full) const -> base::Status {
@@ -134,7 +135,8 @@ auto ReadFromAgent(PacketReader& packet, std::size_t fd_count) -> std::optional<
                    .pid = object.Integer<int>("pid"),
                    .uid = object.Integer<unsigned>("uid"),
                    .architecture = object.String("architecture"),
-                   .glibc = object.String("glibc")};
+                   .glibc = object.String("glibc"),
+                   .landlock = object.OptionalInteger<int>("landlock").value_or(0)};
   }
   if (type == "full") return Full{.sessions = object.Integer<std::uint32_t>("sessions")};
   if (type == "spawned") {

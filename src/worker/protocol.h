@@ -170,6 +170,7 @@ struct Granted {
   unsigned uid = 0;
   std::string architecture;
   std::string glibc;
+  int landlock = 0;  // version by which workers are kept apart; 0: they are not
 };
 /// Answers a lease that would exceed its `max_sessions`; the connection ends.
 struct Full {

@@ -157,7 +157,12 @@ class Random {
   auto OfAgent() -> FromAgent {
     switch (Below(4)) {
       case 0:
-        return Granted{.agent = Text(), .pid = Signed(), .uid = Small(), .architecture = Text(), .glibc = Text()};
+        return Granted{.agent = Text(),
+                       .pid = Signed(),
+                       .uid = Small(),
+                       .architecture = Text(),
+                       .glibc = Text(),
+                       .landlock = Signed()};
       case 1:
         return Spawned{.id = Large(), .pid = Signed()};
       case 2:
@@ -362,8 +367,7 @@ TEST_F(Protocol, TheListenerTravelsWithItsPacket) {
   const auto received = ParseListen(there_.Receive(Deadline::Never()).value());
   ASSERT_TRUE(received) << received.error().ToString();
   EXPECT_TRUE(base::HasSealedSize(received->fds.at(0)));
-  EXPECT_EQ(ParseListen(SentRaw(R"({"v":1,"type":"listen"})")).error().code(),
-            ErrorCode::kPeerCorrupt);
+  EXPECT_EQ(ParseListen(SentRaw(R"({"v":1,"type":"listen"})")).error().code(), ErrorCode::kPeerCorrupt);
 }
 
 }  // namespace

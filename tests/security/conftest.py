@@ -27,6 +27,11 @@ def docker(*arguments: str) -> str:
     return subprocess.run(["docker", *arguments], capture_output=True, text=True, check=True, timeout=DEADLINE).stdout
 
 
+def container_ids(host: Host, *options: str) -> list[str]:
+    label = f"label=penstock.directory={host.runtime_directory}/penstock/c"
+    return docker("ps", "-q", "--no-trunc", "--filter", label, *options).split()
+
+
 @dataclass
 class Host:
     """A user of this host with a home and a project folder of its own, all below a temporary folder."""
@@ -139,7 +144,7 @@ def make_host(folder: Path, uid: int) -> Host:
     for name, mode in (("home", 0o700), ("home/run", 0o700), ("project", 0o755)):
         (folder / name).mkdir()
         (folder / name).chmod(mode)
-    for name in ("nodes.py", "probe.py"):
+    for name in ("nodes.py", "probe.py", "intrude.py", "attack.py"):
         shutil.copy(HERE / name, host.project / name)
     try:
         runs = can_run(host)

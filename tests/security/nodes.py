@@ -7,6 +7,8 @@ import threading
 from collections.abc import Iterator
 from typing import Any, Union
 
+import attack
+import intrude
 import penstock
 import probe
 from penstock import Audio, Bytes, Text
@@ -26,6 +28,47 @@ class Probe(penstock.Node):
     def process(self, text: Text) -> Text:
         print("probe " + json.dumps(probe.probe(self.secrets)), flush=True)
         return text
+
+
+class Stay(penstock.Node):
+    """Another session's worker."""
+
+    def process(self) -> Iterator[Text]:
+        print("stays in", os.uname().nodename, flush=True)
+        while not self.stop_requested:
+            yield Text("more")
+
+
+class Intrude(penstock.Node):
+    """Says where it runs and what it can do to the other processes there."""
+
+    def process(self) -> Iterator[Text]:
+        yield Text(json.dumps({"container": os.uname().nodename, **intrude.intrude()}))
+
+
+class Attack(penstock.Node):
+    def setup(self, params: dict) -> None:
+        self.params = params
+
+    def process(self) -> Iterator[Text]:
+        yield Text(json.dumps(attack.attack(self.params)))
+
+
+class Given(penstock.Node):
+    """What it finds of what it was given."""
+
+    def setup(self, params: dict) -> None:
+        self.params = params
+
+    def process(self) -> Iterator[Text]:
+        found: dict[str, Any] = {"env": {name: os.environ.get(name) for name in self.params["env"]}, "files": {}}
+        for path in self.params["files"]:
+            with open(path) as file:  # noqa: PTH123
+                found["files"][path] = {"text": file.read(), "mode": oct(os.stat(path).st_mode & 0o777)}  # noqa: PTH116
+        found["writable"] = [path for path in self.params["directories"] if probe.can_write(path)]
+        print("given", json.dumps(found), flush=True)
+        while not self.stop_requested:
+            yield Text("more")
 
 
 class Endless(penstock.Node):

@@ -253,12 +253,19 @@ def probe(secrets):
     return {"leaks": leaks, "realms": realms, "kinds": kinds, "files": files, "walls": walls()}
 
 
+def can_write(directory):
+    path = directory.rstrip("/") + f"/penstock-{os.getpid()}"
+    if not succeeds(lambda: os.close(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600))):
+        return False
+    os.unlink(path)
+    return True
+
+
 def walls():
     """What the container as a whole allows."""
     with open("/proc/self/status") as file:
         status = dict(line.rstrip("\n").split(":\t", 1) for line in file if ":\t" in line)
-    writable = []
-    for directory in (
+    directories = (
         "/",
         "/app",
         "/opt/penstock",
@@ -269,11 +276,8 @@ def walls():
         "/dev",
         "/sys",
         "/proc/sys/kernel",
-    ):
-        path = directory.rstrip("/") + f"/penstock-{os.getpid()}"
-        if succeeds(lambda path=path: os.close(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600))):
-            os.unlink(path)
-            writable.append(directory)
+    )
+    writable = [directory for directory in directories if can_write(directory)]
     sockets = []
     for folder, _, names in (entry for top in ("/run", "/var/run", "/tmp", "/app") for entry in os.walk(top)):
         for name in names:

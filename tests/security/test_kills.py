@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
-from conftest import DEADLINE, SINK, Host, Running, docker, node
+from conftest import DEADLINE, SINK, Host, Running, container_ids, docker, node
 
 
 def memory_of(pid: int) -> set[int]:
@@ -54,11 +54,6 @@ def tree(root: int) -> set[int]:
 
 def name_of(pid: int) -> str:
     return Path(f"/proc/{pid}/comm").read_text().strip()
-
-
-def container_ids(host: Host, *options: str) -> list[str]:
-    label = f"label=penstock.directory={host.runtime_directory}/penstock/c"
-    return docker("ps", "-q", "--no-trunc", "--filter", label, *options).split()
 
 
 def leftovers(host: Host) -> list[str]:

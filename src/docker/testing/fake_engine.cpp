@@ -35,8 +35,8 @@ void FakeConnection::WaitForClose() const {
   }
 }
 
-FakeEngine::FakeEngine(FakeHandler handler, std::string api, std::string api_min)
-    : handler_(std::move(handler)), api_(std::move(api)), api_min_(std::move(api_min)) {
+FakeEngine::FakeEngine(FakeHandler handler, std::string api, std::string api_min, std::string kernel)
+    : handler_(std::move(handler)), api_(std::move(api)), api_min_(std::move(api_min)), kernel_(std::move(kernel)) {
   std::string pattern = (std::filesystem::temp_directory_path() / "penstock-fake-XXXXXX").string();
   if (::mkdtemp(pattern.data()) == nullptr) throw std::runtime_error("mkdtemp");
   std::filesystem::permissions(pattern, std::filesystem::perms(0755));
@@ -126,9 +126,10 @@ auto FakeEngine::Handle(const std::string& request, const FakeConnection& connec
     return Then::kKeepOpen;
   }
   if (request == "GET /version") {
-    connection.Answer(
-        200, fmt::format(R"({{"Version": "0-fake", "ApiVersion": "{}", "MinAPIVersion": "{}", "Os": "linux"}})", api_,
-                         api_min_));
+    connection.Answer(200,
+                      fmt::format(R"({{"Version": "0-fake", "ApiVersion": "{}", "MinAPIVersion": "{}", "Os": "linux",)"
+                                  R"( "KernelVersion": "{}"}})",
+                                  api_, api_min_, kernel_));
     return Then::kKeepOpen;
   }
   return handler_(request, connection);

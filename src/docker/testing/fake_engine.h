@@ -35,8 +35,10 @@ using FakeHandler = std::function<Then(const std::string& request, const FakeCon
 
 class FakeEngine final {
  public:
-  /// /_ping and /version are answered as an engine with the given versions does; the rest is the handler's.
-  explicit FakeEngine(FakeHandler handler, std::string api = "1.41", std::string api_min = "1.12");
+  /// /_ping and /version are answered as an engine with the given versions does; the rest is the handler's. `kernel`
+  /// empty: it does not say on which it runs.
+  explicit FakeEngine(FakeHandler handler, std::string api = "1.41", std::string api_min = "1.12",
+                      std::string kernel = "");
   FakeEngine(const FakeEngine&) = delete;
   auto operator=(const FakeEngine&) -> FakeEngine& = delete;
   ~FakeEngine();
@@ -53,6 +55,7 @@ class FakeEngine final {
   FakeHandler handler_;
   std::string api_;
   std::string api_min_;
+  std::string kernel_;
   std::string directory_;
   std::string path_;
   base::UniqueFd listener_;

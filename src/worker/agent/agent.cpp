@@ -17,6 +17,7 @@
 #include <set>
 
 #include "base/log.h"
+#include "worker/agent/domain.h"
 #include "worker/agent/full_storage.h"
 #include "worker/agent/image_libc.h"
 #include "worker/agent/process_tree.h"
@@ -65,6 +66,7 @@ Agent::Agent(std::unique_ptr<base::EventLoop> loop, base::UniqueFd signals)
 auto Agent::Listen(Listening listening) -> base::Status {
   listener_ = std::move(listening.listener);
   owner_ = listening.owner;
+  domain_ = DomainVersion();
   PENSTOCK_TRY(loop_->Watch(listener_.get(), EPOLLIN, [this](std::uint32_t) { Accept(); }));
   ArmExpiry(kFirstLease);
   return {};
@@ -200,7 +202,8 @@ void Agent::GrantOrRefuse(LeaseId id, Lease asked) {
                    .pid = ::getpid(),
                    .uid = ::getuid(),
                    .architecture = names.machine,
-                   .glibc = glibc});
+                   .glibc = glibc,
+                   .landlock = domain_});
 }
 
 void Agent::CloseLease(LeaseId id) {
@@ -232,7 +235,7 @@ void Agent::StartWorker(LeaseId id, Received<ToAgent> request) {
   }
   if (checked && terminating_) checked = base::Fail(base::ErrorCode::kCancelled, "the agent was asked to end");
   if (!checked) return Tell(id, SpawnFailed{.id = spawn.id, .error = checked.error().message(), .saved_errno = EINVAL});
-  auto keeper = StartKeeper(spawn, request.fds);
+  auto keeper = StartKeeper(spawn, request.fds, domain_);
   if (!keeper) return Tell(id, SpawnFailed{.id = spawn.id, .error = keeper.error().message(), .saved_errno = EAGAIN});
 
   const auto key = next_id_++;

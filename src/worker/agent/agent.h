@@ -104,6 +104,7 @@ class Agent final {
   base::UniqueFd signals_;
   base::UniqueFd listener_;
   uid_t owner_ = 0;
+  int domain_ = 0;  // of workers, which are strangers to each other in a container; the host's are its user's own
   std::optional<base::EventLoop::TimerId> expiry_;
 
   std::map<LeaseId, LeaseState> leases_;

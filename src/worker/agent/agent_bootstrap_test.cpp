@@ -53,6 +53,23 @@ TEST_F(AgentBootstrap, GrantsLeasesAndSaysWhereItRuns) {
   EXPECT_THAT(granted.glibc, testing::MatchesRegex("2\\.[0-9]+"));
 }
 
+TEST_F(AgentBootstrap, WorkersCannotLookIntoEachOther) {
+  const auto agent = Start();
+  auto client = Connect();
+  if (client.TakeLease().landlock == 0) GTEST_SKIP() << "this kernel has no Landlock that workers could be put into";
+  auto first_pipe = NewPipe();
+  client.SpawnShell(1, "echo ready; exec sleep 1000", first_pipe.write.get());
+  const auto first = client.Next<Spawned>();
+  ASSERT_EQ(ReadLine(first_pipe.read), "ready");
+  auto second_pipe = NewPipe();
+
+  client.SpawnShell(2, fmt::format("readlink /proc/{}/cwd || echo closed; readlink /proc/self/cwd", first.pid),
+                    second_pipe.write.get());
+  second_pipe.write.reset();
+
+  EXPECT_EQ(ReadAll(second_pipe.read), "closed\n/\n");
+}
+
 TEST_F(AgentBootstrap, LeasesAreIndependentAndTheEndOfOneEndsOnlyItsWorkers) {
   const auto agent = Start();
   auto first = Connect();

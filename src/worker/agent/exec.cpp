@@ -144,6 +144,8 @@ auto Describe(const ExecFailure& failure, const Spawn& spawn) -> std::string {
       return fmt::format("cannot enter the directory '{}': {}", spawn.cwd, why);
     case ExecFailure::Step::kDescriptors:
       return fmt::format("cannot place the descriptors of '{}': {}", spawn.argv[0], why);
+    case ExecFailure::Step::kDomain:
+      return fmt::format("cannot put '{}' into a Landlock domain: {}", spawn.argv[0], why);
     case ExecFailure::Step::kProgram:
       break;
   }

@@ -16,7 +16,7 @@ auto CheckSpawn(const Spawn& spawn) -> base::Status;
 
 /// Why the program could not be started; sent through a pipe from the process that tried.
 struct ExecFailure {
-  enum class Step : int { kSession, kParentGone, kDirectory, kDescriptors, kProgram } step = Step::kProgram;
+  enum class Step : int { kSession, kParentGone, kDirectory, kDescriptors, kDomain, kProgram } step = Step::kProgram;
   int saved_errno = 0;
 };
 

@@ -14,6 +14,7 @@
 #include <csignal>
 #include <cstring>
 
+#include "worker/agent/domain.h"
 #include "worker/agent/process_tree.h"
 
 namespace penstock::worker::agent {
@@ -30,8 +31,8 @@ struct Ending {
 
 class Keeper final {
  public:
-  Keeper(const Spawn& spawn, const std::vector<base::UniqueFd>& fds, base::PacketSocket lifeline)
-      : spawn_(spawn), fds_(fds), lifeline_(std::move(lifeline)) {}
+  Keeper(const Spawn& spawn, const std::vector<base::UniqueFd>& fds, int domain, base::PacketSocket lifeline)
+      : spawn_(spawn), fds_(fds), domain_(domain), lifeline_(std::move(lifeline)) {}
 
   void Run() {
     ::prctl(PR_SET_NAME, "penstock-keeper");
@@ -76,7 +77,9 @@ class Keeper final {
     worker_ = ::fork();
     if (worker_ < 0) return ExecFailure{.step = ExecFailure::Step::kSession, .saved_errno = errno};
     if (worker_ == 0) {
-      const auto failure = BecomeWorker(spawn_, fds_, keeper, write_end);
+      const auto failure = domain_ != 0 && !EnterDomain(domain_)
+                               ? ExecFailure{.step = ExecFailure::Step::kDomain, .saved_errno = errno}
+                               : BecomeWorker(spawn_, fds_, keeper, write_end);
       [[maybe_unused]] const auto written = ::write(write_end.get(), &failure, sizeof(failure));
       ::_exit(127);
     }
@@ -137,18 +140,20 @@ class Keeper final {
 
   const Spawn& spawn_;
   const std::vector<base::UniqueFd>& fds_;
+  int domain_;
   base::PacketSocket lifeline_;
   pid_t worker_ = 0;
 };
 
 }  // namespace
 
-auto StartKeeper(const Spawn& spawn, const std::vector<base::UniqueFd>& fds) -> base::Expected<KeeperHandle> {
+auto StartKeeper(const Spawn& spawn, const std::vector<base::UniqueFd>& fds, int domain)
+    -> base::Expected<KeeperHandle> {
   PENSTOCK_ASSIGN(auto pair, base::PacketSocket::Pair());
   const pid_t pid = ::fork();
   if (pid < 0) return base::SystemError("fork a keeper");
   if (pid == 0) {
-    Keeper(spawn, fds, std::move(pair.second)).Run();
+    Keeper(spawn, fds, domain, std::move(pair.second)).Run();
     ::_exit(0);
   }
   return KeeperHandle{.pid = pid, .lifeline = std::move(pair.first)};

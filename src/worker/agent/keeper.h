@@ -39,8 +39,10 @@ struct KeeperHandle {
   base::PacketSocket lifeline;
 };
 
-/// Forks a keeper, which starts the worker. The caller must be single-threaded.
-auto StartKeeper(const Spawn& spawn, const std::vector<base::UniqueFd>& fds) -> base::Expected<KeeperHandle>;
+/// Forks a keeper, which starts the worker; with `domain` (see domain.h) not 0, in a domain of that version. The caller
+/// must be single-threaded.
+auto StartKeeper(const Spawn& spawn, const std::vector<base::UniqueFd>& fds, int domain)
+    -> base::Expected<KeeperHandle>;
 
 /// The next report. kPeerGone when the keeper has ended.
 auto ReceiveReport(const base::PacketSocket& lifeline) -> base::Expected<ReceivedReport>;
