@@ -20,7 +20,9 @@ auto ShortId(const image::Entry& entry) -> std::string {
 }
 
 auto SizeText(std::int64_t bytes) -> std::string {
+  constexpr double kKilobyte = 1e3;
   constexpr double kMegabyte = 1e6;
+  if (static_cast<double>(bytes) < kMegabyte) return fmt::format("{:.0f} kB", static_cast<double>(bytes) / kKilobyte);
   return fmt::format("{:.0f} MB", static_cast<double>(bytes) / kMegabyte);
 }
 

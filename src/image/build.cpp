@@ -151,7 +151,8 @@ auto Build::RunSteps(StepContainer& container) -> Status {
       call_);
   if (!status) return tl::make_unexpected(base::Error(status.error()).While(step_));
   if (*status == 0) return {};
-  failed_for_good_ = !IsPassing(tail.lines());
+  step_failed_ = true;
+  may_pass_ = IsPassing(tail.lines());
   const auto cause = Diagnose(tail.lines(), spec_.python_version);
   return Fail(ErrorCode::kUnavailable, "{} failed (exit status {}){}{}. Its last lines:\n{}", step_, *status,
               cause ? ": " : "", cause.value_or(""), tail.Show());

@@ -42,8 +42,10 @@ class Build final {
 
   /// Errors: kUnavailable with the step's last lines when a step failed, and the engine's.
   auto Run(const Workspace& workspace, BuildLog log) -> base::Expected<Built>;
-  /// After an error: a step said no, and would say so again while nothing changes.
-  auto failed_for_good() const noexcept -> bool { return failed_for_good_; }
+  /// After an error: a step said no, rather than the engine or the caller.
+  auto step_failed() const noexcept -> bool { return step_failed_; }
+  /// After that: for a reason that may be gone the next time (network, disk).
+  auto may_pass() const noexcept -> bool { return may_pass_; }
 
  private:
   auto RemoveLeftovers() -> base::Status;
@@ -64,7 +66,8 @@ class Build final {
   std::optional<BuildLog> log_;
   std::string step_;
   Resolved installed_;  // without hashes
-  bool failed_for_good_ = false;
+  bool step_failed_ = false;
+  bool may_pass_ = false;
 };
 
 }  // namespace penstock::image

@@ -128,12 +128,12 @@ class Finder final {
       return std::move(built->image_id);
     }
     auto error = std::move(built.error());
-    if (error.code() == ErrorCode::kUnavailable) {
+    if (build.step_failed()) {
       error = base::Error(error.code(), fmt::format("{}The whole output: {}", error.message(), log_path.string()));
     }
     // Without a fingerprint it is a reason to look, not one to give up the next time.
     const auto recorded = index.RecordFailure(
-        identity_, {error.ToString(), build.failed_for_good() ? fingerprint : std::string()}, Now());
+        identity_, {error.ToString(), build.step_failed() && !build.may_pass() ? fingerprint : std::string()}, Now());
     if (!recorded) base::Log(base::LogLevel::kWarning, "{}", recorded.error().ToString());
     return tl::make_unexpected(std::move(error));
   }

@@ -7,7 +7,8 @@
 
 namespace penstock::image {
 
-/// Builds, with the plain builder, an image with the packages that `contents` ended up with.
+/// Names the packages that `contents` ended up with, exactly. To build it takes a base whose apt knows a mirror that
+/// still has these versions (Penstock's own bases, when made without a registry, know none).
 auto EquivalentDockerfile(const Contents& contents) -> std::string;
 
 }  // namespace penstock::image

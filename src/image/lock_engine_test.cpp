@@ -84,7 +84,7 @@ TEST_F(LockEngineTest, AnotherContentThanLockedIsRefused) {
   ExpectNothingLeft();
 }
 
-TEST_F(LockEngineTest, TheEquivalentDockerfileGivesTheSamePackages) {
+TEST_F(LockEngineTest, TheEquivalentDockerfileNamesTheBaseAndTheExactPackages) {
   const auto environment = Ensure(Spec({"tree"}, {}));
   ASSERT_TRUE(environment) << environment.error().ToString();
   const auto text = EquivalentDockerfile(ContentsOf(*environment));

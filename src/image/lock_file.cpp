@@ -34,6 +34,7 @@ auto PipLine(const ResolvedPackage& package) -> std::string {
 // What the file says goes into command lines: only what looks like a package passes.
 auto ParseLine(const std::string& line, const char* equals, std::string_view hash) -> Expected<ResolvedPackage> {
   static const std::regex kSha256("[0-9a-f]{64}");
+  static const std::regex kPackage("[A-Za-z0-9.:+_-]+={1,2}[A-Za-z0-9.:+~!_-]+");
   const auto version = line.find(equals);
   const auto end = line.find(hash);
   if (version != std::string::npos && end != std::string::npos && version < end &&
@@ -43,7 +44,7 @@ auto ParseLine(const std::string& line, const char* equals, std::string_view has
     const auto text = line.substr(0, end);
     const bool debian = std::string_view(equals) == "=";
     const auto normal = debian ? NormaliseSystemPackage(text) : NormaliseRequirement(text);
-    if (normal && *normal == text && text.find_first_of(" ;@[,") == std::string::npos) return package;
+    if (normal && *normal == text && std::regex_match(text, kPackage)) return package;
   }
   return Fail(ErrorCode::kInvalidArgument, "'{}' is no locked package", line);
 }

@@ -39,7 +39,7 @@ inline constexpr std::uint64_t kRealmOverheadBytes = 2 * kMebibyte;
 inline constexpr std::uint64_t kExpectedMetadataBytes = 4096;
 /// Prepared for an output whose messages nobody has declared: of each chunk, and of all together. Cheap, and enough for
 /// audio, text and results; what is larger is learned from the first message.
-inline constexpr std::uint64_t kUndeclaredBytes = 64 * 1024;
+inline constexpr std::uint64_t kUndeclaredBytes = std::uint64_t{64} * 1024;
 inline constexpr std::uint64_t kUndeclaredTotalBytes = 4 * kMebibyte;
 inline constexpr std::chrono::seconds kDefaultNodeStartTimeout{30};
 inline constexpr std::chrono::seconds kDefaultSessionStartTimeout{120};

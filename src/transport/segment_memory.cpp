@@ -16,7 +16,7 @@ namespace {
 using base::ErrorCode;
 using base::Fail;
 
-constexpr std::uint64_t kMebibyte = 1024 * 1024;
+constexpr auto kMebibyte = std::uint64_t{1024} * 1024;
 // Of every realm, for the library's own files: queues and tables that grow as participants come and go.
 constexpr std::uint64_t kReservedInRealm = kMebibyte;
 // Of the host's memory: the kernel kills somebody before a last megabyte is found.

@@ -198,7 +198,7 @@ struct Exited {
   std::int64_t user_ms = 0;
   std::int64_t system_ms = 0;
   std::int64_t max_rss_kb = 0;
-  std::vector<FullFileSystem> full;  // looked at when it ended otherwise than with 0
+  std::vector<FullFileSystem> full;  // looked at after SIGBUS and exit codes but 0
 };
 using FromAgent = std::variant<Granted, Full, Spawned, SpawnFailed, Exited>;
 

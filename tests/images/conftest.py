@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import tempfile
 import uuid
 import zipfile
 from collections.abc import Iterator
@@ -92,6 +93,12 @@ class Cache:
     def build(self, *options: str) -> subprocess.CompletedProcess[str]:
         return self.penstock("build", str(self.manifest), *options)
 
+    def must_build(self) -> str:
+        """What it said on stderr."""
+        result = self.build()
+        assert result.returncode == 0, result.stderr
+        return result.stderr
+
     def json(self, *arguments: str) -> Any:
         result = self.penstock("images", *arguments, "--json")
         assert result.returncode == 0, result.stderr
@@ -111,11 +118,12 @@ def cache(tmp_path: Path) -> Iterator[Cache]:
     tmp_path.chmod(0o755)
     (tmp_path / "nodes.py").write_text(NODES)
     make_wheel(tmp_path / "wheels", "1.0")
-    own = {f"XDG_{kind}": str(tmp_path / kind.lower()) for kind in ("STATE_HOME", "RUNTIME_DIR")}
+    own = {"XDG_STATE_HOME": str(tmp_path / "state")}
     own |= {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(tmp_path / "wheels")}
-    (tmp_path / "runtime_dir").mkdir(mode=0o700)
     try:
-        yield Cache(tmp_path, base, label, own)
+        # Not below tmp_path, whose name is too long for a socket's.
+        with tempfile.TemporaryDirectory(prefix="penstock-") as runtime:
+            yield Cache(tmp_path, base, label, {**own, "XDG_RUNTIME_DIR": runtime})
     finally:
         # Containers and environments inherit the label of their base.
         for container in docker("ps", "--all", "--quiet", "--filter", f"label={label}").split():

@@ -14,7 +14,7 @@ pytestmark = [pytest.mark.engine, pytest.mark.slow]
 def test_an_environment_is_listed_shown_pinned_and_pruned(cache: Cache) -> None:
     assert cache.json() == []
     cache.write("penstock-test-wheel")
-    assert cache.build().returncode == 0
+    cache.must_build()
     (entry,) = cache.json("list")
     assert entry["state"] == "available"
     assert entry["python"] == "3.11"
@@ -40,7 +40,7 @@ def test_an_environment_is_listed_shown_pinned_and_pruned(cache: Cache) -> None:
 
 def test_an_image_of_a_container_is_never_pruned(cache: Cache) -> None:
     cache.write("penstock-test-wheel")
-    assert cache.build().returncode == 0
+    cache.must_build()
     (entry,) = cache.json()
     container = docker("create", "--label", cache.label, entry["image"]).strip()
     assert cache.json()[0]["in_use"]
@@ -61,7 +61,7 @@ def test_why_names_what_is_different(cache: Cache) -> None:
     cache.write("penstock-test-wheel")
     (answer,) = cache.json("why", str(cache.manifest), "answer")
     assert answer["state"] == "missing"
-    assert cache.build().returncode == 0
+    cache.must_build()
     (answer,) = cache.json("why", str(cache.manifest))
     assert answer["state"] == "available"
     identity = answer["identity"]
@@ -69,7 +69,10 @@ def test_why_names_what_is_different(cache: Cache) -> None:
     cache.write("penstock-test-wheel==1.0")
     (answer,) = cache.json("why", str(cache.manifest))
     assert answer["nearest"] == identity
-    assert answer["differences"] == ["- Python package penstock-test-wheel", "+ Python package penstock-test-wheel==1.0"]
+    assert answer["differences"] == [
+        "- Python package penstock-test-wheel",
+        "+ Python package penstock-test-wheel==1.0",
+    ]
     assert "+ Python package penstock-test-wheel==1.0" in cache.penstock("images", "why", str(cache.manifest)).stdout
 
 
@@ -91,7 +94,7 @@ def test_a_failed_build_is_told_at_once_until_something_changes(cache: Cache) ->
 
     assert "downloading" in cache.build("--retry").stderr.replace("downloading Python packages failed", "")
     make_wheel(cache.folder / "wheels", "2.0")
-    assert cache.build().returncode == 0
+    cache.must_build()
     assert [entry["state"] for entry in cache.json()] == ["available"]
 
 
@@ -103,7 +106,7 @@ def test_a_builder_that_is_killed_is_taken_over(cache: Cache) -> None:
     (entry,) = cache.json()
     assert entry["state"] == "failed"
     assert "was killed" in entry["failure"]
-    assert cache.build().returncode == 0
+    cache.must_build()
     (entry,) = cache.json()
     assert entry["state"] == "available"
     assert docker("ps", "--all", "--quiet", "--filter", f"label={cache.label}") == ""
@@ -118,8 +121,8 @@ def test_a_second_runtime_waits_for_the_build_and_shows_how_far_it_is(cache: Cac
         with cache.start("run", str(cache.manifest)) as waiter:
             read_until(waiter, "waiting for another process that makes it: downloading Python packages")
             builder.send_signal(signal.SIGCONT)
-            out, _ = waiter.communicate()
-            assert waiter.returncode == 0
+            out, err = waiter.communicate()
+            assert waiter.returncode == 0, err
             assert out == "answer 1.0\n"
         builder.communicate()
         assert builder.returncode == 0
@@ -129,8 +132,8 @@ def test_a_second_runtime_waits_for_the_build_and_shows_how_far_it_is(cache: Cac
 
 def test_an_image_removed_behind_our_back_is_built_again(cache: Cache) -> None:
     cache.write("penstock-test-wheel")
-    assert cache.build().returncode == 0
+    cache.must_build()
     docker("rmi", "--force", cache.json()[0]["image"])
     assert cache.json() == []
-    assert "built" in cache.build().stderr
+    assert "built" in cache.must_build()
     assert len(cache.json()) == 1

@@ -39,6 +39,8 @@ class Engine:
         places = {"config-file": "daemon.json", "data-root": "data", "exec-root": "exec", "pidfile": "pid"}
         self.process = subprocess.Popen(
             [
+                # An engine that starts without a bridge removes the one that is there: it gets a network of its own.
+                *("unshare", "--net"),
                 "dockerd",
                 f"--host={self.host}",
                 *(f"--{option}={self.folder / name}" for option, name in places.items()),

@@ -297,13 +297,14 @@ void Agent::Ended(WorkerState& worker, const KeeperReport& report) {
                 .system_ms = report.system_ms,
                 .max_rss_kb = report.max_rss_kb,
                 .full = {}};
-  if (report.status != 0) exited.full = FullFileSystems();
   if (WIFSIGNALED(report.status)) {
     exited.signal = WTERMSIG(report.status);
     exited.core = WCOREDUMP(report.status);
   } else {
     exited.code = WEXITSTATUS(report.status);
   }
+  // Memory mapped from a file without room ends in SIGBUS, a refused write usually in an exit code.
+  if (exited.code.value_or(0) != 0 || exited.signal == SIGBUS) exited.full = FullFileSystems();
   if (const auto lease = leases_.find(worker.lease); lease != leases_.end())
     lease->second.workers.erase(worker.spawn.id);
   Tell(worker.lease, exited);
