@@ -10,8 +10,8 @@
 namespace penstock::container {
 namespace {
 
-constexpr std::int64_t kMebibyte = 1024 * 1024;
-constexpr std::size_t kLongestProfile = 1024 * 1024;
+constexpr std::int64_t kMebibyte = 1024L * 1024;
+constexpr std::size_t kLongestProfile = 1024UL * 1024;
 
 void SetLimits(const plan::Limits& limits, docker::ContainerSpec& spec) {
   spec.memory_bytes = static_cast<std::int64_t>(limits.memory_mb) * kMebibyte;

@@ -12,7 +12,7 @@ namespace penstock::container {
 namespace fs = std::filesystem;
 namespace {
 
-constexpr std::size_t kLargestSecret = 1024 * 1024;
+constexpr std::size_t kLargestSecret = 1024UL * 1024;
 
 auto WriteFor(const plan::Rights& rights, const fs::path& path, std::string_view content) -> base::Status {
   const base::UniqueFd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0400));

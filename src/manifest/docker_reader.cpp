@@ -30,7 +30,7 @@ auto LimitFields() -> std::span<const Field<ResourceLimits>> {
 }
 
 /// Limits at the docker section's top level: a spelling that older manifests use.
-auto FlatLimit(Field<ResourceLimits> field) -> Field<DockerSection> {
+auto FlatLimit(const Field<ResourceLimits>& field) -> Field<DockerSection> {
   return AsAlias<DockerSection>({field.name, [field](Report& report, const Entry& entry, DockerSection& docker) {
                                    field.read(report, entry, docker.resource_limits);
                                  }});

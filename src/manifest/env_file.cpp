@@ -9,7 +9,7 @@
 namespace penstock::manifest {
 namespace {
 
-constexpr std::size_t kMostBytes = 1024 * 1024;  // beyond what a program can be started with
+constexpr std::size_t kMostBytes = 1024UL * 1024;  // beyond what a program can be started with
 
 /// Without quotes around it. nullopt: the closing one is missing.
 auto Unquoted(std::string_view value) -> std::optional<std::string_view> {
