@@ -58,10 +58,8 @@ def median(values: list[float]) -> float:
     return statistics.median(values)
 
 
-def node(
-    id: str, node_type: str, *, python: Optional[str] = None, keep_warm: int = 0, **more: Any
-) -> dict[str, Any]:
-    """A node of a manifest; in a container when `python` names a version, of its session alone unless it is kept warm."""
+def node(id: str, node_type: str, *, python: Optional[str] = None, keep_warm: int = 0, **more: Any) -> dict[str, Any]:
+    """A node of a manifest; in a container when `python` names a version, its session's own unless it is kept warm."""
     result: dict[str, Any] = {"id": id, "node_type": node_type, **more}
     if python is not None:
         result["docker"] = {

@@ -2,8 +2,8 @@
 """Cached start of three containers with three Pythons, until all their workers have said hello (SC-005).
 
 `start.cached3` is our own share: what is left of that time when every stretch in which a request to the engine was
-under way is taken out. The whole time and the engine's share are shown beside it. `start.warm` is the same with one container
-that an earlier session left warm, `start.warm3` with three; cold and warm starts alternate.
+under way is taken out. The whole time and the engine's share are shown beside it. `start.warm` is the same with one
+container that an earlier session left warm, `start.warm3` with three; cold and warm starts alternate.
 """
 
 from __future__ import annotations

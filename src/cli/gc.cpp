@@ -1,4 +1,5 @@
-// Removes what dead runtimes left. Every command does that on its way; this one does nothing else, and says what it did.
+// Removes what dead runtimes left. Every command does that on its way; this one does nothing else, and says what it
+// did.
 #include <fmt/format.h>
 
 #include "cli/engine.h"

@@ -12,12 +12,13 @@ namespace penstock::cli {
 void RemoveLeftovers() {
   const docker::Call call(base::Deadline::In(std::chrono::seconds(10)));
   std::unique_ptr<docker::Engine> engine;
-  const auto swept = container::SweepEntries(container::Sweep::kEnded, [&](const std::string& container) -> base::Status {
-    if (!engine) {
-      PENSTOCK_ASSIGN(engine, ConnectEngine());
-    }
-    return engine->Remove(container, call);
-  });
+  const auto swept =
+      container::SweepEntries(container::Sweep::kEnded, [&](const std::string& container) -> base::Status {
+        if (!engine) {
+          PENSTOCK_ASSIGN(engine, ConnectEngine());
+        }
+        return engine->Remove(container, call);
+      });
   static_cast<void>(session::LiveSessions());  // removes the places of dead ones on its way
   if (!swept) {
     base::Log(base::LogLevel::kWarning,

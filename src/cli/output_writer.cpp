@@ -76,21 +76,26 @@ void OutputWriter::Abandon() {
   [[maybe_unused]] const auto written = ::write(abandoned_.get(), &one, sizeof(one));
 }
 
-auto OutputWriter::WriteNow(std::string_view text) -> bool {
+auto OutputWriter::problem() -> int {
+  const std::lock_guard lock(mutex_);
+  return problem_;
+}
+
+auto OutputWriter::WriteNow(std::string_view text) const -> int {
   while (!text.empty()) {
     std::array<pollfd, 2> waits{
         {{.fd = fd_, .events = POLLOUT, .revents = 0}, {.fd = abandoned_.get(), .events = POLLIN, .revents = 0}}};
-    if (::poll(waits.data(), waits.size(), -1) < 0 && errno != EINTR) return false;
-    if (waits[1].revents != 0) return false;
+    if (::poll(waits.data(), waits.size(), -1) < 0 && errno != EINTR) return errno;
+    if (waits[1].revents != 0) return ECANCELED;
     if (waits[0].revents == 0) continue;
     const auto written = ::write(fd_, text.data(), std::min(text.size(), chunk_));
     if (written >= 0) {
       text.remove_prefix(static_cast<std::size_t>(written));
     } else if (errno != EINTR && errno != EAGAIN) {
-      return false;
+      return errno;
     }
   }
-  return true;
+  return 0;
 }
 
 void OutputWriter::Run() {
@@ -103,15 +108,16 @@ void OutputWriter::Run() {
     writing_ = true;
     lock.unlock();
     for (const auto& go_on : resume) go_on();
-    const bool written = WriteNow(text);
+    const int failed = WriteNow(text);
     lock.lock();
     writing_ = false;
-    if (!written) {
+    if (failed != 0) {
       closed_ = true;
+      if (failed != EPIPE && failed != ECANCELED) problem_ = failed;
       waiting_.clear();
     }
     changed_.notify_all();
-    if (!written) {
+    if (failed != 0) {
       const auto rest = std::exchange(resume_, {});
       lock.unlock();
       for (const auto& go_on : rest) go_on();

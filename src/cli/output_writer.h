@@ -36,12 +36,15 @@ class OutputWriter final {
   auto HasRoom(const std::function<void()>& resume) -> bool;
   /// Waits until all is written, or abandoned.
   void Flush();
+  /// Why something could not be written (errno), 0 when nothing was lost: a reader that has enough is no loss.
+  auto problem() -> int;
   /// From now on nothing is written: whoever waits goes on.
   void Abandon();
 
  private:
   void Run();
-  auto WriteNow(std::string_view text) -> bool;
+  /// 0, or why not (errno); ECANCELED: abandoned.
+  auto WriteNow(std::string_view text) const -> int;
 
   const int fd_;
   const std::size_t chunk_;
@@ -53,6 +56,7 @@ class OutputWriter final {
   bool writing_ = false;
   bool ending_ = false;
   bool closed_ = false;  // nothing more is written
+  int problem_ = 0;
   std::thread thread_;
 };
 

@@ -67,8 +67,9 @@ void PrintSession(const json& session) {
     return fmt::print("  {}\n\n", problem->get<std::string>());
   std::vector<Row> nodes{{"  node", "where", "container", "handled", "sent", "peak memory"}};
   for (const auto& node : session.at("nodes")) {
-    nodes.push_back({"  " + node.value("id", ""), node.value("placement", ""), node.value("container", "").substr(0, 12),
-                     std::to_string(Number(node, "messages")), std::to_string(Number(node, "sent")), Megabytes(node)});
+    nodes.push_back({"  " + node.value("id", ""), node.value("placement", ""),
+                     node.value("container", "").substr(0, 12), std::to_string(Number(node, "messages")),
+                     std::to_string(Number(node, "sent")), Megabytes(node)});
   }
   std::vector<Row> edges{{"  edge", "policy", "sent", "waiting", "lost", "redelivered"}};
   for (const auto& edge : session.at("edges")) {
@@ -99,8 +100,8 @@ auto Ps(bool as_json) -> int {
   if (containers->empty()) return kDone;
   std::vector<Row> rows{{"container", "state", "sessions"}};
   for (const auto& container : *containers) {
-    rows.push_back({container.value("name", ""), container.value("state", ""),
-                    std::to_string(container.at("sessions").size())});
+    rows.push_back(
+        {container.value("name", ""), container.value("state", ""), std::to_string(container.at("sessions").size())});
   }
   fmt::print("{}", RenderTable(rows));
   return kDone;

@@ -97,9 +97,13 @@ auto Run(const RunOptions& options) -> int {
   auto report = (*session)->Run();
   running = nullptr;
   report.not_shown = terminal.not_shown();
+  terminal.Flush();
+  const auto output = terminal.OutputStatus();
+  if (!output) terminal.Print(fmt::format("penstock: error: {}\n", output.error().ToString()));
   if (!options.quiet) terminal.Print('\n' + RenderSummary(report));
   if (report.failure || report.log.dropped_lines() > 0) terminal.Print(RenderLog(report));
   if (!options.report_file.empty() && !WriteReport(options.report_file, report)) return kEnvironment;
+  if (!output && !report.failure) return kEnvironment;
   return ExitCode(report);
 }
 

@@ -142,6 +142,12 @@ void Terminal::Abandon() {
   out_.Abandon();
 }
 
+auto Terminal::OutputStatus() -> base::Status {
+  const int problem = out_.problem();
+  if (problem == 0) return {};
+  return base::SystemError("write the pipeline's output to stdout, so that some of it is lost", problem);
+}
+
 auto Terminal::not_shown() -> std::uint64_t {
   const std::lock_guard lock(mutex_);
   return not_shown_;

@@ -45,6 +45,8 @@ class Terminal final : public session::Observer {
   void Abandon();
   /// Log lines that were left out so far.
   auto not_shown() -> std::uint64_t;
+  /// After a flush. Errors: the pipeline's output could not be written, for another reason than that nobody reads it.
+  auto OutputStatus() -> base::Status;
 
  private:
   auto ClearProgress() -> std::string;

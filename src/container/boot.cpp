@@ -102,8 +102,9 @@ auto ListenForBoot(const std::filesystem::path& directory) -> base::Expected<bas
 auto StartAndBoot(const docker::Engine& engine, const std::string& id, const base::UniqueFd& boot_listener,
                   const base::UniqueFd& agent_listener, const docker::Call& call) -> base::Status {
   BootOutput output;
-  PENSTOCK_ASSIGN(const auto attached,
-                  engine.Attach(id, [&](docker::OutputStream, std::string_view bytes) { output.Add(bytes); }, {}, call));
+  PENSTOCK_ASSIGN(
+      const auto attached,
+      engine.Attach(id, [&](docker::OutputStream, std::string_view bytes) { output.Add(bytes); }, {}, call));
   const EndWatch end(engine, id);
   PENSTOCK_TRY(engine.Start(id, call));
   switch (AwaitBoot(boot_listener, end, call)) {

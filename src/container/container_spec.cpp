@@ -13,7 +13,7 @@ namespace {
 auto VersionsOf(const std::vector<plan::Secret>& secrets) -> std::string {
   std::string versions;
   for (const auto& secret : secrets) {
-    struct stat status {};
+    struct stat status{};
     ::stat(secret.source.path.c_str(), &status);  // a missing one is reported when it is copied
     versions += fmt::format("{} {} {} {} {}.{}\n", secret.name, secret.source.path.string(), status.st_ino,
                             status.st_size, status.st_mtim.tv_sec, status.st_mtim.tv_nsec);

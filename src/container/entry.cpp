@@ -31,8 +31,7 @@ auto EntriesDirectory() -> base::Expected<fs::path> {
   auto path = home / "c";
   std::error_code error;
   fs::create_directory(path, error);
-  if (error)
-    return base::Fail(base::ErrorCode::kUnavailable, "cannot create '{}': {}", path.string(), error.message());
+  if (error) return base::Fail(base::ErrorCode::kUnavailable, "cannot create '{}': {}", path.string(), error.message());
   return path;
 }
 

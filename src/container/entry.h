@@ -54,6 +54,7 @@ enum class Sweep {
 
 /// Entries that nobody uses: `remove` is called with each engine name, the entry claimed
 /// meanwhile; the entry goes when that succeeded. Costs one directory listing when there are none.
-auto SweepEntries(Sweep which, const std::function<base::Status(const std::string& engine_name)>& remove) -> base::Status;
+auto SweepEntries(Sweep which, const std::function<base::Status(const std::string& engine_name)>& remove)
+    -> base::Status;
 
 }  // namespace penstock::container

@@ -17,7 +17,7 @@ constexpr int kTries = 10;
 
 // Who waited for a lock of a directory that was removed meanwhile has locked a file without a name.
 auto HasName(const base::UniqueFd& file) -> bool {
-  struct stat status {};
+  struct stat status{};
   return ::fstat(file.get(), &status) == 0 && status.st_nlink > 0;
 }
 

@@ -88,8 +88,8 @@ class Engine final {
   auto Inspect(const std::string& container, Call call) const -> base::Expected<Container>;
   /// Containers, running or not, that carry all `labels`; all when empty.
   auto List(const Strings& labels, Call call) const -> base::Expected<std::vector<ContainerSummary>>;
-  /// Kills it when it runs, and removes it with its anonymous volumes. Success also when it is gone already; one that is
-  /// being removed by somebody else is waited for.
+  /// Kills it when it runs, and removes it with its anonymous volumes. Success also when it is gone already; one that
+  /// is being removed by somebody else is waited for.
   auto Remove(const std::string& container, Call call) const -> base::Status;
   /// What the engine's log driver has kept so far; complete once the container has ended. Does not follow.
   auto Logs(const std::string& container, const LogQuery& query, Call call) const -> base::Expected<Output>;

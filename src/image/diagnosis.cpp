@@ -40,9 +40,13 @@ auto Quoted(const std::vector<std::string>& names) -> std::string {
   return fmt::format("'{}'", fmt::join(names, "', '"));
 }
 
+// What pip says before each new try.
+constexpr auto kUnreachable = "after connection broken by";
+
 auto NoDistribution(const Lines& lines, std::string_view python_version) -> std::optional<std::string> {
   const auto missing = Matches(lines, "No matching distribution found for (.+)$");
-  if (missing.empty()) return std::nullopt;
+  // Nor does an index have a package that could not be asked.
+  if (missing.empty() || Contains(lines, kUnreachable)) return std::nullopt;
   const auto& requirement = missing.front();
   const auto name = std::string(RequirementName(requirement));
   const auto known = Matches(lines, "satisfies the requirement .*\\(from versions: (.*)\\)");
@@ -98,6 +102,10 @@ constexpr std::array kKnown{
     Known{"No space left on device", "the disk is full; 'docker system df' shows what images and containers take"},
     Known{"401 Error", "the index asks for a login; put it into the index URL of pip.conf or into ~/.netrc"},
     Known{"403 Error", "the index refuses; check the login in pip.conf or ~/.netrc"},
+    Known{kUnreachable,
+          "the package index could not be reached, so that it is not known whether it has the package; check the "
+          "network, "
+          "and this host's index and proxy settings"},
 };
 
 }  // namespace

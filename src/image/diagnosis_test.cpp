@@ -35,6 +35,18 @@ TEST(Diagnose, TellsAnUnknownPythonPackageFromAnUnknownVersion) {
               HasSubstr("'onnxruntime==1.32.0' is not offered for Python 3.9"));
 }
 
+TEST(Diagnose, DoesNotDenyAPackageWhoseIndexCouldNotBeReached) {
+  const auto after = [](const std::string& trouble) {
+    return DiagnosisOf(
+        {"WARNING: Retrying (Retry(total=4)) after connection broken by '" + trouble + "'",
+         "ERROR: Could not find a version that satisfies the requirement wheel==0.43.0 (from versions: none)",
+         "ERROR: No matching distribution found for wheel==0.43.0"});
+  };
+  EXPECT_THAT(after("NewConnectionError('[Errno 111] Connection refused')"), HasSubstr("could not be reached"));
+  EXPECT_THAT(after("[Errno -3] Temporary failure in name resolution"), HasSubstr("check DNS"));
+  EXPECT_THAT(after("SSLError(CERTIFICATE_VERIFY_FAILED)"), HasSubstr("certificate is not trusted"));
+}
+
 TEST(Diagnose, SaysThatACompilerOrHeaderIsMissing) {
   for (const auto* line :
        {"error: command 'gcc' failed: No such file or directory",

@@ -43,10 +43,7 @@ auto ControlServer::Create(base::EventLoop& loop, const std::string& session, Ha
 
 ControlServer::ControlServer(base::EventLoop& loop, container::LockedDirectory directory, base::UniqueFd listener,
                              Handlers handlers)
-    : loop_(loop),
-      directory_(std::move(directory)),
-      listener_(std::move(listener)),
-      handlers_(std::move(handlers)) {}
+    : loop_(loop), directory_(std::move(directory)), listener_(std::move(listener)), handlers_(std::move(handlers)) {}
 
 ControlServer::~ControlServer() {
   loop_.Unwatch(listener_.get());

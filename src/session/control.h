@@ -1,6 +1,7 @@
 // How other commands of the same user find a running session, look at it and end it.
 //
-//   {base::RuntimeDirectory}/s/{session}/   in use as long as the session's runtime lives (container/locked_directory.h)
+//   {base::RuntimeDirectory}/s/{session}/   in use as long as the session's runtime lives
+//   (container/locked_directory.h)
 //       control.sock                        SOCK_SEQPACKET, one JSON object a packet
 //
 // Requests {"v": 1, "type": "status" | "stop" | "kill"}; answers are the status, or {"v": 1, "type": "ok"}. The session
@@ -37,7 +38,8 @@ class ControlServer final {
   ~ControlServer();
 
  private:
-  ControlServer(base::EventLoop& loop, container::LockedDirectory directory, base::UniqueFd listener, Handlers handlers);
+  ControlServer(base::EventLoop& loop, container::LockedDirectory directory, base::UniqueFd listener,
+                Handlers handlers);
   void Accept();
   void Answer(int connection);
   void Drop(int connection);

@@ -299,12 +299,12 @@ void Session::Impl::StartWorker(std::size_t index, const WorkerCommand& command)
           .on_message =
               [this, index](worker::Received<worker::FromWorker> received) { OnMessage(index, std::move(received)); },
           .on_lines =
-               [this, &state](std::vector<observe::LogRecord> lines) {
-                 for (const auto& line : lines) {
-                   if (line.stream == observe::Stream::kStderr) state.dump.Add(line.text);
-                 }
-                 observer_.OnLines(std::move(lines));
-               },
+              [this, &state](std::vector<observe::LogRecord> lines) {
+                for (const auto& line : lines) {
+                  if (line.stream == observe::Stream::kStderr) state.dump.Add(line.text);
+                }
+                observer_.OnLines(std::move(lines));
+              },
           .has_room = [this, &id](const auto& resume) { return observer_.HasRoom(id, resume); },
           .on_spawn_failed =
               [this, &id](const Error& error) {

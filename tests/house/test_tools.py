@@ -130,7 +130,9 @@ def test_a_row_that_does_not_read_as_one_is_an_error(row: str) -> None:
 
 
 def missing_packages(*names: str) -> list[str]:
-    script = 'set -euo pipefail; source tools/dev/setup.sh; mapfile -t missing < <(missing_packages "$@"); echo "${missing[@]}"'
+    script = (
+        'set -euo pipefail; source tools/dev/setup.sh; mapfile -t found < <(missing_packages "$@"); echo "${found[@]}"'
+    )
     command = ["bash", "-c", script, "bash", *names]
     return subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout.split()
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
+from pathlib import Path
 
-from conftest import SINK, Project, docker, node, penstock, wait_gone
+from conftest import DEADLINE, PENSTOCK, SINK, Project, docker, node, penstock, wait_gone
 
 
 def endless(project: Project, container: bool = False) -> None:
@@ -89,3 +91,18 @@ def test_nothing_is_left_after_a_run(project: Project) -> None:
     assert result.returncode == 0, result.stderr
     session = json.loads(report.read_text())["session"]
     assert docker("ps", "-aq", "--filter", f"label=penstock.session={session}") == ""
+
+
+def test_output_that_cannot_be_written_is_an_error(project: Project) -> None:
+    project.chain(node("count", "Count"), SINK)
+    with Path("/dev/full").open("w") as full:
+        result = subprocess.run(
+            [str(PENSTOCK), "run", str(project.manifest)],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=DEADLINE,
+            check=False,
+        )
+    assert result.returncode == 3
+    assert "cannot write the pipeline's output to stdout, so that some of it is lost: No space left" in result.stderr

@@ -104,7 +104,12 @@ class User:
 
     def penstock(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            self.command(*arguments), capture_output=True, text=True, timeout=DEADLINE, env=self.environment(), check=False
+            self.command(*arguments),
+            capture_output=True,
+            text=True,
+            timeout=DEADLINE,
+            env=self.environment(),
+            check=False,
         )
 
     def run(self, manifest: Path) -> list[str]:

@@ -1,8 +1,7 @@
-"""Many sessions one after the other, every tenth runtime killed: no container, no memory, no process is left (SC-006)."""
+"""Many sessions one after the other, every tenth runtime killed: nothing of them is left (SC-006)."""
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
@@ -41,7 +40,7 @@ def end(run: Running, kill: bool) -> None:
 def play(user: User, sessions: int) -> None:
     manifests = [user.pipeline("Endless", name=f"p{keep}", keep_warm=keep) for keep in (0, 1)]
     memory: set[int] = set()
-    descriptors = len(os.listdir("/proc/self/fd"))
+    descriptors = len(list(Path("/proc/self/fd").iterdir()))
     for number in range(sessions):
         run = user.start(manifests[number % 2])
         run.container()
@@ -55,7 +54,7 @@ def play(user: User, sessions: int) -> None:
     assert user.containers("-a") == []
     assert [pid for pid in processes() if memory_of(pid) & memory] == []
     assert [path for path in user.runtime.glob("penstock/[cs]/*") if path.suffix != ".lock"] == []
-    assert len(os.listdir("/proc/self/fd")) == descriptors
+    assert len(list(Path("/proc/self/fd").iterdir())) == descriptors
 
 
 def test_consecutive_sessions_leave_nothing(user: User) -> None:

@@ -1,4 +1,4 @@
-"""Containers are shared by sessions with identical configuration, and end when the last lease is gone (FR-012, FR-015)."""
+"""Sessions of one configuration share containers, which end when the last lease is gone (FR-012, FR-015)."""
 
 from __future__ import annotations
 

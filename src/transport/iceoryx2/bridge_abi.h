@@ -1,7 +1,8 @@
 /* The border to the Rust crate beside this file: the only door to iceoryx2. Use bridge.h, which owns the handles.
  *
- * Every fallible function returns a pb_code and, when it is an error, a sentence. Panics of the library end at this border
- * (PB_PANIC). Handles of one output or input may be used from several threads at once, except for their closing. */
+ * Every fallible function returns a pb_code and, when it is an error, a sentence. Panics of the library end at this
+ * border (PB_PANIC). Handles of one output or input may be used from several threads at once, except for their closing.
+ */
 #pragma once
 
 #include <stddef.h>
@@ -49,11 +50,12 @@ struct pb_service {
 /* The first call in a process wins. `verbose`: debug messages too, else warnings and errors. */
 void pb_install_log(void (*sink)(int32_t level, const char* text, size_t length), int32_t verbose);
 
-/* `consumers` of the service may exist at once, dead ones that were not cleaned up included: it sets the number of slots. */
+/* `consumers` of the service may exist at once, dead ones that were not cleaned up included: it sets the number of
+ * slots. */
 int32_t pb_output_open(const struct pb_service* service, size_t max_message_bytes, size_t consumers, size_t max_loans,
                        struct pb_output** output, struct pb_error* error);
-/* Where chunks lie in this process: `chunk` is one of them, the first that was ever borrowed; its payload begins `header`
- * bytes behind its start, and chunks follow each other at `stride`. Borrows and returns a chunk. */
+/* Where chunks lie in this process: `chunk` is one of them, the first that was ever borrowed; its payload begins
+ * `header` bytes behind its start, and chunks follow each other at `stride`. Borrows and returns a chunk. */
 struct pb_layout {
   const uint8_t* chunk;
   size_t header;
@@ -79,8 +81,8 @@ int32_t pb_receive(const struct pb_input* input, struct pb_sample** sample, cons
                    const void** header, struct pb_error* error);
 void pb_release(struct pb_sample* sample);
 
-/* Removes what dead participants left below `root`. For the cleaner's process only: looking at a participant's lock from
- * its own process would drop the lock. */
+/* Removes what dead participants left below `root`. For the cleaner's process only: looking at a participant's lock
+ * from its own process would drop the lock. */
 int32_t pb_clean(const char* root, size_t root_length, uint64_t* cleaned, uint64_t* failed, struct pb_error* error);
 
 #ifdef __cplusplus
