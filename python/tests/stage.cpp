@@ -200,12 +200,13 @@ template <class Message>
 auto Stage::Expect(Worker& worker) -> base::Status {
   const worker::FromWorker wanted = Message{};
   while (worker.seen.count(wanted.index()) == 0) {
-    PENSTOCK_TRY(HearAny());
+    // It may have said so while another was listened to.
     if (!worker.failed.phase.empty()) {
       return Fail(ErrorCode::kNodeFailed, "{} failed in {}: {}\n{}", worker.spec.id, worker.failed.phase,
                   worker.failed.message, worker.failed.traceback);
     }
     if (!worker.control.valid()) return Fail(ErrorCode::kPeerGone, "{} has ended", worker.spec.id);
+    PENSTOCK_TRY(HearAny());
   }
   return {};
 }
