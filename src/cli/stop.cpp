@@ -37,7 +37,9 @@ auto End(const std::string& id, const StopOptions& options) -> base::Status {
   };
   if (!client) return gone(client.error()) ? base::Status() : tl::make_unexpected(client.error());
   const auto answer = client->Ask(options.now ? "kill" : "stop", base::Deadline::In(kAnswer));
-  if (!answer && !gone(answer.error())) return tl::make_unexpected(answer.error());
+  // One that releases its containers answers nothing more, and ends soon.
+  const bool ending = !answer && answer.error().code() == base::ErrorCode::kDeadline;
+  if (!answer && !ending && !gone(answer.error())) return tl::make_unexpected(answer.error());
   return client->AwaitEnd(base::Deadline::In(options.timeout));
 }
 

@@ -55,9 +55,8 @@ auto Container::Boot(const ContainerRequest& request, const docker::Call& call) 
   for (const auto& warning : created.warnings)
     base::Log(base::LogLevel::kWarning, "container of node '{}': {}", request.node, warning);
   PENSTOCK_TRY(StartAndBoot(*engine_, id_, boot_listener, agent_listener, call));
-  PENSTOCK_ASSIGN(auto lease, AskForLease(request, call));
   agent_listener.reset();  // the agent's copy alone keeps it: its end is then everybody's end of file
-  return lease;
+  return AskForLease(request, call);
 }
 
 auto Container::Join(const docker::Engine& engine, LockedDirectory entry, const ContainerRequest& request,

@@ -94,16 +94,20 @@ auto AgentAnswers(const fs::path& entry) -> bool {
 auto SweepEntries(Sweep which, const std::function<base::Status(const std::string&)>& remove) -> base::Status {
   PENSTOCK_ASSIGN(const auto parent, EntriesDirectory());
   std::error_code error;
+  base::Status failed;
   for (const auto& entry : fs::directory_iterator(parent, error)) {
     if (!entry.is_directory(error)) continue;
     if (which == Sweep::kEnded && AgentAnswers(entry.path())) continue;
     const auto claimed = LockedDirectory::Claim(entry.path());
     if (!claimed) continue;
-    PENSTOCK_TRY(remove(EngineName(entry.path())));
+    if (auto removed = remove(EngineName(entry.path())); !removed) {
+      failed = std::move(removed);  // one that cannot be removed must not keep the others
+      continue;
+    }
     claimed->Remove();
     base::Log(base::LogLevel::kInfo, "removed what was left of container {}", EngineName(entry.path()));
   }
-  return {};
+  return failed;
 }
 
 }  // namespace penstock::container

@@ -75,8 +75,13 @@ auto LockedDirectory::ClaimIfLast() -> bool {
 }
 
 void LockedDirectory::Remove() const {
+  // The lock goes last: what a removal that is cut short leaves can be claimed, or is empty.
   std::error_code error;
-  fs::remove_all(path_, error);
+  for (const auto& entry : fs::directory_iterator(path_, error)) {
+    if (entry.path().filename() != kLockFile) fs::remove_all(entry.path(), error);
+  }
+  fs::remove(path_ / kLockFile, error);
+  fs::remove(path_, error);
   if (error) base::Log(base::LogLevel::kWarning, "cannot remove '{}': {}", path_.string(), error.message());
 }
 

@@ -133,9 +133,10 @@ auto ResolveContainer(const std::string& node, const manifest::DockerSection& do
   container.devices = docker.devices;
   container.gpus = docker.gpus;
   container.sharing = docker.sharing.value_or(manifest::Sharing::kShared);
-  container.keep_warm = docker.keep_warm.value_or(kDefaultKeepWarm);
-  container.max_sessions = docker.max_sessions_per_container.value_or(kDefaultMaxSessions);
-  if (container.sharing == manifest::Sharing::kExclusive) container.max_sessions = 1;
+  // Nobody could use a warm one of its own.
+  const bool exclusive = container.sharing == manifest::Sharing::kExclusive;
+  container.keep_warm = docker.keep_warm.value_or(exclusive ? manifest::Duration::zero() : kDefaultKeepWarm);
+  container.max_sessions = exclusive ? 1 : docker.max_sessions_per_container.value_or(kDefaultMaxSessions);
   return container;
 }
 

@@ -24,6 +24,15 @@ auto SessionsDirectory() -> base::Expected<fs::path> {
   return home / "s";
 }
 
+// Empty for what is no packet of our version.
+auto TypeOf(const json& packet) -> std::string {
+  if (!packet.is_object()) return {};
+  const auto version = packet.find("v");
+  const auto type = packet.find("type");
+  if (version == packet.end() || *version != kVersion || type == packet.end() || !type->is_string()) return {};
+  return type->get<std::string>();
+}
+
 auto NonBlocking(int fd) -> bool { return ::fcntl(fd, F_SETFL, O_NONBLOCK) == 0; }
 
 }  // namespace
@@ -66,8 +75,7 @@ void ControlServer::Answer(int connection) {
   const auto& socket = connections_.at(connection);
   const auto packet = socket.Receive(base::Deadline::In({}));
   if (!packet) return Drop(connection);
-  const auto request = json::parse(packet->data, nullptr, false);
-  const auto type = request.is_object() && request.value("v", 0) == kVersion ? request.value("type", "") : "";
+  const auto type = TypeOf(json::parse(packet->data, nullptr, false));
   json answer{{"v", kVersion}, {"type", "ok"}};
   if (type == "status") {
     answer = handlers_.status();
@@ -111,7 +119,8 @@ auto ControlClient::Ask(const std::string& type, base::Deadline deadline) const 
   PENSTOCK_TRY(socket_.Send(json{{"v", kVersion}, {"type", type}}.dump()));
   PENSTOCK_ASSIGN(const auto packet, socket_.Receive(deadline));
   auto answer = json::parse(packet.data, nullptr, false);
-  if (!answer.is_object()) return base::Fail(base::ErrorCode::kPeerCorrupt, "the session's answer is no JSON object");
+  if (TypeOf(answer).empty())
+    return base::Fail(base::ErrorCode::kPeerCorrupt, "the session's answer is no packet of version {}", kVersion);
   return answer;
 }
 

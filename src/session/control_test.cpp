@@ -9,6 +9,8 @@
 #include <nlohmann/json.hpp>
 #include <thread>
 
+#include "base/paths.h"
+
 namespace penstock::session {
 namespace {
 namespace fs = std::filesystem;
@@ -28,10 +30,11 @@ class ControlTest : public testing::Test {
   void TearDown() override { fs::remove_all(root_); }
 
   auto Serve() -> std::unique_ptr<ControlServer> {
-    return ControlServer::Create(*loop_, "0190-a",
-                                 {.status = [] { return nlohmann::json{{"phase", "running"}}; },
-                                  .stop = [this] { ++stops_; },
-                                  .kill = [this] { loop_->Stop(); }})
+    return ControlServer::Create(
+               *loop_, "0190-a",
+               {.status = [] { return nlohmann::json{{"v", 1}, {"type", "status"}, {"phase", "running"}}; },
+                .stop = [this] { ++stops_; },
+                .kill = [this] { loop_->Stop(); }})
         .value();
   }
 
@@ -60,6 +63,12 @@ TEST_F(ControlTest, ASessionIsFoundAskedAndEnded) {
 TEST_F(ControlTest, NonsenseEndsTheConnectionOnly) {
   const auto server = Serve();
   std::jthread client([] {
+    for (const auto* packet : {"{", "[]", R"({"v":"1","type":"stop"})", R"({"v":1,"type":5})", R"({"v":2})"}) {
+      const auto path = base::RuntimeDirectory().value() / "s" / "0190-a" / "control.sock";
+      const auto socket = base::PacketSocket::Connect(path.string(), Deadline::In(kWatchdog)).value();
+      EXPECT_TRUE(socket.Send(packet));
+      EXPECT_FALSE(socket.Receive(Deadline::In(kWatchdog)));
+    }
     for (const auto* type : {"", "reboot"}) {
       const auto control = ControlClient::Connect("0190-a", Deadline::In(kWatchdog)).value();
       EXPECT_FALSE(control.Ask(type, Deadline::In(kWatchdog)));
