@@ -9,6 +9,7 @@ id on the host.
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import tempfile
@@ -74,7 +75,10 @@ def one(manifest: Path, how: str) -> float:
                 died = time.monotonic_ns()
                 os.kill(pid, signal.SIGKILL)
             elif line.startswith("penstock: error:"):
-                process.stderr.read()
+                rest = process.stderr.read()
+                # The node's last words come through another channel than its failure, and may come later.
+                if died is None and (spoken := re.search(r"^\[die\] at (\d+)", rest, re.MULTILINE)):
+                    died = int(spoken[1])
                 if died is None:
                     raise SystemExit(f"an unexpected failure: {line}")
                 return (now - died) / 1e6
