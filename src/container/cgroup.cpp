@@ -3,19 +3,20 @@
 #include <fmt/format.h>
 
 #include <array>
-#include <fstream>
-#include <iterator>
+
+#include "base/file.h"
 
 namespace penstock::container {
 namespace fs = std::filesystem;
 namespace {
 
+constexpr std::size_t kLargest = std::size_t{1} << 20U;
+
+// The group may go between its files' opening and their reading, which then fails with ENODEV.
 auto ReadText(const fs::path& path) -> std::optional<std::string> {
-  std::ifstream file(path);
-  if (!file) return std::nullopt;
-  std::string text{std::istreambuf_iterator<char>(file), {}};
-  if (file.bad() || text.empty()) return std::nullopt;
-  return text;
+  auto text = base::ReadFile(path, kLargest);
+  if (!text || text->empty()) return std::nullopt;
+  return std::move(*text);
 }
 
 auto FilesOf(const fs::path& group) -> GroupFile {

@@ -4,9 +4,9 @@
 
 #include <cstdio>
 #include <fstream>
-#include <iterator>
 #include <nlohmann/json.hpp>
 
+#include "base/file.h"
 #include "base/log.h"
 #include "base/paths.h"
 #include "base/uuid.h"
@@ -18,6 +18,7 @@ namespace {
 using nlohmann::json;
 
 constexpr auto kRecordFile = "record.json";
+constexpr std::size_t kLargestRecord = 4096;
 // Enough to tell identities apart in a name; the record has all digits. A socket's path has 108 bytes in all.
 constexpr std::size_t kIdentityDigits = 12;
 constexpr std::chrono::seconds kConnectTimeout{2};
@@ -73,9 +74,9 @@ auto WriteRecord(const fs::path& entry, const Record& record) -> base::Status {
 }
 
 auto ReadRecord(const fs::path& entry) -> std::optional<Record> {
-  std::ifstream file(entry / kRecordFile);
-  const std::string text{std::istreambuf_iterator<char>(file), {}};
-  const auto value = json::parse(text, nullptr, false);
+  const auto text = base::ReadFile(entry / kRecordFile, kLargestRecord);
+  if (!text) return std::nullopt;
+  const auto value = json::parse(*text, nullptr, false);
   if (!value.is_object()) return std::nullopt;
   const auto identity = value.find("identity");
   const auto container = value.find("container");
