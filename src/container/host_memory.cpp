@@ -1,9 +1,9 @@
 #include "container/host_memory.h"
 
 #include <charconv>
-#include <fstream>
-#include <iterator>
 #include <string>
+
+#include "base/file.h"
 
 namespace penstock::container {
 namespace {
@@ -29,9 +29,10 @@ auto Number(std::optional<std::string_view> text) -> std::optional<T> {
   return value;
 }
 
+// Empty when it cannot be read: a kernel booted without pressure accounting opens its file, and fails to read it.
 auto ReadText(const std::filesystem::path& path) -> std::string {
-  std::ifstream file(path);
-  return {std::istreambuf_iterator<char>(file), {}};
+  constexpr std::size_t kLargest = std::size_t{1} << 20U;
+  return base::ReadFile(path, kLargest).value_or(std::string());
 }
 
 }  // namespace
