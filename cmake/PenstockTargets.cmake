@@ -54,8 +54,9 @@ function(penstock_test module)
   add_executable(${module}_test ${ARG_SOURCES})
   set_target_properties(${module}_test PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
   target_link_libraries(${module}_test PRIVATE penstock_flags ${ARG_DEPS} GTest::gmock GTest::gtest GTest::gtest_main)
-  gtest_discover_tests(${module}_test TEST_PREFIX ${module}. TEST_LIST ${module}_tests DISCOVERY_TIMEOUT 60
-    PROPERTIES TIMEOUT 300)
+  # A parametrised test is named by its suite's name generator; its parameter's value would bring paths into the name.
+  gtest_discover_tests(${module}_test TEST_PREFIX ${module}. TEST_LIST ${module}_tests NO_PRETTY_VALUES
+    DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT 300)
   # gtest_discover_tests loses empty properties and all but the first of a list: these are set by ctest, after its own file.
   # Generated, so that $<TARGET_FILE:…> may stand in them.
   set(script ${CMAKE_CURRENT_BINARY_DIR}/${module}_test_properties.cmake)

@@ -104,7 +104,8 @@ TEST_P(Domain, SignalsStayInsideFromVersionSixOn) {
   EXPECT_EQ(signalled, GetParam() >= 6 ? 1 : 0);
 }
 
-INSTANTIATE_TEST_SUITE_P(Landlock, Domain, testing::Values(2, 6));
+INSTANTIATE_TEST_SUITE_P(Landlock, Domain, testing::Values(2, 6),
+                         [](const auto& version) { return "Version" + std::to_string(version.param); });
 
 }  // namespace
 }  // namespace penstock::worker::agent
