@@ -66,7 +66,7 @@ TEST_F(BootTest, GoesOnWhenTheEngineIsLostAndTheAgentAnswers) {
     std::call_once(once, [&] { lost.set_value(); });
     return Then::kClose;
   });
-  std::jthread agent([&] {
+  const std::jthread agent([&] {
     lost.get_future().wait();
     const auto socket = base::PacketSocket::Connect(root_ / "boot" / kBootSocket, Deadline::In(kWatchdog)).value();
     EXPECT_TRUE(worker::ParseListen(socket.Receive(Deadline::In(kWatchdog)).value()));

@@ -102,7 +102,7 @@ auto Container::StaysWarm() const -> bool {
   return standing && (keep_warm_.count() > 0 || standing->stays_ms > 0);
 }
 
-auto Container::Release(docker::Call call) -> base::Status {
+auto Container::Release(const docker::Call& call) -> base::Status {
   if (StaysWarm()) {
     entry_.Leave();
     return {};

@@ -37,7 +37,7 @@ class Container final {
   auto id() const noexcept -> const std::string& { return id_; }
   /// Ends this use, after its lease was closed and its evidence read. The container itself stays while others use it or
   /// it is kept warm, for as long as any of its sessions asked for; otherwise it is gone when this returns. Once.
-  auto Release(docker::Call call) -> base::Status;
+  auto Release(const docker::Call& call) -> base::Status;
 
  private:
   Container(const docker::Engine& engine, LockedDirectory entry, manifest::Duration keep_warm)
