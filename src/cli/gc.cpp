@@ -6,6 +6,7 @@
 #include "cli/verbs.h"
 #include "container/entry.h"
 #include "container/orphans.h"
+#include "container/removal.h"
 #include "session/control.h"
 
 namespace penstock::cli {
@@ -16,14 +17,15 @@ auto Gc(bool warm) -> int {
   if (!engine) return Complain(engine.error());
   auto removed = container::RemoveOrphans(**engine, call);
   if (!removed) return Complain(removed.error());
-  const auto remove = [&](const std::string& container) {
-    ++*removed;
-    return (*engine)->Remove(container, call);
+  const auto remove = [&](const container::LockedDirectory& claimed) -> base::Status {
+    PENSTOCK_ASSIGN(const auto removal, container::RemoveClaimed(**engine, claimed, call));
+    if (removal == docker::Removal::kRemoved) ++*removed;
+    return {};
   };
-  const auto swept = container::SweepEntries(warm ? container::Sweep::kUnused : container::Sweep::kEnded, remove);
+  const auto swept = container::SweepEntries(warm ? container::Sweep::kUnused : container::Sweep::kSilent, remove);
   if (!swept) return Complain(swept.error());
   if (const auto live = session::LiveSessions(); !live) return Complain(live.error());
-  fmt::print("removed {} containers\n", *removed);
+  fmt::print("removed {} {}\n", *removed, *removed == 1 ? "container" : "containers");
   return kDone;
 }
 

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "cli/engine.h"
 #include "container/entry.h"
+#include "container/removal.h"
 #include "session/control.h"
 
 namespace penstock::cli {
@@ -13,11 +14,12 @@ void RemoveLeftovers() {
   const docker::Call call(base::Deadline::In(std::chrono::seconds(10)));
   std::unique_ptr<docker::Engine> engine;
   const auto swept =
-      container::SweepEntries(container::Sweep::kEnded, [&](const std::string& container) -> base::Status {
+      container::SweepEntries(container::Sweep::kEnded, [&](const container::LockedDirectory& claimed) -> base::Status {
         if (!engine) {
           PENSTOCK_ASSIGN(engine, ConnectEngine());
         }
-        return engine->Remove(container, call);
+        PENSTOCK_TRY(container::RemoveClaimed(*engine, claimed, call));
+        return {};
       });
   static_cast<void>(session::LiveSessions());  // removes the places of dead ones on its way
   if (!swept) {

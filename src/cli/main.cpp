@@ -140,6 +140,7 @@ auto Main(int argc, char** argv) -> int {
   }
 
   if (logs_verb->parsed()) return cli::Logs(logs);
+  if (gc_verb->parsed()) return cli::Gc(gc_warm);  // does what follows itself, and counts it
   cli::RemoveLeftovers();
   if (run_verb->parsed()) return cli::Run(run);
   if (validate_verb->parsed()) return cli::Validate(manifests);
@@ -150,7 +151,6 @@ auto Main(int argc, char** argv) -> int {
   if (version_verb->parsed()) return cli::Version(version_json);
   if (ps_verb->parsed()) return cli::Ps(ps_json);
   if (stop_verb->parsed()) return cli::Stop(stop);
-  if (gc_verb->parsed()) return cli::Gc(gc_warm);
   return cli::kUsage;
 }
 

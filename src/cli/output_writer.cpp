@@ -1,5 +1,7 @@
 #include "cli/output_writer.h"
 
+#include <fcntl.h>
+#include <fmt/format.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sys/eventfd.h>
@@ -20,10 +22,21 @@ auto ChunkOf(int fd) -> std::size_t {
   return ::fstat(fd, &status) == 0 && S_ISREG(status.st_mode) ? OutputWriter::kRoomBytes : PIPE_BUF;
 }
 
+// A terminal may have less room than a page: a write(2) would wait in the kernel where nothing reaches it. Opened anew
+// it does not, while whoever else has the descriptor keeps what they are used to.
+auto WithoutWaiting(int fd) -> base::UniqueFd {
+  if (::isatty(fd) == 0) return {};
+  return base::UniqueFd(
+      ::open(fmt::format("/proc/self/fd/{}", fd).c_str(), O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
+}
+
 }  // namespace
 
 OutputWriter::OutputWriter(int fd, std::string thread)
-    : fd_(fd), chunk_(ChunkOf(fd)), abandoned_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+    : own_(WithoutWaiting(fd)),
+      fd_(own_ ? own_.get() : fd),
+      chunk_(ChunkOf(fd)),
+      abandoned_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
   thread_ = std::thread([this, name = std::move(thread)] {
     ::pthread_setname_np(::pthread_self(), name.c_str());
     Run();
@@ -86,7 +99,7 @@ auto OutputWriter::WriteNow(std::string_view text) const -> int {
     std::array<pollfd, 2> waits{
         {{.fd = fd_, .events = POLLOUT, .revents = 0}, {.fd = abandoned_.get(), .events = POLLIN, .revents = 0}}};
     if (::poll(waits.data(), waits.size(), -1) < 0 && errno != EINTR) return errno;
-    if (waits[1].revents != 0) return ECANCELED;
+    if (waits[0].revents == 0 && waits[1].revents != 0) return ECANCELED;
     if (waits[0].revents == 0) continue;
     const auto written = ::write(fd_, text.data(), std::min(text.size(), chunk_));
     if (written >= 0) {

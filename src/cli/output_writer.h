@@ -38,14 +38,15 @@ class OutputWriter final {
   void Flush();
   /// Why something could not be written (errno), 0 when nothing was lost: a reader that has enough is no loss.
   auto problem() -> int;
-  /// From now on nothing is written: whoever waits goes on.
+  /// From now on only what there is room for is written: whoever waits goes on. Any thread.
   void Abandon();
 
  private:
   void Run();
-  /// 0, or why not (errno); ECANCELED: abandoned.
+  /// 0, or why not (errno); ECANCELED: abandoned, and no room.
   auto WriteNow(std::string_view text) const -> int;
 
+  const base::UniqueFd own_;  // of a terminal; else empty
   const int fd_;
   const std::size_t chunk_;
   base::UniqueFd abandoned_;  // an eventfd

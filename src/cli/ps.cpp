@@ -1,6 +1,7 @@
 // What runs: the sessions of this user and the containers that they use or that wait for the next one.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <set>
 
@@ -22,7 +23,11 @@ auto AskSession(const std::string& id) -> json {
   return {{"session", id}, {"phase", "does not answer"}, {"problem", answer.error().message()}};
 }
 
+// Only where it cannot be asked: for a moment nobody else could use it.
+auto IsInUse(const std::filesystem::path& entry) -> bool { return !container::LockedDirectory::Claim(entry); }
+
 auto Containers(const json& sessions) -> base::Expected<json> {
+  const bool silent = std::ranges::any_of(sessions, [](const json& session) { return session.contains("problem"); });
   std::map<std::string, std::set<std::string>> users;
   for (const auto& session : sessions) {
     for (const auto& node : session.value("nodes", json::array())) {
@@ -37,10 +42,11 @@ auto Containers(const json& sessions) -> base::Expected<json> {
     const auto record = container::ReadRecord(entry.path());
     if (!record || !container::AgentAnswers(entry.path())) continue;
     const auto& sessions_of = users[record->container];
+    const bool used = !sessions_of.empty() || (silent && IsInUse(entry.path()));
     found.push_back({{"name", container::EngineName(entry.path())},
                      {"container", record->container},
                      {"identity", record->identity},
-                     {"state", sessions_of.empty() ? "warm" : "leased"},
+                     {"state", used ? "leased" : "warm"},
                      {"sessions", sessions_of}});
   }
   return found;

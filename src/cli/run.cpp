@@ -92,7 +92,7 @@ auto Run(const RunOptions& options) -> int {
       },
       [&] {
         (*session)->Kill();
-        terminal.Abandon();
+        terminal.Abandon();  // also when the session has ended already, and only its output is waited for
       });
   auto report = (*session)->Run();
   running = nullptr;

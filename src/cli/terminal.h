@@ -32,6 +32,7 @@ class Terminal final : public session::Observer {
   auto HasRoom(std::string_view node, const std::function<void()>& resume) -> bool override;
   void OnFailure(const session::Failure& failure) override;
   void OnFailureDetail(std::string_view sentence) override;
+  void OnKilled() override { Abandon(); }
 
   /// A line of the runtime's own; not when quiet. Any thread, as Warn.
   void Note(std::string_view text);
@@ -41,7 +42,7 @@ class Terminal final : public session::Observer {
   void Print(std::string_view text);
   /// Waits until everything is written.
   void Flush();
-  /// The person will not wait: what is not written by now is not written at all.
+  /// The person will not wait: what cannot be written at once is not written at all. Any thread.
   void Abandon();
   /// Log lines that were left out so far.
   auto not_shown() -> std::uint64_t;

@@ -19,8 +19,9 @@ namespace penstock::container {
 class Container final {
  public:
   struct Leased;
-  /// Makes a container for `entry` and acquires its first lease. On an error nothing is left behind, `entry` included.
-  static auto Create(const docker::Engine& engine, LockedDirectory entry, const ContainerRequest& request,
+  /// Makes a container for `entry`, acquires its first lease, and offers it to others. On an error nothing is left
+  /// behind, `entry` included.
+  static auto Create(const docker::Engine& engine, LockedDirectory entry, const PreparedRequest& prepared,
                      const docker::Call& call) -> base::Expected<Leased>;
   /// Acquires a lease of the container that `entry` offers. Errors: kExhausted (as many sessions as it may have),
   /// kPeerGone (it is ending or has ended), kDeadline: use another one.
@@ -35,13 +36,15 @@ class Container final {
 
   auto id() const noexcept -> const std::string& { return id_; }
   /// Ends this use, after its lease was closed and its evidence read. The container itself stays while others use it or
-  /// it is kept warm; otherwise it is gone when this returns. Once.
-  auto Release(docker::Call call) -> base::Status;
+  /// it is kept warm, for as long as any of its sessions asked for; otherwise it is gone when this returns. Once.
+  auto Release(const docker::Call& call) -> base::Status;
 
  private:
   Container(const docker::Engine& engine, LockedDirectory entry, manifest::Duration keep_warm)
       : engine_(&engine), entry_(std::move(entry)), keep_warm_(keep_warm) {}
-  auto Boot(const ContainerRequest& request, const docker::Call& call) -> base::Expected<AgentLease>;
+  auto Boot(const PreparedRequest& prepared, const docker::Call& call) -> base::Expected<AgentLease>;
+  auto Offer(const PreparedRequest& prepared) const -> base::Status;
+  auto StaysWarm() const -> bool;
   auto AskForLease(const ContainerRequest& request, const docker::Call& call) const -> base::Expected<AgentLease>;
 
   const docker::Engine* engine_;

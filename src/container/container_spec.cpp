@@ -21,8 +21,6 @@ auto VersionsOf(const std::vector<plan::Secret>& secrets) -> std::string {
   return versions;
 }
 
-}  // namespace
-
 auto EngineSpecOf(const ContainerRequest& request) -> base::Expected<docker::ContainerSpec> {
   docker::ContainerSpec spec;
   spec.image = request.image;
@@ -34,12 +32,17 @@ auto EngineSpecOf(const ContainerRequest& request) -> base::Expected<docker::Con
   return spec;
 }
 
-auto Identity(const ContainerRequest& request) -> base::Expected<std::string> {
-  PENSTOCK_ASSIGN(const auto engine_spec, EngineSpecOf(request));
-  PENSTOCK_ASSIGN(const auto spec, docker::EncodeContainer(engine_spec));
+}  // namespace
+
+auto Prepare(ContainerRequest request, const std::function<std::uint32_t(const std::string&)>& ordinal)
+    -> base::Expected<PreparedRequest> {
+  PENSTOCK_ASSIGN(auto engine, EngineSpecOf(request));
+  PENSTOCK_ASSIGN(const auto spec, docker::EncodeContainer(engine));
   PENSTOCK_ASSIGN(const auto env, docker::EncodeMap(request.env));
-  return base::Sha256(fmt::format("{}\n{}\n{}\n{}\n{}", PENSTOCK_VERSION, request.ordinal, env,
-                                  VersionsOf(request.spec.secrets), spec));
+  const auto content =
+      base::Sha256(fmt::format("{}\n{}\n{}\n{}", PENSTOCK_VERSION, env, VersionsOf(request.spec.secrets), spec));
+  auto identity = base::Sha256(fmt::format("{}\n{}", content, ordinal(content)));
+  return PreparedRequest{.request = std::move(request), .engine = std::move(engine), .identity = std::move(identity)};
 }
 
 }  // namespace penstock::container

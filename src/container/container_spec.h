@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <string>
 
@@ -31,18 +32,24 @@ struct ContainerRequest {
   std::map<std::string, std::string> env;  // of its workers; part of the identity
   std::filesystem::path code;              // mounted at kCodeTarget
   std::filesystem::path installed;         // mounted at kInstallTarget: agent and SDK
-  /// Nodes of one session never share: each was promised its limits. The second one of an identity has the ordinal 1.
-  std::uint32_t ordinal = 0;
 };
 
-/// All of the engine's request that follows from `request`; what is each container's own (name, labels, bootstrap and
-/// secrets' mounts) is added later. Errors: the seccomp profile cannot be read.
-auto EngineSpecOf(const ContainerRequest& request) -> base::Expected<docker::ContainerSpec>;
+/// A request with what follows from it, worked out once: files are read for it.
+struct PreparedRequest {
+  ContainerRequest request;
+  /// All of the engine's request but what is each container's own: name, labels, bootstrap and secrets' mounts.
+  docker::ContainerSpec engine;
+  std::string identity;  // two requests with the same may share a container
+};
 
-/// SHA-256 in hexadecimal over all that a session could notice: two requests with the same may share a container.
+/// Nodes of one session never share, as each was promised its limits: `ordinal` says how many before this one wanted
+/// the same content.
+///
+/// The content is a SHA-256 in hexadecimal over all that a session could notice; with the ordinal it is the identity.
 /// The code's folder counts, not what is in it: it is mounted, and every session starts processes of its own on it.
-/// Of secrets their files count, by time and size, never by what is in them. Errors: those of EngineSpecOf, and
-/// kInvalidArgument (text that is not UTF-8).
-auto Identity(const ContainerRequest& request) -> base::Expected<std::string>;
+/// Of secrets their files count, by time and size, never by what is in them. Errors: the seccomp profile cannot be
+/// read; kInvalidArgument (text that is not UTF-8).
+auto Prepare(ContainerRequest request, const std::function<std::uint32_t(const std::string& content)>& ordinal)
+    -> base::Expected<PreparedRequest>;
 
 }  // namespace penstock::container

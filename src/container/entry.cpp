@@ -21,7 +21,13 @@ constexpr auto kRecordFile = "record.json";
 constexpr std::size_t kLargestRecord = 4096;
 // Enough to tell identities apart in a name; the record has all digits. A socket's path has 108 bytes in all.
 constexpr std::size_t kIdentityDigits = 12;
+constexpr std::size_t kLockDigits = 3;  // 4096 creation locks at most
 constexpr std::chrono::seconds kConnectTimeout{2};
+
+auto IsSilent(const fs::path& entry) -> bool {
+  const auto standing = AskAgent(entry, base::Deadline::In(kAnswerTimeout));
+  return !standing && standing.error().code() == base::ErrorCode::kDeadline;
+}
 
 auto Prefix(const std::string& identity) -> std::string { return identity.substr(0, kIdentityDigits) + "-"; }
 
@@ -55,7 +61,7 @@ auto FindEntries(const std::string& identity) -> base::Expected<std::vector<fs::
 
 auto CreationLock(const std::string& identity) -> base::Expected<fs::path> {
   PENSTOCK_ASSIGN(const auto parent, EntriesDirectory());
-  return parent / (identity.substr(0, kIdentityDigits) + ".lock");
+  return parent / (identity.substr(0, kLockDigits) + ".lock");
 }
 
 auto AgentSocket(const fs::path& entry) -> fs::path { return entry / "agent.sock"; }
@@ -92,20 +98,30 @@ auto AgentAnswers(const fs::path& entry) -> bool {
                        connected.error().code() != base::ErrorCode::kNotFound);
 }
 
-auto SweepEntries(Sweep which, const std::function<base::Status(const std::string&)>& remove) -> base::Status {
+auto AskAgent(const fs::path& entry, base::Deadline deadline) -> base::Expected<worker::Standing> {
+  PENSTOCK_ASSIGN(const auto socket, base::PacketSocket::Connect(AgentSocket(entry), deadline));
+  PENSTOCK_TRY(worker::Send(socket, worker::ToAgent(worker::Ask{})));
+  PENSTOCK_ASSIGN(auto packet, socket.Receive(deadline));
+  PENSTOCK_ASSIGN(const auto answer, worker::ParseFromAgent(std::move(packet)));
+  if (const auto* standing = std::get_if<worker::Standing>(&answer.message)) return *standing;
+  return base::Fail(base::ErrorCode::kPeerCorrupt, "the agent answered a question with something else");
+}
+
+auto SweepEntries(Sweep which, const std::function<base::Status(const LockedDirectory&)>& remove) -> base::Status {
   PENSTOCK_ASSIGN(const auto parent, EntriesDirectory());
   std::error_code error;
   base::Status failed;
   for (const auto& entry : fs::directory_iterator(parent, error)) {
     if (!entry.is_directory(error)) continue;
-    if (which == Sweep::kEnded && AgentAnswers(entry.path())) continue;
+    if (which != Sweep::kUnused && AgentAnswers(entry.path()) && (which == Sweep::kEnded || !IsSilent(entry.path()))) {
+      continue;
+    }
     const auto claimed = LockedDirectory::Claim(entry.path());
     if (!claimed) continue;
-    if (auto removed = remove(EngineName(entry.path())); !removed) {
+    if (auto removed = remove(*claimed); !removed) {
       failed = std::move(removed);  // one that cannot be removed must not keep the others
       continue;
     }
-    claimed->Remove();
     base::Log(base::LogLevel::kInfo, "removed what was left of container {}", EngineName(entry.path()));
   }
   return failed;

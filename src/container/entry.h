@@ -18,6 +18,7 @@
 #include "base/error.h"
 #include "base/packet_socket.h"
 #include "container/locked_directory.h"
+#include "worker/protocol.h"
 
 namespace penstock::container {
 
@@ -27,12 +28,16 @@ struct Record {
   std::string container;  // id
 };
 
+/// An agent that runs answers within it, also on a loaded host; one that does not is stopped or wedged.
+inline constexpr std::chrono::seconds kAnswerTimeout{3};
+
 auto EntriesDirectory() -> base::Expected<std::filesystem::path>;
 /// A name for a new entry. `identity` may be shared or not: an unshared one is found by nobody.
 auto NewEntryName(const std::string& identity, bool shared) -> std::string;
 /// The containers of this identity that are offered to others, whatever their state.
 auto FindEntries(const std::string& identity) -> base::Expected<std::vector<std::filesystem::path>>;
-/// Held while a container of this identity is made, so that others wait for it instead of making a second one.
+/// Held while a container of this identity is made, so that others wait for it instead of making a second one. One of
+/// a fixed number of files, which are never removed: now and then two identities wait for each other.
 auto CreationLock(const std::string& identity) -> base::Expected<std::filesystem::path>;
 
 auto AgentSocket(const std::filesystem::path& entry) -> std::filesystem::path;
@@ -44,17 +49,21 @@ auto WriteRecord(const std::filesystem::path& entry, const Record& record) -> ba
 /// nullopt: not written yet, or gone.
 auto ReadRecord(const std::filesystem::path& entry) -> std::optional<Record>;
 
-/// Whether an agent would answer: false is the proof of its end, for an entry that is offered.
+/// Whether an agent listens: false is the proof of its end, for an entry that is offered.
 auto AgentAnswers(const std::filesystem::path& entry) -> bool;
+/// Asks the agent what it does. Errors: kDeadline when it listens but does not answer: it is stopped, or its container
+/// is paused; others when it has ended.
+auto AskAgent(const std::filesystem::path& entry, base::Deadline deadline) -> base::Expected<worker::Standing>;
 
 enum class Sweep {
   kEnded,   // what nobody uses and whose agent has ended
+  kSilent,  // that, and whose agent does not answer: those are waited for
   kUnused,  // warm containers too
 };
 
-/// Entries that nobody uses: `remove` is called with each engine name, the entry claimed
-/// meanwhile; the entry goes when that succeeded. Costs one directory listing when there are none.
-auto SweepEntries(Sweep which, const std::function<base::Status(const std::string& engine_name)>& remove)
+/// Entries that nobody uses: `remove` is called with each of them, claimed, and removes it. Costs one directory listing
+/// when there are none.
+auto SweepEntries(Sweep which, const std::function<base::Status(const LockedDirectory& claimed)>& remove)
     -> base::Status;
 
 }  // namespace penstock::container

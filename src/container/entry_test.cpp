@@ -27,8 +27,9 @@ class EntryTest : public testing::Test {
   }
   auto Swept(Sweep which) -> std::vector<std::string> {
     std::vector<std::string> names;
-    EXPECT_TRUE(SweepEntries(which, [&](const std::string& name) {
-      names.push_back(name);
+    EXPECT_TRUE(SweepEntries(which, [&](const LockedDirectory& claimed) {
+      names.push_back(EngineName(claimed.path()));
+      claimed.Remove();
       return base::Status();
     }));
     return names;
@@ -96,7 +97,7 @@ TEST_F(EntryTest, OfAKilledRuntimeIsSweptOnce) {
 TEST_F(EntryTest, StaysWhenItsContainerCouldNotBeRemoved) {
   auto entry = Make(identity_);
   entry.Leave();
-  EXPECT_FALSE(SweepEntries(Sweep::kEnded, [](const std::string&) -> base::Status {
+  EXPECT_FALSE(SweepEntries(Sweep::kEnded, [](const LockedDirectory&) -> base::Status {
     return base::Fail(base::ErrorCode::kUnavailable, "engine down");
   }));
   EXPECT_EQ(Swept(Sweep::kEnded).size(), 1U);

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/uuid.h"
 
 namespace penstock::container {
 namespace fs = std::filesystem;
@@ -33,9 +34,10 @@ auto LockedDirectory::Create(const fs::path& parent, const std::string& name) ->
 }
 
 // Made under another name and renamed once it is locked: an unlocked one is taken for a dead process's. So is this one
-// in the instant before its lock: then a sweeper removes it, one of the steps fails, and the caller begins again.
+// in the instant before its lock: then a sweeper removes it, one of the steps fails, and the caller begins again, under
+// a new name, so that what a sweeper or another creator still does to the old one is no concern of it.
 auto LockedDirectory::TryCreate(const fs::path& parent, const std::string& name) -> base::Expected<LockedDirectory> {
-  const auto fresh = parent / (std::string(kNewPrefix) + name);
+  const auto fresh = parent / (std::string(kNewPrefix) + base::NewUuidV7());
   const auto path = parent / name;
   std::error_code error;
   if (!fs::create_directory(fresh, error))
@@ -49,6 +51,11 @@ auto LockedDirectory::TryCreate(const fs::path& parent, const std::string& name)
   if (!lock) return failed("create the lock in");
   if (::flock(lock.get(), LOCK_SH | LOCK_NB) != 0) return failed("lock");
   if (::rename(fresh.c_str(), path.c_str()) != 0) return failed("rename");
+  // A sweeper that had the lock before us may have removed it between our lock and our rename.
+  if (!HasName(lock)) {
+    fs::remove(path, error);
+    return base::Fail(base::ErrorCode::kConflict, "'{}' was swept while it was made", path.string());
+  }
   return LockedDirectory(path, std::move(lock));
 }
 

@@ -4,6 +4,7 @@
 
 #include "container/container_spec.h"
 #include "container/entry.h"
+#include "container/removal.h"
 
 namespace penstock::container {
 
@@ -22,9 +23,9 @@ auto RemoveOrphans(const docker::Engine& engine, const docker::Call& call) -> ba
     const auto claimed = LockedDirectory::Claim(entry);
     std::error_code error;
     if (!claimed && std::filesystem::exists(entry, error)) continue;
-    PENSTOCK_TRY(engine.Remove(container.id, call));
-    if (claimed) claimed->Remove();
-    ++removed;
+    PENSTOCK_ASSIGN(const auto removal,
+                    claimed ? RemoveClaimed(engine, *claimed, call) : engine.Remove(container.id, call));
+    if (removal == docker::Removal::kRemoved) ++removed;
   }
   return removed;
 }

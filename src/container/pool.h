@@ -11,9 +11,10 @@
 
 namespace penstock::container {
 
-/// A container for `request` with a lease on it. Another runtime that makes the same one is waited for; `on_wait` is
-/// told, at most once. Blocking; any thread. Errors: those of Container::Create.
-auto Acquire(const docker::Engine& engine, const ContainerRequest& request, const std::function<void()>& on_wait,
+/// A container for `prepared` with a lease on it. Another runtime that makes the same one is waited for; `on_wait` is
+/// told, at most once. One whose agent does not answer is waited for once, passed over, and removed when nobody uses
+/// it. Blocking; any thread. Errors: those of Container::Create.
+auto Acquire(const docker::Engine& engine, const PreparedRequest& prepared, const std::function<void()>& on_wait,
              const docker::Call& call) -> base::Expected<Container::Leased>;
 
 }  // namespace penstock::container

@@ -107,18 +107,19 @@ auto Engine::List(const Strings& labels, Call call) const -> Expected<std::vecto
   return DecodeContainers(attempt, answer.body);
 }
 
-auto Engine::Remove(const std::string& container, Call call) const -> Status {
+auto Engine::Remove(const std::string& container, Call call) const -> Expected<Removal> {
   PENSTOCK_ASSIGN(const auto name, PathSegment("container", container));
   const auto answer = Ask({.attempt = fmt::format("remove container '{}'", container),
                            .method = "DELETE",
                            .target = Path(fmt::format("/containers/{}", name)) + Query({{"force", "1"}, {"v", "1"}})},
                           call);
-  if (answer || answer.error().code() == ErrorCode::kNotFound) return {};
+  if (answer) return Removal::kRemoved;
+  if (answer.error().code() == ErrorCode::kNotFound) return Removal::kWasGone;
   const bool going = answer.error().code() == ErrorCode::kConflict &&
                      answer.error().message().find("already in progress") != std::string::npos;
   if (!going) return tl::unexpected(answer.error());
   const auto gone = Wait(container, WaitFor::kRemoved, std::move(call));
-  if (gone || gone.error().code() == ErrorCode::kNotFound) return {};
+  if (gone || gone.error().code() == ErrorCode::kNotFound) return Removal::kWasGone;
   return tl::unexpected(gone.error());
 }
 

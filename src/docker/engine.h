@@ -90,7 +90,7 @@ class Engine final {
   auto List(const Strings& labels, Call call) const -> base::Expected<std::vector<ContainerSummary>>;
   /// Kills it when it runs, and removes it with its anonymous volumes. Success also when it is gone already; one that
   /// is being removed by somebody else is waited for.
-  auto Remove(const std::string& container, Call call) const -> base::Status;
+  auto Remove(const std::string& container, Call call) const -> base::Expected<Removal>;
   /// What the engine's log driver has kept so far; complete once the container has ended. Does not follow.
   auto Logs(const std::string& container, const LogQuery& query, Call call) const -> base::Expected<Output>;
 

@@ -218,6 +218,9 @@ struct CreatedContainer {
 
 enum class WaitFor { kNotRunning, kNextExit, kRemoved };
 
+/// Who removed a container: this call, or somebody else before it had done so.
+enum class Removal { kRemoved, kWasGone };
+
 // ---- output and events ----
 
 enum class OutputStream { kStdout, kStderr };

@@ -5,9 +5,12 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
+#include <cstring>
 #include <nlohmann/json.hpp>
 
 #include "base/log.h"
+#include "base/mapping.h"
 #include "base/paths.h"
 
 namespace penstock::session {
@@ -34,6 +37,26 @@ auto TypeOf(const json& packet) -> std::string {
 }
 
 auto NonBlocking(int fd) -> bool { return ::fcntl(fd, F_SETFL, O_NONBLOCK) == 0; }
+
+// A session of very many nodes says more than fits into a packet.
+auto SendAny(const base::PacketSocket& socket, const std::string& text) -> base::Status {
+  if (text.size() <= base::PacketSocket::kMaxPacketBytes) return socket.Send(text);
+  PENSTOCK_ASSIGN(const auto file, base::CreateSealedMemfd("penstock-answer", text.size()));
+  PENSTOCK_ASSIGN(const auto memory, base::Mapping::Map(file, text.size()));
+  std::memcpy(memory.data(), text.data(), text.size());
+  const std::array fds{file.get()};
+  return socket.Send(json{{"v", kVersion}, {"type", "file"}, {"bytes", text.size()}}.dump(), fds);
+}
+
+auto ReadAll(const base::UniqueFd& file, std::size_t bytes) -> base::Expected<std::string> {
+  std::string text(bytes, '\0');
+  for (std::size_t at = 0; at < bytes;) {
+    const auto got = ::pread(file.get(), text.data() + at, bytes - at, static_cast<off_t>(at));
+    if (got <= 0) return base::Fail(base::ErrorCode::kPeerCorrupt, "the session's answer is shorter than it says");
+    at += static_cast<std::size_t>(got);
+  }
+  return text;
+}
 
 }  // namespace
 
@@ -86,7 +109,7 @@ void ControlServer::Answer(int connection) {
   } else {
     return Drop(connection);
   }
-  if (!socket.Send(answer.dump(-1, ' ', false, json::error_handler_t::replace))) Drop(connection);
+  if (!SendAny(socket, answer.dump(-1, ' ', false, json::error_handler_t::replace))) Drop(connection);
 }
 
 void ControlServer::Drop(int connection) {
@@ -119,6 +142,10 @@ auto ControlClient::Ask(const std::string& type, base::Deadline deadline) const 
   PENSTOCK_TRY(socket_.Send(json{{"v", kVersion}, {"type", type}}.dump()));
   PENSTOCK_ASSIGN(const auto packet, socket_.Receive(deadline));
   auto answer = json::parse(packet.data, nullptr, false);
+  if (TypeOf(answer) == "file" && packet.fds.size() == 1) {
+    PENSTOCK_ASSIGN(const auto text, ReadAll(packet.fds.front(), answer.value("bytes", std::size_t{0})));
+    answer = json::parse(text, nullptr, false);
+  }
   if (TypeOf(answer).empty())
     return base::Fail(base::ErrorCode::kPeerCorrupt, "the session's answer is no packet of version {}", kVersion);
   return answer;

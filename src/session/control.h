@@ -4,7 +4,8 @@
 //   (container/locked_directory.h)
 //       control.sock                        SOCK_SEQPACKET, one JSON object a packet
 //
-// Requests {"v": 1, "type": "status" | "stop" | "kill"}; answers are the status, or {"v": 1, "type": "ok"}. The session
+// Requests {"v": 1, "type": "status" | "stop" | "kill"}; answers are the status, or {"v": 1, "type": "ok"}. One that is
+// larger than a packet is {"v": 1, "type": "file", "bytes": N}, with a memfd that holds it. The session
 // keeps a connection until it ends, so that its end of file is the session's end. Peers must be of the same user.
 #pragma once
 

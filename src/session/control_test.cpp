@@ -60,6 +60,23 @@ TEST_F(ControlTest, ASessionIsFoundAskedAndEnded) {
   EXPECT_TRUE(fs::is_empty(root_ / "penstock" / "s"));
 }
 
+TEST_F(ControlTest, AnAnswerThatFitsIntoNoPacketArrivesWhole) {
+  const std::string much(3 * base::PacketSocket::kMaxPacketBytes, 'x');
+  const auto server =
+      ControlServer::Create(*loop_, "0190-a",
+                            {.status = [&] { return nlohmann::json{{"v", 1}, {"type", "status"}, {"nodes", much}}; },
+                             .stop = [] {},
+                             .kill = [this] { loop_->Stop(); }})
+          .value();
+  std::jthread client([&] {
+    const auto control = ControlClient::Connect("0190-a", Deadline::In(kWatchdog)).value();
+    const auto answer = control.Ask("status", Deadline::In(kWatchdog));
+    EXPECT_TRUE(answer && answer->at("nodes") == much);
+    EXPECT_TRUE(control.Ask("kill", Deadline::In(kWatchdog)));
+  });
+  loop_->Run();
+}
+
 TEST_F(ControlTest, NonsenseEndsTheConnectionOnly) {
   const auto server = Serve();
   std::jthread client([] {

@@ -33,6 +33,8 @@ class Observer {
   virtual void OnFailure(const Failure& failure) = 0;
   /// What became known after OnFailure about the same failure, as a sentence. Any thread.
   virtual void OnFailureDetail(std::string_view sentence) = 0;
+  /// The session is ended at once, by whoever will not wait: for what is not shown yet neither.
+  virtual void OnKilled() {}
 };
 
 }  // namespace penstock::session

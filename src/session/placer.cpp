@@ -12,6 +12,7 @@ namespace penstock::session {
 namespace {
 
 constexpr std::chrono::seconds kContainerTimeout{60};
+constexpr std::chrono::seconds kLook{5};
 
 // Process and native nodes see the runtime's own environment, as a program started by hand would.
 auto InheritedEnvironment() -> std::map<std::string, std::string> {
@@ -47,6 +48,17 @@ auto PythonCommand(std::string interpreter) -> std::vector<std::string> {
   return {std::move(interpreter), "-m", "penstock.worker"};
 }
 
+auto CommandInContainer(const plan::Node& node, const NodeEnvironment& environment) -> base::Expected<WorkerCommand> {
+  WorkerCommand command;
+  command.argv = PythonCommand(environment.interpreter);
+  command.env = environment.env;
+  command.env["HOME"] = "/tmp";  // the only writable place
+  PENSTOCK_TRY(AddDeclared(node, command.env));
+  AddPythonSettings(command.env, std::string(container::kInstallTarget) + "/python", container::kCodeTarget);
+  command.cwd = container::kCodeTarget;
+  return command;
+}
+
 }  // namespace
 
 Placer::Placer(Options options, Observer& observer) : options_(std::move(options)), observer_(observer) {}
@@ -80,41 +92,52 @@ auto Placer::EnsureEnvironment(const plan::Node& node) const -> base::Expected<N
 }
 
 auto Placer::PlaceInContainer(const plan::Plan& plan, const plan::Node& node) const -> base::Expected<Placed> {
-  PENSTOCK_ASSIGN(const auto home, base::InstallDirectory());
-  PENSTOCK_ASSIGN(const auto environment, EnsureEnvironment(node));
+  PENSTOCK_ASSIGN(auto environment, EnsureEnvironment(node));
   Placed placed;
   placed.environment_ready = SecondsSinceStart();
+  // All that can fail comes before the container, which would stay behind.
+  PENSTOCK_ASSIGN(placed.command, CommandInContainer(node, environment));
+  auto leased = Lease(plan, node, environment.image);
+  if (!leased && ImageIsGone(environment.image)) {
+    observer_.OnProgress("the image was removed meanwhile; making it again", node.id);
+    PENSTOCK_ASSIGN(environment, EnsureEnvironment(node));
+    PENSTOCK_ASSIGN(placed.command, CommandInContainer(node, environment));
+    leased = Lease(plan, node, environment.image);
+  }
+  if (!leased) return tl::make_unexpected(std::move(leased.error()));
+  placed.warm = leased->warm;
+  placed.container = std::move(leased->container);
+  placed.lease = std::make_unique<container::AgentLease>(std::move(leased->lease));
+  return placed;
+}
+
+auto Placer::Lease(const plan::Plan& plan, const plan::Node& node, const std::string& image) const
+    -> base::Expected<container::Container::Leased> {
+  PENSTOCK_ASSIGN(const auto home, base::InstallDirectory());
   observer_.OnProgress("starting containers", node.id);
-  container::ContainerRequest request{.session = options_.session,
-                                      .node = node.id,
-                                      .image = environment.image,
-                                      .spec = *node.container,
-                                      .env = node.env,
-                                      .code = plan.directory,
-                                      .installed = home / "worker",
-                                      .ordinal = 0};
-  PENSTOCK_ASSIGN(request.ordinal, OrdinalOf(request));
+  const auto ordinal = [this](const std::string& content) {
+    const std::lock_guard lock(mutex_);
+    return placed_of_content_[content]++;
+  };
+  PENSTOCK_ASSIGN(const auto prepared, container::Prepare({.session = options_.session,
+                                                           .node = node.id,
+                                                           .image = image,
+                                                           .spec = *node.container,
+                                                           .env = node.env,
+                                                           .code = plan.directory,
+                                                           .installed = home / "worker"},
+                                                          ordinal));
   const auto on_wait = [&] {
     observer_.OnProgress("waiting for another session that starts the same container", node.id);
   };
   const docker::Call call(base::Deadline::In(kContainerTimeout), options_.stop);
-  PENSTOCK_ASSIGN(auto leased, container::Acquire(*options_.engine, request, on_wait, call));
-  placed.warm = leased.warm;
-  placed.container = std::move(leased.container);
-  placed.lease = std::make_unique<container::AgentLease>(std::move(leased.lease));
-  placed.command.argv = PythonCommand(environment.interpreter);
-  placed.command.env = environment.env;
-  placed.command.env["HOME"] = "/tmp";  // the only writable place
-  PENSTOCK_TRY(AddDeclared(node, placed.command.env));
-  AddPythonSettings(placed.command.env, std::string(container::kInstallTarget) + "/python", container::kCodeTarget);
-  placed.command.cwd = container::kCodeTarget;
-  return placed;
+  return container::Acquire(*options_.engine, prepared, on_wait, call);
 }
 
-auto Placer::OrdinalOf(const container::ContainerRequest& request) const -> base::Expected<std::uint32_t> {
-  PENSTOCK_ASSIGN(const auto identity, container::Identity(request));
-  const std::lock_guard lock(mutex_);
-  return placed_of_identity_[identity]++;
+// Somebody may remove an image between the moment that it was found and the one that it is used.
+auto Placer::ImageIsGone(const std::string& image) const -> bool {
+  const auto found = options_.engine->InspectImage(image, docker::Call(base::Deadline::In(kLook), options_.stop));
+  return !found && found.error().code() == base::ErrorCode::kNotFound;
 }
 
 auto Placer::PlaceOnHost(const plan::Plan& plan, const plan::Node& node) const -> base::Expected<Placed> {

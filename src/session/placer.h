@@ -49,13 +49,15 @@ class Placer final {
   auto PlaceNative(const plan::Plan& plan, const plan::Node& node) const -> base::Expected<Placed>;
   auto EnsureEnvironment(const plan::Node& node) const -> base::Expected<NodeEnvironment>;
   auto ProgressOf(const plan::Node& node) const -> image::ProgressSink;
-  auto OrdinalOf(const container::ContainerRequest& request) const -> base::Expected<std::uint32_t>;
+  auto Lease(const plan::Plan& plan, const plan::Node& node, const std::string& image) const
+      -> base::Expected<container::Container::Leased>;
+  auto ImageIsGone(const std::string& image) const -> bool;
   auto SecondsSinceStart() const -> double;
 
   Options options_;
   Observer& observer_;
   mutable std::mutex mutex_;
-  mutable std::map<std::string, std::uint32_t> placed_of_identity_;  // guarded by mutex_
+  mutable std::map<std::string, std::uint32_t> placed_of_content_;  // guarded by mutex_
   base::Deadline::Clock::time_point began_ = base::Deadline::Clock::now();
 };
 

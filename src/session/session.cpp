@@ -7,6 +7,7 @@
 #include <chrono>
 #include <csignal>
 #include <deque>
+#include <mutex>
 #include <nlohmann/json.hpp>
 #include <stop_token>
 #include <thread>
@@ -37,7 +38,8 @@ using std::chrono::seconds;
 constexpr seconds kHelloTimeout{30};
 // Opening a port takes milliseconds; this bounds a worker that hangs in it.
 constexpr seconds kAgentTimeout{10};
-constexpr seconds kEngineCleanupTimeout{30};
+// Agents have ended by then, and with them their containers: only their removal is waited for.
+constexpr seconds kEngineCleanupTimeout{10};
 // The engine learns of a container's end some milliseconds after us.
 constexpr seconds kEngineAccountTimeout{2};
 
@@ -101,7 +103,7 @@ class Session::Impl final {
   auto EvidenceOf(std::size_t index) -> Evidence;
   void FailNode(std::size_t index, const End& end);
   /// Adds what the engine says about the end to a failure that has been told.
-  void AwaitDetail(std::size_t index, bool container_lost);
+  void AwaitDetail(std::size_t index, const End& end);
   void SendOrFail(std::size_t index, const worker::ToWorker& message);
 
   /// Fails the session unless cleared: "node 'x' did not {what} within … s; {remedy}".
@@ -476,11 +478,12 @@ void Session::Impl::FailNode(std::size_t index, const End& end) {
   if (ending_) return;
   const auto evidence = EvidenceOf(index);
   Fail(FailureOf(*nodes_[index].node, end, evidence));
-  if (IsUnexplained(end, evidence)) AwaitDetail(index, std::holds_alternative<ContainerLost>(end));
+  if (IsUnexplained(end, evidence)) AwaitDetail(index, end);
 }
 
-void Session::Impl::AwaitDetail(std::size_t index, bool container_lost) {
+void Session::Impl::AwaitDetail(std::size_t index, const End& end) {
   if (options_.events == nullptr) return;
+  const bool container_lost = std::holds_alternative<ContainerLost>(end);
   placing_.emplace_back([this, &state = nodes_[index], container_lost] {
     const auto record = options_.events->AwaitEnd(state.watch->container(), base::Deadline::In(kEngineAccountTimeout));
     const bool engine_lost = options_.events->is_lost();
@@ -559,18 +562,29 @@ void Session::Impl::EndIfAllDone() {
 }
 
 void Session::Impl::ReleaseContainers() {
+  std::mutex mutex;
+  std::vector<std::string> kept;
+  std::optional<Error> problem;
   std::vector<std::jthread> releasing;
   for (auto& state : nodes_) {
     state.worker.reset();
     state.lease.reset();
     if (!state.container) continue;
-    releasing.emplace_back([&state] {
+    releasing.emplace_back([&] {
       const auto released = state.container->Release(docker::Call(base::Deadline::In(kEngineCleanupTimeout)));
-      if (!released)
-        base::Log(base::LogLevel::kWarning, "container of node '{}': {}", state.node->id, released.error().ToString());
+      if (released) return;
+      const std::lock_guard lock(mutex);
+      kept.push_back(state.node->id);
+      if (!problem) problem = released.error();
     });
   }
+  releasing.clear();  // joins
   host_agent_.reset();
+  if (!problem) return;
+  // An engine that is gone is one problem, however many containers there are.
+  base::Log(base::LogLevel::kWarning,
+            "the container of node '{}' could not be removed, the next penstock command removes what is left: {}",
+            fmt::join(kept, "', '"), problem->ToString());
 }
 
 void Session::Impl::Stop() {
@@ -587,6 +601,7 @@ void Session::Impl::Stop() {
 void Session::Impl::Kill() {
   loop_->Post([this] {
     report_.interrupted = true;
+    observer_.OnKilled();
     Teardown();
   });
 }

@@ -60,6 +60,8 @@ void SessionLog::OnFailureDetail(std::string_view sentence) {
   next_.OnFailureDetail(sentence);
 }
 
+void SessionLog::OnKilled() { next_.OnKilled(); }
+
 auto SessionLog::HasRoom(std::string_view node, const std::function<void()>& resume) -> bool {
   return next_.HasRoom(node, resume);
 }

@@ -20,6 +20,7 @@ class SessionLog final : public Observer {
   void OnLog(const observe::LogRecord& record) override;
   void OnFailure(const Failure& failure) override;
   void OnFailureDetail(std::string_view sentence) override;
+  void OnKilled() override;
   auto HasRoom(std::string_view node, const std::function<void()>& resume) -> bool override;
 
   /// Lines of one node that stay together.

@@ -36,6 +36,7 @@ struct Writer {
     packet["signal"] = kill.signal;
     return SendJson(socket, packet, {});
   }
+  auto operator()(const Ask& /*ask*/) const -> base::Status { return SendJson(socket, NewPacket("ask"), {}); }
   auto operator()(const Granted& granted) const -> base::Status {
     auto packet = NewPacket("granted");
     packet["agent"] = granted.agent;
@@ -49,6 +50,12 @@ struct Writer {
   auto operator()(const Full& full) const -> base::Status {
     auto packet = NewPacket("full");
     packet["sessions"] = full.sessions;
+    return SendJson(socket, packet, {});
+  }
+  auto operator()(const Standing& standing) const -> base::Status {
+    auto packet = NewPacket("standing");
+    packet["sessions"] = standing.sessions;
+    packet["stays_ms"] = standing.stays_ms;
     return SendJson(socket, packet, {});
   }
   auto operator()(const Spawned& spawned) const -> base::Status {
@@ -104,6 +111,7 @@ auto ReadToAgent(PacketReader& packet) -> std::optional<ToAgent> {
                  .targets = object.Integers<int>("targets"),
                  .fds = {}};
   }
+  if (packet.type() == "ask") return Ask{};
   if (packet.type() == "kill") {
     return Kill{.id = object.Integer<std::uint64_t>("id"), .signal = object.OptionalInteger<int>("signal").value_or(9)};
   }
@@ -139,6 +147,10 @@ auto ReadFromAgent(PacketReader& packet, std::size_t fd_count) -> std::optional<
                    .landlock = object.OptionalInteger<int>("landlock").value_or(0)};
   }
   if (type == "full") return Full{.sessions = object.Integer<std::uint32_t>("sessions")};
+  if (type == "standing") {
+    return Standing{.sessions = object.Integer<std::uint32_t>("sessions"),
+                    .stays_ms = object.Integer<std::int64_t>("stays_ms")};
+  }
   if (type == "spawned") {
     ExpectDescriptors(packet, fd_count, 1);
     return Spawned{.id = object.Integer<std::uint64_t>("id"), .pid = object.Integer<int>("pid")};

@@ -144,7 +144,7 @@ using FromWorker = std::variant<Hello, OutputsOpen, InputsOpen, Connected, Ready
 
 struct Lease {
   std::string session;
-  std::int64_t keep_warm_ms = 0;   // how long the agent stays when this was its last lease
+  std::int64_t keep_warm_ms = 0;   // how long after this lease the agent stays at least, when there is no other
   std::uint32_t max_sessions = 1;  // refused beyond so many different sessions; 1 and more
 };
 struct Spawn {
@@ -159,7 +159,9 @@ struct Kill {
   std::uint64_t id = 0;
   int signal = 9;
 };
-using ToAgent = std::variant<Lease, Spawn, Kill>;
+/// Asks what the agent does, without a lease or before one: `standing` is the answer.
+struct Ask {};
+using ToAgent = std::variant<Lease, Spawn, Kill, Ask>;
 
 // --- agent → runtime
 // ----------------------------------------------------------------------------------------------------
@@ -175,6 +177,10 @@ struct Granted {
 /// Answers a lease that would exceed its `max_sessions`; the connection ends.
 struct Full {
   std::uint32_t sessions = 0;  // that hold leases
+};
+struct Standing {
+  std::uint32_t sessions = 0;  // that hold leases
+  std::int64_t stays_ms = 0;   // how long it would stay if they ended now: the longest that closed leases asked for
 };
 struct Spawned {
   std::uint64_t id = 0;
@@ -200,7 +206,7 @@ struct Exited {
   std::int64_t max_rss_kb = 0;
   std::vector<FullFileSystem> full;  // looked at after SIGBUS and exit codes but 0
 };
-using FromAgent = std::variant<Granted, Full, Spawned, SpawnFailed, Exited>;
+using FromAgent = std::variant<Granted, Full, Standing, Spawned, SpawnFailed, Exited>;
 
 // --- agent's bootstrap
 // --------------------------------------------------------------------------------------------------

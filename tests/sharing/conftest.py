@@ -44,6 +44,14 @@ class Endless(penstock.Node):
             yield Text("x")
 
 
+class Loud(penstock.Node):
+    '''Says much.'''
+
+    def process(self) -> Iterator[Text]:
+        while not self.stop_requested:
+            yield Text("x" * 10000)
+
+
 class Secret(penstock.Node):
     def process(self) -> Iterator[Text]:
         with open("/run/secrets/token") as file:
@@ -85,6 +93,7 @@ class User:
     folder: Path
     runtime: Path
     running: list[Running] = field(default_factory=list)
+    state: Path | None = None  # somewhere else than below the runtime directory
 
     def pipeline(self, cls: str = "Where", nodes: int = 1, name: str = "pipeline", **docker: Any) -> Path:
         section = {"python_version": "3.11", "resource_limits": LIMITS, **docker}
@@ -135,7 +144,11 @@ class User:
         return docker("ps", "-q", "--no-trunc", "--filter", label, *options).split()
 
     def environment(self) -> dict[str, str]:
-        return {**os.environ, "XDG_RUNTIME_DIR": str(self.runtime), "XDG_STATE_HOME": str(self.runtime / "state")}
+        return {
+            **os.environ,
+            "XDG_RUNTIME_DIR": str(self.runtime),
+            "XDG_STATE_HOME": str(self.state or self.runtime / "state"),
+        }
 
     def close(self) -> None:
         for each in self.running:

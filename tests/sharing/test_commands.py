@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
+import signal
+import subprocess
+from typing import Any
 
-from conftest import User, docker
+from conftest import DEADLINE, User, docker
 
 
 def test_ps_shows_sessions_and_containers(user: User) -> None:
@@ -71,3 +76,53 @@ def test_gc_ends_warm_containers_only_when_asked(user: User) -> None:
     assert len(user.containers()) == 1
     assert user.penstock("gc", "--warm").returncode == 0
     assert user.containers("-a") == []
+
+
+def test_gc_removes_a_warm_container_that_does_not_answer_and_counts_it(user: User) -> None:
+    user.run(user.pipeline())
+    user.run(user.pipeline(env={"A": "1"}))
+    stuck = user.containers()[0]
+    docker("pause", stuck)
+    result = user.penstock("gc")
+    assert (result.returncode, result.stdout) == (0, "removed 1 container\n"), result.stderr
+    left = user.containers("-a")
+    assert len(left) == 1 and stuck not in left
+
+
+def test_gc_does_not_count_what_went_by_itself(user: User) -> None:
+    user.run(user.pipeline())
+    docker("rm", "-f", *user.containers())
+    assert user.penstock("gc").stdout == "removed 0 containers\n"
+    assert list((user.runtime / "penstock" / "c").glob("*-*")) == []
+
+
+def test_a_container_of_a_session_that_does_not_answer_is_not_shown_as_warm(user: User) -> None:
+    run = user.start(user.pipeline("Endless"))
+    run.container()
+    run.process.send_signal(signal.SIGSTOP)
+    try:
+        shown = json.loads(user.penstock("ps", "--json").stdout)
+    finally:
+        run.process.send_signal(signal.SIGCONT)
+    assert [session["phase"] for session in shown["sessions"]] == ["does not answer"]
+    assert [container["state"] for container in shown["containers"]] == ["leased"]
+
+
+def test_stop_now_ends_a_session_whose_terminal_stands_still(user: User) -> None:
+    """Nobody reads from the terminal, and what is left to show does not fit into it."""
+    terminal, inside = pty.openpty()
+    manifest = user.pipeline("Loud")
+    with subprocess.Popen(
+        user.command("run", str(manifest)), stdout=inside, stderr=inside, stdin=inside, env=user.environment()
+    ) as process:
+        os.close(inside)
+        try:
+            sessions: list[Any] = []
+            while not sessions or sessions[0]["edges"][0]["sent"] < 100:  # a megabyte: no terminal takes that unread
+                sessions = json.loads(user.penstock("ps", "--json").stdout)["sessions"]
+            result = user.penstock("stop", "--now", sessions[0]["session"])
+            assert result.returncode == 0, result.stderr
+            assert process.wait(DEADLINE) == 130
+        finally:
+            process.kill()
+            os.close(terminal)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import re
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
 from conftest import DEADLINE, User, docker
 
 
@@ -124,12 +127,71 @@ def test_a_container_removed_behind_our_back_is_replaced(user: User) -> None:
     assert len(user.containers("-a")) == 1
 
 
-def test_a_stopped_container_is_passed_over(user: User) -> None:
+def test_a_paused_container_that_nobody_uses_is_waited_for_once_and_removed(user: User) -> None:
     manifest = user.pipeline()
     before = user.run(manifest)
-    paused = user.containers()
-    docker("pause", *paused)
+    docker("pause", *user.containers())
+    result = user.penstock("run", str(manifest))
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.split() != before
+    assert len(re.findall("has not answered for 3 s", result.stderr)) == 1, result.stderr
+    assert "nobody used it and it was removed" in result.stderr
+    assert len(user.containers("-a")) == 1
+
+
+def test_a_paused_container_in_use_is_passed_over_and_stays(user: User) -> None:
+    manifest = user.pipeline("Endless")
+    first = user.start(manifest)
+    place = first.container()
+    docker("pause", place)
     try:
-        assert user.run(manifest) != before
+        second = user.start(manifest)
+        assert second.container() != place
+        assert "another one is used instead" in "".join(second.lines)
+        assert any(each.startswith(place) for each in user.containers())
     finally:
-        docker("unpause", *paused)
+        docker("unpause", place)
+    first.process.terminate()
+    assert first.wait() == 130
+
+
+def test_a_session_that_keeps_nothing_warm_leaves_what_another_one_does(user: User) -> None:
+    place = user.run(user.pipeline(name="patient", keep_warm="10m"))
+    hasty = user.pipeline(name="hasty", keep_warm=0)
+    assert user.run(hasty) == place
+    assert len(user.containers()) == 1
+    assert user.run(hasty) == place
+
+
+def test_the_longest_that_sessions_asked_for_counts_when_they_end_together(user: User) -> None:
+    patient = user.start(user.pipeline("Endless", name="patient", keep_warm="10m"))
+    hasty = user.start(user.pipeline("Endless", name="hasty", keep_warm=0))
+    assert patient.container() == hasty.container()
+    for each in (patient, hasty):
+        each.process.terminate()
+        assert each.wait() == 130
+    assert len(user.containers()) == 1
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="a disk of its own takes root")
+def test_a_container_that_cannot_be_offered_is_removed(user: User) -> None:
+    """The runtime directory's disk is full: sockets and directories can be made there, but nothing written."""
+    manifest = user.pipeline(keep_warm="10m")
+    user.state = user.folder / "state"
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4k", "runtime", user.runtime], check=True)
+    try:
+        (user.runtime / "ballast").write_bytes(bytes(4096))
+        result = user.penstock("run", str(manifest))
+        assert result.returncode == 3, result.stderr
+        assert "record.new" in result.stderr
+        assert user.containers("-a") == []
+        assert [path for path in user.runtime.glob("penstock/c/*") if path.is_dir()] == []
+    finally:
+        subprocess.run(["umount", "--lazy", user.runtime], check=True)
+
+
+def test_creation_locks_are_of_a_fixed_number(user: User) -> None:
+    for number in range(3):
+        user.run(user.pipeline(env={"N": str(number)}))
+    names = [path.name for path in (user.runtime / "penstock" / "c").glob("*.lock")]
+    assert names and all(re.fullmatch("[0-9a-f]{3}.lock", name) for name in names)

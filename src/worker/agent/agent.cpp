@@ -28,6 +28,8 @@ using base::Log;
 using base::LogLevel;
 
 constexpr std::chrono::seconds kFirstLease{30};
+// More cannot be added to a time point without overflow, and nobody waits for it.
+constexpr std::chrono::milliseconds kLongestStay = std::chrono::years(10);
 
 auto MayWrite(const base::PacketSocket& socket) -> bool {
   pollfd waiting{.fd = socket.fd().get(), .events = POLLOUT, .revents = 0};
@@ -168,6 +170,10 @@ void Agent::OnLeaseReadable(LeaseId id) {
 
 void Agent::HandleRequest(LeaseId id, Received<ToAgent> request) {
   auto& lease = leases_.at(id);
+  if (std::holds_alternative<Ask>(request.message)) {
+    return Tell(id, Standing{.sessions = SessionsBeside({}),
+                             .stays_ms = std::chrono::ceil<std::chrono::milliseconds>(StaysFor()).count()});
+  }
   const bool asks_for_lease = std::holds_alternative<Lease>(request.message);
   if (asks_for_lease == lease.granted.has_value()) {
     Log(LogLevel::kError, "penstock-agent: ended a lease: {}",
@@ -179,17 +185,22 @@ void Agent::HandleRequest(LeaseId id, Received<ToAgent> request) {
   StartWorker(id, std::move(request));
 }
 
-auto Agent::SessionsBeside(const Lease& asked) const -> std::uint32_t {
+// Sessions that hold leases, but for `session`, which may hold several.
+auto Agent::SessionsBeside(std::string_view session) const -> std::uint32_t {
   std::set<std::string_view> sessions;
   for (const auto& [id, lease] : leases_) {
     if (lease.granted) sessions.insert(lease.granted->session);
   }
-  sessions.erase(asked.session);  // it may hold several
+  sessions.erase(session);
   return static_cast<std::uint32_t>(sessions.size());
 }
 
+auto Agent::StaysFor() const -> std::chrono::nanoseconds {
+  return std::max(std::chrono::nanoseconds(0), stay_until_ - base::Deadline::Clock::now());
+}
+
 void Agent::GrantOrRefuse(LeaseId id, Lease asked) {
-  if (const auto others = SessionsBeside(asked); others >= asked.max_sessions) {
+  if (const auto others = SessionsBeside(asked.session); others >= asked.max_sessions) {
     Tell(id, Full{.sessions = others});
     return CloseLease(id);
   }
@@ -218,8 +229,11 @@ void Agent::CloseLease(LeaseId id) {
   }
   const bool other_lease =
       std::any_of(leases_.begin(), leases_.end(), [](const auto& entry) { return entry.second.granted.has_value(); });
-  if (lease.granted && !other_lease && listener_.valid())
-    ArmExpiry(std::chrono::milliseconds(lease.granted->keep_warm_ms));
+  if (lease.granted) {
+    const auto stay = std::min(std::chrono::milliseconds(lease.granted->keep_warm_ms), kLongestStay);
+    stay_until_ = std::max(stay_until_, base::Deadline::Clock::now() + stay);
+  }
+  if (lease.granted && !other_lease && listener_.valid()) ArmExpiry(StaysFor());
   StopWhenDone();
 }
 

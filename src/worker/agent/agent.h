@@ -33,8 +33,8 @@ class Agent final {
   /// Blocks the signals that it handles and becomes subreaper.
   static auto Create() -> base::Expected<std::unique_ptr<Agent>>;
 
-  /// A container's agent: any number of leases, until none was there for as long as the last one asked for (30 s for
-  /// the first one to come).
+  /// A container's agent: any number of leases, until none was there for as long as any of them asked it to stay (30 s
+  /// for the first one to come).
   auto Listen(Listening listening) -> base::Status;
   /// The host's agent: this one lease, then the end.
   auto ServeOnly(base::PacketSocket lease) -> base::Status;
@@ -80,7 +80,8 @@ class Agent final {
   void OnLeaseReadable(LeaseId id);
   void HandleRequest(LeaseId id, Received<ToAgent> request);
   void GrantOrRefuse(LeaseId id, Lease asked);
-  auto SessionsBeside(const Lease& asked) const -> std::uint32_t;
+  auto SessionsBeside(std::string_view session) const -> std::uint32_t;
+  auto StaysFor() const -> std::chrono::nanoseconds;
   void StartWorker(LeaseId id, Received<ToAgent> request);
   void Signal(LeaseId id, const Kill& kill);
   void CloseLease(LeaseId id);
@@ -106,6 +107,7 @@ class Agent final {
   uid_t owner_ = 0;
   int domain_ = 0;  // of workers, which are strangers to each other in a container; the host's are its user's own
   std::optional<base::EventLoop::TimerId> expiry_;
+  base::Deadline::Clock::time_point stay_until_{};  // the latest that a closed lease asked for
 
   std::map<LeaseId, LeaseState> leases_;
   std::map<KeeperId, WorkerState> workers_;

@@ -105,16 +105,39 @@ TEST_F(AgentBootstrap, EndsWhenNoLeaseWasThereForTheGracePeriod) {
   EXPECT_EQ(PacketSocket::Connect(directory_ / "lease", Deadline::In(kWatchdog)).error().code(), ErrorCode::kPeerGone);
 }
 
-TEST_F(AgentBootstrap, TheLastLeaseToCloseDecidesHowLongItStays) {
+TEST_F(AgentBootstrap, StaysForTheLongestThatAnyLeaseAskedFor) {
   const auto agent = Start();
   auto patient = Connect();
   auto brief = Connect();
   patient.TakeLease({.session = "patient", .keep_warm_ms = 60'000, .max_sessions = 2});
   brief.TakeLease({.session = "brief", .keep_warm_ms = 0, .max_sessions = 2});
   patient.socket().Close();
+  brief.socket().Close();
   auto later = Connect();
-  later.TakeLease({.session = "later", .keep_warm_ms = 60'000, .max_sessions = 2});
+  later.TakeLease({.session = "later", .keep_warm_ms = 0, .max_sessions = 1});
   later.socket().Close();
+  auto curious = Connect();
+  curious.AskStanding();
+  const auto standing = curious.Next<Standing>();
+  EXPECT_EQ(standing.sessions, 0U);
+  EXPECT_GT(standing.stays_ms, 0);
+  EXPECT_LE(standing.stays_ms, 60'000);
+}
+
+TEST_F(AgentBootstrap, TellsHowManySessionsItServes) {
+  const auto agent = Start();
+  auto first = Connect();
+  auto second = Connect();
+  first.TakeLease({.session = "a", .keep_warm_ms = 0, .max_sessions = 2});
+  second.TakeLease({.session = "b", .keep_warm_ms = 0, .max_sessions = 2});
+  first.AskStanding();
+  EXPECT_EQ(first.Next<Standing>().sessions, 2U);
+}
+
+TEST_F(AgentBootstrap, EndsAtOnceWhenNobodyAskedItToStay) {
+  const auto agent = Start();
+  auto brief = Connect();
+  brief.TakeLease({.session = "brief", .keep_warm_ms = 0, .max_sessions = 2});
   brief.socket().Close();
   EXPECT_EQ(agent->Wait(), 0);
 }

@@ -61,6 +61,7 @@ auto Client::OnHost(std::unique_ptr<AgentProcess>& agent, std::uint64_t descript
 }
 
 void Client::Ask(const Lease& lease) { EXPECT_TRUE(Send(socket_, ToAgent(lease))); }
+void Client::AskStanding() { EXPECT_TRUE(Send(socket_, ToAgent(worker::Ask{}))); }
 
 auto Client::TakeLease(const Lease& lease) -> Granted {
   Ask(lease);

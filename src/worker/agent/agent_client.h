@@ -45,6 +45,7 @@ class Client final {
 
   auto socket() -> base::PacketSocket& { return socket_; }
   void Ask(const Lease& lease);
+  void AskStanding();
   auto TakeLease(const Lease& lease = {.session = "test", .keep_warm_ms = 60'000}) -> Granted;
   /// A shell script with the pipe `out` as descriptor 1.
   void SpawnShell(std::uint64_t id, const std::string& script, int out);
