@@ -59,6 +59,11 @@ void AddLogsOptions(CLI::App& verb, penstock::cli::LogsOptions& options) {
   verb.add_flag("--json", options.json, "As JSON lines, as they are stored");
 }
 
+void AddOvercommit(CLI::App& verb, penstock::cli::PipelineOptions& options) {
+  verb.add_flag("--overcommit", options.overcommit,
+                "Promise the containers their memory although running sessions hold too much of it");
+}
+
 void AddRetry(CLI::App& verb, penstock::cli::PipelineOptions& options) {
   verb.add_flag("--retry", options.retry, "Build again what failed before, although nothing has changed since");
 }
@@ -80,6 +85,7 @@ auto Main(int argc, char** argv) -> int {
   auto* run_verb = app.add_subcommand("run", "Run a pipeline to the end of its streams");
   AddPipelineOptions(*run_verb, run.pipeline);
   AddRetry(*run_verb, run.pipeline);
+  AddOvercommit(*run_verb, run.pipeline);
   run_verb->add_flag("--realtime", run.realtime, "Pace media sources by media time");
   run_verb->add_flag("-q,--quiet", run.quiet, "No progress and no summary");
   run_verb->add_flag("--measure-cpu", run.measure_cpu, "Measure the CPU time per message that is not the nodes' own");
@@ -98,6 +104,7 @@ auto Main(int argc, char** argv) -> int {
   cli::PlanOptions plan;
   auto* plan_verb = app.add_subcommand("plan", "Show what run would build, start, hand over and allow");
   AddPipelineOptions(*plan_verb, plan.pipeline);
+  AddOvercommit(*plan_verb, plan.pipeline);
   plan_verb->add_flag("--json", plan.json, "As JSON");
 
   cli::PipelineOptions build;

@@ -1,5 +1,6 @@
 #include "session/account.h"
 
+#include <fmt/ranges.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -56,6 +57,29 @@ auto NodeReportOf(const SessionView& session, std::size_t index, const std::vect
   return report;
 }
 
+// What a node uses now. Of what cannot be seen (outside a container, or on this host) nothing is said: null.
+void AddUsage(NodeState& state, const std::optional<double>& cpu_cores, nlohmann::json& status) {
+  status["memory_bytes"] = nullptr;
+  status["cpu_cores"] = nullptr;
+  if (cpu_cores) status["cpu_cores"] = *cpu_cores;
+  status["cpu_limit_cores"] = nullptr;
+  if (state.node->container) status["cpu_limit_cores"] = state.node->container->limits.cpu_cores;
+  if (!state.watch || state.exited) return;
+  if (const auto counters = state.watch->Read().counters; counters && counters->memory)
+    status["memory_bytes"] = counters->memory->usage_bytes;
+}
+
+auto CoresInUse(const CpuSample& before, const CpuSample& now, std::size_t index) -> std::optional<double> {
+  if (!before.nodes[index] || !now.nodes[index]) return std::nullopt;
+  return now.nodes[index]->CoresSince(*before.nodes[index], now.at - before.at);
+}
+
+auto QueuedAt(const plan::Node& node, const std::vector<EdgeReport>& edges) -> std::uint64_t {
+  std::uint64_t queued = 0;
+  for (const auto edge : node.inputs) queued += edges[edge].stats.queued;
+  return queued;
+}
+
 }  // namespace
 
 auto EvidenceOf(const SessionView& session, std::size_t index) -> Evidence {
@@ -79,6 +103,23 @@ auto EvidenceOf(const SessionView& session, std::size_t index) -> Evidence {
   return evidence;
 }
 
+auto WaitingFor(const SessionView& session) -> std::string {
+  std::vector<std::string> busy;
+  std::vector<std::string> others;
+  for (std::size_t i = 0; i < session.nodes.size(); ++i) {
+    const auto& state = session.nodes[i];
+    if (state.exited || state.finished) continue;
+    others.push_back(fmt::format("node '{}'", state.node->id));
+    const auto evidence = EvidenceOf(session, i);
+    if (!evidence.in_flight) continue;
+    const auto& message = *evidence.in_flight;
+    busy.push_back(fmt::format("node '{}', which has been handling message {} of edge {} for {:.1f} s", state.node->id,
+                               message.sequence, message.edge, static_cast<double>(message.handling_ns) / 1e9));
+  }
+  return fmt::format("still waiting for {}; a second Ctrl-C, or 'penstock stop --now', ends everything at once",
+                     fmt::join(busy.empty() ? others : busy, " and "));
+}
+
 void FillReport(const SessionView& session, Report& report) {
   report.nodes.clear();
   report.edges.clear();
@@ -90,8 +131,29 @@ void FillReport(const SessionView& session, Report& report) {
   for (std::size_t i = 0; i < session.nodes.size(); ++i) report.nodes.push_back(NodeReportOf(session, i, report.edges));
 }
 
-auto StatusOf(const Report& report, const Standing& standing) -> nlohmann::json {
+auto SampleCpu(const SessionView& session) -> CpuSample {
+  CpuSample sample{.at = std::chrono::steady_clock::now(), .nodes = {}};
+  for (auto& state : session.nodes) {
+    auto& cpu = sample.nodes.emplace_back();
+    if (!state.watch) continue;
+    if (const auto counters = state.watch->Read().counters) cpu = counters->cpu;
+  }
+  return sample;
+}
+
+auto StatusOf(const SessionView& session, const Report& report, const Standing& standing, const CpuSample& before)
+    -> nlohmann::json {
   auto status = ToJson(report);
+  const auto now = SampleCpu(session);
+  for (std::size_t i = 0; i < report.nodes.size(); ++i) {
+    auto& node = status["nodes"][i];
+    AddUsage(session.nodes[i], CoresInUse(before, now, i), node);
+    node["queued"] = QueuedAt(*session.nodes[i].node, report.edges);
+  }
+  for (std::size_t i = 0; i < report.edges.size(); ++i) {
+    status["edges"][i]["queued"] = report.edges[i].stats.queued;
+    status["edges"][i]["depth"] = session.plan.edges[i].depth;
+  }
   status["type"] = "status";
   status["v"] = 1;
   status["pid"] = ::getpid();

@@ -2,11 +2,16 @@
 // counters, without disturbing any of them. Lives on the session's loop.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <string>
+#include <vector>
 
+#include "container/counters.h"
 #include "plan/plan.h"
 #include "session/autopsy.h"
 #include "session/node_state.h"
@@ -27,8 +32,18 @@ struct SessionView {
 /// What is known about node `index`, for its autopsy.
 auto EvidenceOf(const SessionView& session, std::size_t index) -> Evidence;
 
+/// For whom the end of the streams waits, as a sentence: the nodes that handle a message, else all that have not ended.
+auto WaitingFor(const SessionView& session) -> std::string;
+
 /// Brings the nodes and edges of `report` up to date.
 void FillReport(const SessionView& session, Report& report);
+
+/// CPU time that the containers have used so far, by node. Cores in use are told from two of them.
+struct CpuSample {
+  std::chrono::steady_clock::time_point at;
+  std::vector<std::optional<container::CpuCounters>> nodes;
+};
+auto SampleCpu(const SessionView& session) -> CpuSample;
 
 /// What other commands are answered about a session that runs: its report, and where it stands.
 struct Standing {
@@ -36,6 +51,8 @@ struct Standing {
   const char* phase;
   double age_s = 0;
 };
-auto StatusOf(const Report& report, const Standing& standing) -> nlohmann::json;
+/// `before`: taken some 0.1 s earlier. The fields are listed in docs/ps.md.
+auto StatusOf(const SessionView& session, const Report& report, const Standing& standing, const CpuSample& before)
+    -> nlohmann::json;
 
 }  // namespace penstock::session

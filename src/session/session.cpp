@@ -20,6 +20,7 @@
 #include "session/memory_grants.h"
 #include "session/node_state.h"
 #include "session/placer.h"
+#include "session/promises.h"
 #include "session/session_log.h"
 
 namespace penstock::session {
@@ -32,7 +33,12 @@ using std::chrono::seconds;
 constexpr seconds kHelloTimeout{30};
 // Opening a port takes milliseconds; this bounds a worker that hangs in it.
 constexpr seconds kAgentTimeout{10};
+// After a stop, until the nodes that are still busy are named; then after twice as long, and so on.
+constexpr seconds kStopPatience{5};
 constexpr seconds kEngineCleanupTimeout{30};
+// Over which cores in use are measured: longer than the 0.1 s of a CPU period, so that throttling does not show as
+// bursts.
+constexpr std::chrono::milliseconds kCpuWindow{150};
 // The engine learns of a container's end some milliseconds after us.
 constexpr seconds kEngineAccountTimeout{2};
 
@@ -83,11 +89,13 @@ class Session::Impl final {
   void Fail(Failure failure);
   void Teardown();
   void EndIfAllDone();
+  /// Says for whom the end is still waiting, unless it comes within `patience`.
+  void NameTheBusyAfter(seconds patience);
   void ReleaseContainers();
   auto SecondsSinceStart() const -> double;
   void FillReport() { session::FillReport(View(), report_); }
   auto ServeControl() -> base::Status;
-  auto StatusNow() -> nlohmann::json;
+  void AnswerStatus(ControlServer::Reply reply);
 
   SessionOptions options_;
   SessionLog observer_;
@@ -105,6 +113,7 @@ class Session::Impl final {
   std::size_t greeted_ = 0;
   base::EventLoop::TimerId start_deadline_ = 0;
   bool started_ = false;
+  bool stopping_ = false;  // the sources were told to end
   bool ending_ = false;
   std::chrono::steady_clock::time_point began_;
   std::uint64_t oom_kills_before_ = 0;  // on this host
@@ -169,10 +178,13 @@ auto Session::Impl::Run() -> Report {
 }
 
 auto Session::Impl::ServeControl() -> base::Status {
-  PENSTOCK_ASSIGN(control_, ControlServer::Create(*loop_, id_,
-                                                  {.status = [this] { return StatusNow(); },
-                                                   .stop = [this] { Stop(); },
-                                                   .kill = [this] { Kill(); }}));
+  PENSTOCK_ASSIGN(
+      control_, ControlServer::Create(*loop_, id_,
+                                      {.status = [this](ControlServer::Reply reply) { AnswerStatus(std::move(reply)); },
+                                       .stop = [this] { Stop(); },
+                                       .kill = [this] { Kill(); }}));
+  PENSTOCK_TRY(WritePromises(control_->directory(), options_.plan));
+  options_.admission.reset();
   return {};
 }
 
@@ -184,13 +196,18 @@ auto Session::Impl::View() -> SessionView {
           .oom_kills_before = oom_kills_before_};
 }
 
-auto Session::Impl::StatusNow() -> nlohmann::json {
-  FillReport();
-  return StatusOf(report_, {.manifest = options_.plan.file,
-                            .phase = ending_    ? "ending"
-                                     : started_ ? "running"
-                                                : "starting",
-                            .age_s = SecondsSinceStart()});
+// Two readings of the containers' CPU time, taken only when somebody asks.
+void Session::Impl::AnswerStatus(ControlServer::Reply reply) {
+  loop_->After(kCpuWindow, [this, reply = std::move(reply), before = SampleCpu(View())] {
+    FillReport();
+    reply(StatusOf(View(), report_,
+                   {.manifest = options_.plan.file,
+                    .phase = ending_    ? "ending"
+                             : started_ ? "running"
+                                        : "starting",
+                    .age_s = SecondsSinceStart()},
+                   before));
+  });
 }
 
 // --- start
@@ -538,6 +555,16 @@ void Session::Impl::Stop() {
     for (std::size_t i = 0; i < nodes_.size(); ++i) {
       if (nodes_[i].node->is_source()) SendOrFail(i, worker::Stop{});
     }
+    if (!stopping_) NameTheBusyAfter(kStopPatience);
+    stopping_ = true;
+  });
+}
+
+void Session::Impl::NameTheBusyAfter(seconds patience) {
+  loop_->After(patience, [this, patience] {
+    if (ending_) return;
+    base::Log(base::LogLevel::kWarning, "{}", WaitingFor(View()));
+    NameTheBusyAfter(2 * patience);
   });
 }
 
