@@ -116,6 +116,8 @@ auto Run(const RunOptions& options) -> int {
   if (!output) terminal.Print(fmt::format("penstock: error: {}\n", output.error().ToString()));
   if (!options.quiet) terminal.Print('\n' + RenderSummary(report));
   if (report.failure || report.log.dropped_lines() > 0) terminal.Print(RenderLog(report));
+  // Last, as it is what one looks for, and tables and a traceback may be long.
+  if (report.failure && !options.quiet) terminal.RepeatFailure(*report.failure);
   if (!options.report_file.empty() && !WriteReport(options.report_file, report)) return kEnvironment;
   if (!output && !report.failure) return kEnvironment;
   return ExitCode(report);
