@@ -67,7 +67,7 @@ auto Number(const json& object, const char* name) -> std::uint64_t {
   return found != object.end() && found->is_number() ? found->get<std::uint64_t>() : 0;
 }
 
-constexpr std::uint64_t kMebibyte = 1024 * 1024;
+constexpr std::uint64_t kMebibyte = std::uint64_t{1024} * 1024;
 
 auto Megabytes(const json& node, const char* name) -> std::string {
   const auto bytes = Number(node, name);
