@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "cli/verbs.h"
+#include "cli/words.h"
 #include "container/orphans.h"
 
 namespace penstock::cli {
@@ -25,7 +26,7 @@ auto ConnectEngine(docker::RequestObserver observer) -> base::Expected<std::uniq
 }
 
 auto Complain(const base::Error& error) -> int {
-  fmt::print(stderr, "penstock: error: {}\n", error.ToString());
+  fmt::print(stderr, "penstock: error: {}\n", ShortenIds(error.ToString()));
   return kEnvironment;
 }
 

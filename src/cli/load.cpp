@@ -11,6 +11,7 @@
 #include "base/paths.h"
 #include "manifest/load.h"
 #include "plan/host_files.h"
+#include "session/promises.h"
 #include "worker/agent/domain.h"
 
 namespace penstock::cli {
@@ -63,17 +64,25 @@ auto LoadPipeline(const std::string& path) -> std::optional<manifest::Pipeline> 
   return std::nullopt;
 }
 
-auto LoadPlan(const PipelineOptions& options) -> std::optional<plan::Plan> {
+auto LoadPlan(const PipelineOptions& options, Room room) -> tl::expected<plan::Plan, int> {
   const auto pipeline = LoadPipeline(options.manifest);
-  if (!pipeline) return std::nullopt;
+  if (!pipeline) return tl::unexpected(kUsage);
   auto host = GatherHostFacts();
   if (UsesNativeNodes(*pipeline)) host.native_nodes = ListNativeNodes();
+  if (room == Room::kBesideRunning) {
+    auto running = session::RunningSessions();
+    if (!running) return tl::unexpected(Complain(running.error()));
+    host.running = std::move(*running);
+    host.overcommit = options.overcommit;
+  }
   auto plan = plan::MakePlan(*pipeline, host, options.placement);
   auto errors = plan::CheckHostFiles(*pipeline, host, options.placement);
   if (plan && errors.empty()) return std::move(*plan);
+  if (!plan && plan.error().front().code() == base::ErrorCode::kExhausted)
+    return tl::unexpected(Complain(plan.error().front()));
   if (!plan) errors.insert(errors.begin(), plan.error().begin(), plan.error().end());
   fmt::print(stderr, "{}", manifest::RenderErrors(errors));
-  return std::nullopt;
+  return tl::unexpected(kUsage);
 }
 
 auto NeedsEngine(const plan::Plan& plan) -> bool {

@@ -12,7 +12,12 @@ namespace penstock::cli {
 auto GatherHostFacts() -> plan::HostFacts;
 /// nullopt after showing the errors.
 auto LoadPipeline(const std::string& path) -> std::optional<manifest::Pipeline>;
-auto LoadPlan(const PipelineOptions& options) -> std::optional<plan::Plan>;
+enum class Room {
+  kHost,           // on a host where nothing else runs
+  kBesideRunning,  // with the sessions that run
+};
+/// The exit code after showing the errors.
+auto LoadPlan(const PipelineOptions& options, Room room = Room::kHost) -> tl::expected<plan::Plan, int>;
 auto NeedsEngine(const plan::Plan& plan) -> bool;
 
 }  // namespace penstock::cli

@@ -1,14 +1,18 @@
 // The command line: words to options, options to verbs. Only this file and *_words.cpp know CLI11.
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cmath>
 #include <csignal>
 #include <cstdio>
 #include <exception>
 #include <map>
+#include <string>
+#include <vector>
 
 #include "cli/images_words.h"
 #include "cli/leftovers.h"
 #include "cli/verbs.h"
+#include "cli/words.h"
 
 namespace {
 
@@ -59,8 +63,42 @@ void AddLogsOptions(CLI::App& verb, penstock::cli::LogsOptions& options) {
   verb.add_flag("--json", options.json, "As JSON lines, as they are stored");
 }
 
+void AddOvercommit(CLI::App& verb, penstock::cli::PipelineOptions& options) {
+  verb.add_flag("--overcommit", options.overcommit,
+                "Promise the containers their memory although running sessions hold too much of it");
+}
+
 void AddRetry(CLI::App& verb, penstock::cli::PipelineOptions& options) {
   verb.add_flag("--retry", options.retry, "Build again what failed before, although nothing has changed since");
+}
+
+void AddExamples(CLI::App& app) {
+  const std::map<std::string, std::string> examples{
+      {"run", "penstock run pipeline.yaml --realtime --report report.json"},
+      {"logs", "penstock logs --follow --node asr --level warning"},
+      {"validate", "penstock validate pipeline.yaml other/pipeline.json"},
+      {"plan", "penstock plan pipeline.yaml --json"},
+      {"build", "penstock build pipeline.yaml"},
+      {"lock", "penstock lock pipeline.yaml"},
+      {"images", "penstock images why pipeline.yaml"},
+      {"version", "penstock version --json"},
+      {"ps", "penstock ps --json"},
+      {"stop", "penstock stop --all --timeout 10"},
+      {"gc", "penstock gc --warm"}};
+  for (const auto& [verb, example] : examples) app.get_subcommand(verb)->footer("Example:\n  " + example);
+}
+
+auto VerbsOf(CLI::App& app) -> std::vector<std::string> {
+  std::vector<std::string> verbs;
+  for (const auto* verb : app.get_subcommands([](const CLI::App*) { return true; })) verbs.push_back(verb->get_name());
+  return verbs;
+}
+
+auto ComplainOfVerb(const char* typed, const std::vector<std::string>& verbs) -> int {
+  const auto nearest = penstock::cli::Nearest(typed, verbs);
+  const auto advice = nearest ? "did you mean 'penstock " + *nearest + "'?" : "'penstock --help' lists what there is";
+  std::fprintf(stderr, "penstock: error: there is no verb '%s'; %s\n", typed, advice.c_str());
+  return penstock::cli::kUsage;
 }
 
 auto Main(int argc, char** argv) -> int {
@@ -80,6 +118,7 @@ auto Main(int argc, char** argv) -> int {
   auto* run_verb = app.add_subcommand("run", "Run a pipeline to the end of its streams");
   AddPipelineOptions(*run_verb, run.pipeline);
   AddRetry(*run_verb, run.pipeline);
+  AddOvercommit(*run_verb, run.pipeline);
   run_verb->add_flag("--realtime", run.realtime, "Pace media sources by media time");
   run_verb->add_flag("-q,--quiet", run.quiet, "No progress and no summary");
   run_verb->add_flag("--measure-cpu", run.measure_cpu, "Measure the CPU time per message that is not the nodes' own");
@@ -98,6 +137,7 @@ auto Main(int argc, char** argv) -> int {
   cli::PlanOptions plan;
   auto* plan_verb = app.add_subcommand("plan", "Show what run would build, start, hand over and allow");
   AddPipelineOptions(*plan_verb, plan.pipeline);
+  AddOvercommit(*plan_verb, plan.pipeline);
   plan_verb->add_flag("--json", plan.json, "As JSON");
 
   cli::PipelineOptions build;
@@ -133,6 +173,11 @@ auto Main(int argc, char** argv) -> int {
   auto* gc_verb = app.add_subcommand("gc", "Remove what runtimes that died left behind");
   gc_verb->add_flag("--warm", gc_warm, "End containers that wait for a next session, too");
 
+  AddExamples(app);
+  if (argc > 1 && argv[1][0] != '-') {
+    const auto verbs = VerbsOf(app);
+    if (std::ranges::find(verbs, argv[1]) == verbs.end()) return ComplainOfVerb(argv[1], verbs);
+  }
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

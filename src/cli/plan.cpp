@@ -9,8 +9,8 @@
 namespace penstock::cli {
 
 auto Plan(const PlanOptions& options) -> int {
-  const auto plan = LoadPlan(options.pipeline);
-  if (!plan) return kUsage;
+  const auto plan = LoadPlan(options.pipeline, Room::kBesideRunning);
+  if (!plan) return plan.error();
   if (options.json) {
     fmt::print("{}\n", plan::ToJson(*plan).dump(2));
   } else {

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <future>
 #include <nlohmann/json.hpp>
 #include <set>
 
@@ -16,15 +17,29 @@ namespace {
 using nlohmann::json;
 constexpr std::chrono::seconds kAnswer{2};
 
+// Null when it has ended meanwhile.
 auto AskSession(const std::string& id) -> json {
   const auto client = session::ControlClient::Connect(id, base::Deadline::In(kAnswer));
   auto answer = client ? client->Ask("status", base::Deadline::In(kAnswer)) : tl::make_unexpected(client.error());
   if (answer) return std::move(*answer);
+  const auto code = answer.error().code();
+  if (code == base::ErrorCode::kNotFound || code == base::ErrorCode::kPeerGone) return nullptr;
   return {{"session", id}, {"phase", "does not answer"}, {"problem", answer.error().message()}};
 }
 
 // Only where it cannot be asked: for a moment nobody else could use it.
 auto IsInUse(const std::filesystem::path& entry) -> bool { return !container::LockedDirectory::Claim(entry); }
+// All at once, as each takes two readings of its containers' CPU time and the time between them.
+auto AskSessions(const std::vector<std::string>& ids) -> json {
+  std::vector<std::future<json>> asked;
+  asked.reserve(ids.size());
+  for (const auto& id : ids) asked.push_back(std::async(std::launch::async, AskSession, id));
+  auto sessions = json::array();
+  for (auto& answer : asked) {
+    if (auto session = answer.get(); !session.is_null()) sessions.push_back(std::move(session));
+  }
+  return sessions;
+}
 
 auto Containers(const json& sessions) -> base::Expected<json> {
   const bool silent = std::ranges::any_of(sessions, [](const json& session) { return session.contains("problem"); });
@@ -57,35 +72,48 @@ auto Number(const json& object, const char* name) -> std::uint64_t {
   return found != object.end() && found->is_number() ? found->get<std::uint64_t>() : 0;
 }
 
-auto Megabytes(const json& node) -> std::string {
-  constexpr std::uint64_t kMebibyte = 1024 * 1024;
-  const auto peak = Number(node, "peak_memory_bytes");
-  const auto limit = Number(node, "memory_limit_bytes");
-  if (peak == 0) return "-";
-  if (limit == 0) return fmt::format("{} MB", peak / kMebibyte);
-  return fmt::format("{} of {} MB", peak / kMebibyte, limit / kMebibyte);
+constexpr std::uint64_t kMebibyte = std::uint64_t{1024} * 1024;
+
+auto Megabytes(const json& node, const char* name) -> std::string {
+  const auto bytes = Number(node, name);
+  return bytes == 0 ? "-" : fmt::format("{} MB", bytes / kMebibyte);
+}
+
+auto OfLimit(const json& node) -> std::string {
+  const auto used = Number(node, "memory_bytes");
+  const auto limit = Megabytes(node, "memory_limit_bytes");
+  return used == 0 || limit == "-" ? Megabytes(node, "memory_bytes") : fmt::format("{} of {}", used / kMebibyte, limit);
+}
+
+auto Cores(const json& node) -> std::string {
+  const auto used = node.find("cpu_cores");
+  const auto limit = node.find("cpu_limit_cores");
+  if (used == node.end() || !used->is_number() || limit == node.end() || !limit->is_number()) return "-";
+  return fmt::format("{:.2f} of {:g}", used->get<double>(), limit->get<double>());
 }
 
 void PrintSession(const json& session) {
+  const auto width = OutputWidth();
   fmt::print("{}  {}  {}, {:.0f} s, pid {}\n", session.at("session").get<std::string>(), session.value("pipeline", ""),
              session.value("phase", ""), session.value("age_s", 0.0), Number(session, "pid"));
   if (const auto problem = session.find("problem"); problem != session.end())
     return fmt::print("  {}\n\n", problem->get<std::string>());
-  std::vector<Row> nodes{{"  node", "where", "container", "handled", "sent", "peak memory"}};
+  std::vector<Row> nodes{{"  node", "where", "container", "memory", "peak", "cores", "queued", "handled", "sent"}};
   for (const auto& node : session.at("nodes")) {
     nodes.push_back({"  " + node.value("id", ""), node.value("placement", ""),
-                     node.value("container", "").substr(0, 12), std::to_string(Number(node, "messages")),
-                     std::to_string(Number(node, "sent")), Megabytes(node)});
+                     node.value("container", "").substr(0, 12), OfLimit(node), Megabytes(node, "peak_memory_bytes"),
+                     Cores(node), std::to_string(Number(node, "queued")), std::to_string(Number(node, "messages")),
+                     std::to_string(Number(node, "sent"))});
   }
-  std::vector<Row> edges{{"  edge", "policy", "sent", "waiting", "lost", "redelivered"}};
+  std::vector<Row> edges{{"  edge", "policy", "sent", "queued", "unacknowledged", "lost", "redelivered"}};
   for (const auto& edge : session.at("edges")) {
     const auto gone = Number(edge, "acknowledged") + Number(edge, "lost");
     const auto sent = Number(edge, "sent");
     edges.push_back({"  " + edge.value("id", ""), edge.value("policy", ""), std::to_string(sent),
-                     std::to_string(sent > gone ? sent - gone : 0), std::to_string(Number(edge, "lost")),
-                     std::to_string(Number(edge, "redelivered"))});
+                     std::to_string(Number(edge, "queued")), std::to_string(sent > gone ? sent - gone : 0),
+                     std::to_string(Number(edge, "lost")), std::to_string(Number(edge, "redelivered"))});
   }
-  fmt::print("{}{}\n", RenderTable(nodes), edges.size() > 1 ? RenderTable(edges) : "");
+  fmt::print("{}{}\n", RenderTable(nodes, width), edges.size() > 1 ? RenderTable(edges, width) : "");
 }
 
 }  // namespace
@@ -93,8 +121,7 @@ void PrintSession(const json& session) {
 auto Ps(bool as_json) -> int {
   const auto live = session::LiveSessions();
   if (!live) return Complain(live.error());
-  auto sessions = json::array();
-  for (const auto& id : *live) sessions.push_back(AskSession(id));
+  const auto sessions = AskSessions(*live);
   const auto containers = Containers(sessions);
   if (!containers) return Complain(containers.error());
   if (as_json) {
@@ -109,7 +136,7 @@ auto Ps(bool as_json) -> int {
     rows.push_back(
         {container.value("name", ""), container.value("state", ""), std::to_string(container.at("sessions").size())});
   }
-  fmt::print("{}", RenderTable(rows));
+  fmt::print("{}", RenderTable(rows, OutputWidth()));
   return kDone;
 }
 

@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <fstream>
+#include <memory>
 #include <nlohmann/json.hpp>
 
 #include "cli/engine.h"
@@ -12,6 +13,7 @@
 #include "cli/terminal.h"
 #include "cli/verbs.h"
 #include "session/engine_account.h"
+#include "session/promises.h"
 #include "session/session.h"
 
 namespace penstock::cli {
@@ -42,13 +44,24 @@ auto ExitCode(const session::Report& report) -> int {
   return report.interrupted ? kInterrupted : kDone;
 }
 
+auto AwaitAdmission() -> std::unique_ptr<base::FileLock> {
+  auto lock = session::AdmissionLock();
+  if (lock) return std::make_unique<base::FileLock>(std::move(*lock));
+  // A runtime that was stopped in the middle must not keep all others from starting.
+  base::Log(base::LogLevel::kWarning, "another runtime has been starting for long, what it will use is not counted: {}",
+            lock.error().ToString());
+  return nullptr;
+}
+
 }  // namespace
 
 auto Run(const RunOptions& options) -> int {
   BlockInterrupts();
 
-  auto plan = LoadPlan(options.pipeline);
-  if (!plan) return kUsage;
+  auto admission = AwaitAdmission();
+  auto plan = LoadPlan(options.pipeline, Room::kBesideRunning);
+  if (!plan) return plan.error();
+  if (!NeedsEngine(*plan)) admission.reset();
   if (options.realtime) PaceMediaSources(*plan);
   Terminal terminal({.quiet = options.quiet, .sinks = SinksOf(*plan)});
   std::atomic<session::Session*> running = nullptr;
@@ -79,6 +92,7 @@ auto Run(const RunOptions& options) -> int {
                                            .engine = engine.get(),
                                            .events = events.get(),
                                            .engine_account = &account,
+                                           .admission = std::move(admission),
                                            .measure_cpu = options.measure_cpu,
                                            .log = options.log,
                                            .environments = *environments},
@@ -102,6 +116,8 @@ auto Run(const RunOptions& options) -> int {
   if (!output) terminal.Print(fmt::format("penstock: error: {}\n", output.error().ToString()));
   if (!options.quiet) terminal.Print('\n' + RenderSummary(report));
   if (report.failure || report.log.dropped_lines() > 0) terminal.Print(RenderLog(report));
+  // Last, as it is what one looks for, and tables and a traceback may be long.
+  if (report.failure && !options.quiet) terminal.RepeatFailure(*report.failure);
   if (!options.report_file.empty() && !WriteReport(options.report_file, report)) return kEnvironment;
   if (!output && !report.failure) return kEnvironment;
   return ExitCode(report);

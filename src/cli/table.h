@@ -1,6 +1,7 @@
 // Rows in columns, for people.
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <vector>
 
@@ -9,6 +10,10 @@ namespace penstock::cli {
 using Row = std::vector<std::string>;
 
 /// Left-aligned, two blanks between columns, one line a row. All rows have as many cells as the first.
-auto RenderTable(const std::vector<Row>& rows) -> std::string;
+/// Where that takes more than `width` (0: no bound), the widest columns are cut, which an ellipsis shows.
+auto RenderTable(const std::vector<Row>& rows, std::size_t width = 0) -> std::string;
+
+/// Columns of the terminal that stdout is; 0: it is none, and what reads it wants whole cells.
+auto OutputWidth() -> std::size_t;
 
 }  // namespace penstock::cli

@@ -7,6 +7,8 @@
 #include <cstdlib>
 #include <utility>
 
+#include "cli/words.h"
+
 namespace penstock::cli {
 namespace {
 
@@ -111,20 +113,26 @@ auto Terminal::HasRoom(std::string_view node, const std::function<void()>& resum
 
 void Terminal::OnFailure(const session::Failure& failure) {
   const std::lock_guard lock(mutex_);
-  auto text = fmt::format("{} {}\n", Colour(kRed, "penstock: error:"), failure.sentence);
+  auto text = fmt::format("{} {}\n", Colour(kRed, "penstock: error:"), ShortenIds(failure.sentence));
   if (!failure.traceback.empty()) text += failure.traceback;
   if (!text.ends_with('\n')) text += '\n';
   Say(text);
 }
 
-void Terminal::OnFailureDetail(std::string_view sentence) { Print(fmt::format("penstock: {}\n", sentence)); }
+void Terminal::RepeatFailure(const session::Failure& failure) {
+  Print(fmt::format("\n{} {}\n", Colour(kRed, "penstock: failed:"), ShortenIds(failure.sentence)));
+}
+
+void Terminal::OnFailureDetail(std::string_view sentence) {
+  Print(fmt::format("penstock: {}\n", ShortenIds(sentence)));
+}
 
 void Terminal::Note(std::string_view text) {
   if (!options_.quiet) Print(Colour(kDim, text) + '\n');
 }
 
 void Terminal::Warn(std::string_view text) {
-  Print(fmt::format("{} {}\n", Colour(kYellow, "penstock: warning:"), text));
+  Print(fmt::format("{} {}\n", Colour(kYellow, "penstock: warning:"), ShortenIds(text)));
 }
 
 void Terminal::Print(std::string_view text) {

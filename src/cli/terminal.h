@@ -40,6 +40,8 @@ class Terminal final : public session::Observer {
   void Warn(std::string_view text);
   /// Text as it is.
   void Print(std::string_view text);
+  /// The sentence again, for the end of the run.
+  void RepeatFailure(const session::Failure& failure);
   /// Waits until everything is written.
   void Flush();
   /// The person will not wait: what cannot be written at once is not written at all. Any thread.

@@ -21,7 +21,8 @@ inline constexpr int kInterrupted = 130;
 struct PipelineOptions {
   std::string manifest;
   plan::PlacementOverride placement = plan::PlacementOverride::kAsDeclared;
-  bool retry = false;  // build also environments that failed before with nothing changed since
+  bool overcommit = false;  // promise memory although running sessions hold it
+  bool retry = false;       // build also environments that failed before with nothing changed since
 };
 
 struct RunOptions {

@@ -51,6 +51,11 @@ auto CpuCounters::ThrottledShare() const -> double {
   return periods == 0 ? 0 : static_cast<double>(throttled) / static_cast<double>(periods);
 }
 
+auto CpuCounters::CoresSince(const CpuCounters& before, std::chrono::nanoseconds elapsed) const -> double {
+  if (elapsed.count() <= 0) return 0;
+  return static_cast<double>(Difference(usage_ns, before.usage_ns)) / static_cast<double>(elapsed.count());
+}
+
 auto Counters::Since(const Counters& baseline) const -> Counters {
   auto result = *this;
   if (result.memory && baseline.memory) {

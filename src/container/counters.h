@@ -3,6 +3,7 @@
 // Pure: text of files in, numbers out. Where the files are is container/cgroup.h's business.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -38,6 +39,8 @@ struct CpuCounters {
 
   /// 0…1: the share of periods in which it was stopped.
   auto ThrottledShare() const -> double;
+  /// Cores in use since `before`, a reading of the same group that is `elapsed` old.
+  auto CoresSince(const CpuCounters& before, std::chrono::nanoseconds elapsed) const -> double;
 };
 
 struct PidsCounters {

@@ -110,6 +110,22 @@ TEST(Counters, TellAKillAtTheOwnLimitFromOneForTheHostsSake) {
   EXPECT_FALSE(below.ReachedLimit());
 }
 
+// Half a second of CPU time in a quarter of a second.
+TEST(Counters, TellCoresInUseFromTwoReadings) {
+  constexpr std::chrono::milliseconds kElapsed{250};
+  auto later = kV1;
+  later.at("cpuacct.usage") = "1700345678\n";
+  const auto v1 = ParseCpu(CgroupVersion::kV1, Read(kV1)).value();
+  EXPECT_DOUBLE_EQ(ParseCpu(CgroupVersion::kV1, Read(later)).value().CoresSince(v1, kElapsed), 2.0);
+  later = kV2;
+  later.at("cpu.stat") = "usage_usec 1700345\nnr_periods 125\n";
+  const auto v2 = ParseCpu(CgroupVersion::kV2, Read(kV2)).value();
+  EXPECT_DOUBLE_EQ(ParseCpu(CgroupVersion::kV2, Read(later)).value().CoresSince(v2, kElapsed), 2.0);
+  EXPECT_EQ(v2.CoresSince(v2, {}), 0);
+  CpuCounters restarted;
+  EXPECT_EQ(restarted.CoresSince(v2, kElapsed), 0);
+}
+
 TEST(Counters, SinceABaselineLeaveOutWhatWasBefore) {
   Counters before;
   before.memory = ParseMemory(CgroupVersion::kV2, Read(kV2));

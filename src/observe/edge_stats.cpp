@@ -1,5 +1,7 @@
 #include "observe/edge_stats.h"
 
+#include <algorithm>
+
 namespace penstock::observe {
 
 auto ReadEdgeStats(const transport::ControlBlock& block) -> EdgeStats {
@@ -9,6 +11,11 @@ auto ReadEdgeStats(const transport::ControlBlock& block) -> EdgeStats {
   stats.sent = layout->published.load(kRelaxed);
   stats.delivered = layout->delivered.load(kRelaxed);
   stats.acked = layout->acked.load(kRelaxed);
+  // The two ends count without each other, so that a reader may see the consumer ahead; and of what a full queue has
+  // pushed out the consumer learns only when it takes the next message.
+  const auto taken = layout->taken.load(kRelaxed);
+  const auto reserved = layout->reserved.load(kRelaxed);
+  stats.queued = reserved > taken ? std::min<std::uint64_t>(reserved - taken, block.contract().depth) : 0;
   stats.lost = layout->lost.load(kRelaxed);
   stats.redelivered = layout->redelivered.load(kRelaxed);
   stats.blocked_ns = layout->blocked_ns.load(kRelaxed);

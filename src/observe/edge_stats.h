@@ -11,6 +11,7 @@ struct EdgeStats {
   std::uint64_t sent = 0;       // published by the producer
   std::uint64_t delivered = 0;  // handed to the consumer, first time
   std::uint64_t acked = 0;
+  std::uint64_t queued = 0;  // given a number by the producer, not yet taken by the consumer
   std::uint64_t lost = 0;
   std::uint64_t redelivered = 0;
   std::uint64_t blocked_ns = 0;

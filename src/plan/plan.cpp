@@ -5,6 +5,7 @@
 #include "manifest/report.h"
 #include "plan/admission.h"
 #include "plan/nodes.h"
+#include "plan/promises.h"
 #include "plan/wiring.h"
 
 namespace penstock::plan {
@@ -62,6 +63,7 @@ auto MakePlan(const manifest::Pipeline& pipeline, const HostFacts& host, Placeme
   GrantDescriptors(plan);
   plan.start_order = StartOrder(plan);
   if (!report.empty()) return tl::unexpected(report.Take());
+  if (auto room = CheckRoomBeside(host, plan); !room) return tl::unexpected(std::vector{std::move(room).error()});
   return plan;
 }
 

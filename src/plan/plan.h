@@ -155,7 +155,7 @@ struct Plan {
 };
 
 /// Errors are the manifest's, with positions: limits beyond the host, node types that do not exist, a quota too small
-/// for what the edges promise.
+/// for what the edges promise. Not the manifest's, and alone: kExhausted, when running sessions leave no room.
 auto MakePlan(const manifest::Pipeline& pipeline, const HostFacts& host, PlacementOverride placement)
     -> tl::expected<Plan, std::vector<base::Error>>;
 

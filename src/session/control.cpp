@@ -91,30 +91,43 @@ void ControlServer::Accept() {
   const int fd = accepted->fd().get();
   // A client that does not read its answer is dropped rather than waited for.
   if (!NonBlocking(fd) || !loop_.Watch(fd, EPOLLIN, [this, fd](std::uint32_t) { Answer(fd); })) return;
-  connections_.emplace(fd, std::move(*accepted));
+  connections_.emplace(fd, std::make_shared<const base::PacketSocket>(std::move(*accepted)));
 }
 
 void ControlServer::Answer(int connection) {
-  const auto& socket = connections_.at(connection);
-  const auto packet = socket.Receive(base::Deadline::In({}));
+  const auto socket = connections_.at(connection);
+  const auto packet = socket->Receive(base::Deadline::In({}));
   if (!packet) return Drop(connection);
   const auto type = TypeOf(json::parse(packet->data, nullptr, false));
-  json answer{{"v", kVersion}, {"type", "ok"}};
   if (type == "status") {
-    answer = handlers_.status();
-  } else if (type == "stop") {
+    // A later connection may get the same descriptor.
+    return handlers_.status([this, connection, asker = std::weak_ptr(socket)](const json& answer) {
+      if (!asker.expired()) Send(connection, answer);
+    });
+  }
+  if (type == "stop") {
     handlers_.stop();
   } else if (type == "kill") {
     handlers_.kill();
   } else {
     return Drop(connection);
   }
-  if (!SendAny(socket, answer.dump(-1, ' ', false, json::error_handler_t::replace))) Drop(connection);
+  Send(connection, {{"v", kVersion}, {"type", "ok"}});
+}
+
+void ControlServer::Send(int connection, const json& answer) {
+  const auto& socket = connections_.at(connection);
+  if (!SendAny(*socket, answer.dump(-1, ' ', false, json::error_handler_t::replace))) Drop(connection);
 }
 
 void ControlServer::Drop(int connection) {
   loop_.Unwatch(connection);
   connections_.erase(connection);
+}
+
+auto SessionDirectory(const std::string& session) -> base::Expected<fs::path> {
+  PENSTOCK_ASSIGN(const auto parent, SessionsDirectory());
+  return parent / session;
 }
 
 auto LiveSessions() -> base::Expected<std::vector<std::string>> {
@@ -133,8 +146,8 @@ auto LiveSessions() -> base::Expected<std::vector<std::string>> {
 }
 
 auto ControlClient::Connect(const std::string& session, base::Deadline deadline) -> base::Expected<ControlClient> {
-  PENSTOCK_ASSIGN(const auto parent, SessionsDirectory());
-  PENSTOCK_ASSIGN(auto socket, base::PacketSocket::Connect((parent / session / kSocket).string(), deadline));
+  PENSTOCK_ASSIGN(const auto directory, SessionDirectory(session));
+  PENSTOCK_ASSIGN(auto socket, base::PacketSocket::Connect((directory / kSocket).string(), deadline));
   return ControlClient(std::move(socket));
 }
 

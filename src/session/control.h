@@ -2,6 +2,7 @@
 //
 //   {base::RuntimeDirectory}/s/{session}/   in use as long as the session's runtime lives
 //   (container/locked_directory.h)
+//       promises.json                       session/promises.h
 //       control.sock                        SOCK_SEQPACKET, one JSON object a packet
 //
 // Requests {"v": 1, "type": "status" | "stop" | "kill"}; answers are the status, or {"v": 1, "type": "ok"}. One that is
@@ -9,6 +10,7 @@
 // keeps a connection until it ends, so that its end of file is the session's end. Peers must be of the same user.
 #pragma once
 
+#include <filesystem>
 #include <functional>
 #include <map>
 #include <memory>
@@ -27,8 +29,10 @@ namespace penstock::session {
 /// The session's end. Lives on its loop, and goes with it.
 class ControlServer final {
  public:
+  /// Answers a question, now or later; without effect once who asked has gone. On the session's loop.
+  using Reply = std::function<void(const nlohmann::json& answer)>;
   struct Handlers {
-    std::function<nlohmann::json()> status;
+    std::function<void(Reply reply)> status;
     std::function<void()> stop;
     std::function<void()> kill;
   };
@@ -38,19 +42,26 @@ class ControlServer final {
   auto operator=(const ControlServer&) -> ControlServer& = delete;
   ~ControlServer();
 
+  /// The session's.
+  auto directory() const noexcept -> const std::filesystem::path& { return directory_.path(); }
+
  private:
   ControlServer(base::EventLoop& loop, container::LockedDirectory directory, base::UniqueFd listener,
                 Handlers handlers);
   void Accept();
   void Answer(int connection);
+  void Send(int connection, const nlohmann::json& answer);
   void Drop(int connection);
 
   base::EventLoop& loop_;
   container::LockedDirectory directory_;
   base::UniqueFd listener_;
   Handlers handlers_;
-  std::map<int, base::PacketSocket> connections_;  // by descriptor
+  std::map<int, std::shared_ptr<const base::PacketSocket>> connections_;  // by descriptor
 };
+
+/// Of a session of this user, whether it runs or not.
+auto SessionDirectory(const std::string& session) -> base::Expected<std::filesystem::path>;
 
 /// Ids of this user's sessions whose runtime lives, oldest first. What dead ones left here is removed on the way.
 auto LiveSessions() -> base::Expected<std::vector<std::string>>;

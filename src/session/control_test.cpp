@@ -6,6 +6,8 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <functional>
+#include <future>
 #include <nlohmann/json.hpp>
 #include <thread>
 
@@ -30,16 +32,23 @@ class ControlTest : public testing::Test {
   void TearDown() override { fs::remove_all(root_); }
 
   auto Serve() -> std::unique_ptr<ControlServer> {
-    return ControlServer::Create(
-               *loop_, "0190-a",
-               {.status = [] { return nlohmann::json{{"v", 1}, {"type", "status"}, {"phase", "running"}}; },
-                .stop = [this] { ++stops_; },
-                .kill = [this] { loop_->Stop(); }})
+    return ControlServer::Create(*loop_, "0190-a",
+                                 {.status =
+                                      [this](const ControlServer::Reply& reply) {
+                                        loop_->After(status_takes_, [reply] {
+                                          reply({{"v", 1}, {"type", "status"}, {"phase", "running"}});
+                                        });
+                                        if (on_status_) on_status_();
+                                      },
+                                  .stop = [this] { ++stops_; },
+                                  .kill = [this] { loop_->Stop(); }})
         .value();
   }
 
   fs::path root_;
   std::unique_ptr<base::EventLoop> loop_;
+  std::chrono::milliseconds status_takes_{0};
+  std::function<void()> on_status_;
   int stops_ = 0;
 };
 
@@ -63,15 +72,40 @@ TEST_F(ControlTest, ASessionIsFoundAskedAndEnded) {
 TEST_F(ControlTest, AnAnswerThatFitsIntoNoPacketArrivesWhole) {
   const std::string much(3 * base::PacketSocket::kMaxPacketBytes, 'x');
   const auto server =
-      ControlServer::Create(*loop_, "0190-a",
-                            {.status = [&] { return nlohmann::json{{"v", 1}, {"type", "status"}, {"nodes", much}}; },
-                             .stop = [] {},
-                             .kill = [this] { loop_->Stop(); }})
+      ControlServer::Create(
+          *loop_, "0190-a",
+          {.status = [&](const ControlServer::Reply& reply) { reply({{"v", 1}, {"type", "status"}, {"nodes", much}}); },
+           .stop = [] {},
+           .kill = [this] { loop_->Stop(); }})
           .value();
   std::jthread client([&] {
     const auto control = ControlClient::Connect("0190-a", Deadline::In(kWatchdog)).value();
     const auto answer = control.Ask("status", Deadline::In(kWatchdog));
     EXPECT_TRUE(answer && answer->at("nodes") == much);
+    EXPECT_TRUE(control.Ask("kill", Deadline::In(kWatchdog)));
+  });
+  loop_->Run();
+}
+
+TEST_F(ControlTest, AnAnswerToWhoHasGoneIsLeftOut) {
+  status_takes_ = std::chrono::milliseconds(50);
+  const auto server = Serve();
+  std::promise<void> asked;
+  on_status_ = [&] {
+    on_status_ = {};
+    asked.set_value();
+  };
+  std::jthread client([&asked] {
+    {
+      const auto path = base::RuntimeDirectory().value() / "s" / "0190-a" / "control.sock";
+      const auto socket = base::PacketSocket::Connect(path.string(), Deadline::In(kWatchdog)).value();
+      EXPECT_TRUE(socket.Send(R"({"v":1,"type":"status"})"));
+      asked.get_future().wait();
+    }
+    // On the same descriptor of the server, which must not take the first one's answer for its own.
+    const auto control = ControlClient::Connect("0190-a", Deadline::In(kWatchdog)).value();
+    EXPECT_EQ(control.Ask("stop", Deadline::In(kWatchdog)).value().at("type"), "ok");
+    EXPECT_EQ(control.Ask("status", Deadline::In(kWatchdog)).value().at("phase"), "running");
     EXPECT_TRUE(control.Ask("kill", Deadline::In(kWatchdog)));
   });
   loop_->Run();

@@ -1,7 +1,6 @@
 #include "session/session.h"
 
 #include <fmt/ranges.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
@@ -14,19 +13,16 @@
 
 #include "base/event_loop.h"
 #include "base/uuid.h"
-#include "container/evidence.h"
 #include "container/host_agent.h"
-#include "session/autopsy.h"
+#include "session/account.h"
 #include "session/barrier.h"
 #include "session/control.h"
 #include "session/engine_account.h"
-#include "session/fault_dump.h"
 #include "session/memory_grants.h"
+#include "session/node_state.h"
 #include "session/placer.h"
+#include "session/promises.h"
 #include "session/session_log.h"
-#include "session/wiring.h"
-#include "session/worker_process.h"
-#include "transport/monotonic.h"
 
 namespace penstock::session {
 namespace {
@@ -40,19 +36,16 @@ constexpr seconds kHelloTimeout{30};
 constexpr seconds kAgentTimeout{10};
 // Agents have ended by then, and with them their containers: only their removal is waited for.
 constexpr seconds kEngineCleanupTimeout{10};
+// After a stop, until the nodes that are still busy are named; then after twice as long, and so on.
+constexpr seconds kStopPatience{5};
+// Over which cores in use are measured: longer than the 0.1 s of a CPU period, so that throttling does not show as
+// bursts.
+constexpr std::chrono::milliseconds kCpuWindow{150};
 // The engine learns of a container's end some milliseconds after us.
 constexpr seconds kEngineAccountTimeout{2};
 
 auto EnvironmentFailure(std::string node, const Error& error) -> Failure {
   return {.node = std::move(node), .sentence = error.ToString(), .traceback = {}, .environment = true};
-}
-
-void FillAccount(NodeReport& report, const plan::Node& node, const Evidence& evidence) {
-  report.remarks = RemarksOn(node, evidence);
-  if (!evidence.container || !evidence.container->counters) return;
-  const auto& counters = *evidence.container->counters;
-  if (counters.memory) report.peak_memory_bytes = counters.memory->peak_bytes;
-  if (counters.cpu) report.cpu_throttled_share = counters.cpu->ThrottledShare();
 }
 
 }  // namespace
@@ -69,21 +62,6 @@ class Session::Impl final {
   void Note(base::LogLevel level, std::string_view text) { observer_.Note(level, text); }
 
  private:
-  struct NodeState {
-    const plan::Node* node = nullptr;
-    std::optional<container::Container> container;
-    std::unique_ptr<container::AgentLease> lease;  // of its container; null: the host agent's
-    std::optional<container::ContainerWatch> watch;
-    std::unique_ptr<WorkerProcess> worker;
-    std::chrono::steady_clock::time_point spawned;  // meaningful while there is a worker
-    FaultDump dump;
-    base::EventLoop::TimerId deadline = 0;
-    std::string interpreter;
-    bool finished = false;
-    bool exited = false;
-    std::optional<std::int64_t> max_rss_kb;
-  };
-
   void PlaceAll();
   void OnPlaced(std::size_t index, base::Expected<Placed> placed);
   void OnAllPlaced();
@@ -100,7 +78,8 @@ class Session::Impl final {
   void OnLeaseLost(std::optional<std::size_t> index, const Error& error);
   void OnOutOfMemory(const std::string& container);
   void OnEngineLost(const base::Status& how);
-  auto EvidenceOf(std::size_t index) -> Evidence;
+  auto View() -> SessionView;
+  auto EvidenceOf(std::size_t index) -> Evidence { return session::EvidenceOf(View(), index); }
   void FailNode(std::size_t index, const End& end);
   /// Adds what the engine says about the end to a failure that has been told.
   void AwaitDetail(std::size_t index, const End& end);
@@ -112,11 +91,13 @@ class Session::Impl final {
   void Fail(Failure failure);
   void Teardown();
   void EndIfAllDone();
+  /// Says for whom the end is still waiting, unless it comes within `patience`.
+  void NameTheBusyAfter(seconds patience);
   void ReleaseContainers();
   auto SecondsSinceStart() const -> double;
-  void FillReport();
+  void FillReport() { session::FillReport(View(), report_); }
   auto ServeControl() -> base::Status;
-  auto StatusNow() -> nlohmann::json;
+  void AnswerStatus(ControlServer::Reply reply);
 
   SessionOptions options_;
   SessionLog observer_;
@@ -134,6 +115,7 @@ class Session::Impl final {
   std::size_t greeted_ = 0;
   base::EventLoop::TimerId start_deadline_ = 0;
   bool started_ = false;
+  bool stopping_ = false;  // the sources were told to end
   bool ending_ = false;
   std::chrono::steady_clock::time_point began_;
   std::uint64_t oom_kills_before_ = 0;  // on this host
@@ -198,23 +180,36 @@ auto Session::Impl::Run() -> Report {
 }
 
 auto Session::Impl::ServeControl() -> base::Status {
-  PENSTOCK_ASSIGN(control_, ControlServer::Create(*loop_, id_,
-                                                  {.status = [this] { return StatusNow(); },
-                                                   .stop = [this] { Stop(); },
-                                                   .kill = [this] { Kill(); }}));
+  PENSTOCK_ASSIGN(
+      control_, ControlServer::Create(*loop_, id_,
+                                      {.status = [this](ControlServer::Reply reply) { AnswerStatus(std::move(reply)); },
+                                       .stop = [this] { Stop(); },
+                                       .kill = [this] { Kill(); }}));
+  PENSTOCK_TRY(WritePromises(control_->directory(), options_.plan));
+  options_.admission.reset();
   return {};
 }
 
-auto Session::Impl::StatusNow() -> nlohmann::json {
-  FillReport();
-  auto status = ToJson(report_);
-  status["type"] = "status";
-  status["v"] = 1;
-  status["pid"] = ::getpid();
-  status["manifest"] = options_.plan.file;
-  status["phase"] = ending_ ? "ending" : started_ ? "running" : "starting";
-  status["age_s"] = SecondsSinceStart();
-  return status;
+auto Session::Impl::View() -> SessionView {
+  return {.plan = options_.plan,
+          .wiring = wiring_,
+          .nodes = nodes_,
+          .started = started_,
+          .oom_kills_before = oom_kills_before_};
+}
+
+// Two readings of the containers' CPU time, taken only when somebody asks.
+void Session::Impl::AnswerStatus(ControlServer::Reply reply) {
+  loop_->After(kCpuWindow, [this, reply = std::move(reply), before = SampleCpu(View())] {
+    FillReport();
+    reply(StatusOf(View(), report_,
+                   {.manifest = options_.plan.file,
+                    .phase = ending_    ? "ending"
+                             : started_ ? "running"
+                                        : "starting",
+                    .age_s = SecondsSinceStart()},
+                   before));
+  });
 }
 
 // --- start
@@ -493,27 +488,6 @@ void Session::Impl::AwaitDetail(std::size_t index, const End& end) {
   });
 }
 
-auto Session::Impl::EvidenceOf(std::size_t index) -> Evidence {
-  auto& state = nodes_[index];
-  Evidence evidence;
-  evidence.phase = state.finished ? Phase::kFinished : started_ ? Phase::kRunning : Phase::kStarting;
-  if (state.worker) evidence.since_start = std::chrono::steady_clock::now() - state.spawned;
-  const auto now = static_cast<std::uint64_t>(transport::MonotonicNow());
-  for (const auto edge : state.node->inputs) {
-    const auto stats = observe::ReadEdgeStats(wiring_.edge(edge));
-    if (stats.handling_since_ns == 0 || stats.handling_since_ns > now) continue;
-    evidence.in_flight = InFlight{.edge = options_.plan.edges[edge].id,
-                                  .sequence = stats.handling_sequence,
-                                  .handling_ns = now - stats.handling_since_ns};
-  }
-  if (state.watch) evidence.container = state.watch->Read();
-  evidence.host = container::ReadHostMemory();
-  evidence.host.oom_kills -= std::min(oom_kills_before_, evidence.host.oom_kills);
-  evidence.stack = state.dump.text();
-  evidence.host_cores = std::thread::hardware_concurrency();
-  return evidence;
-}
-
 void Session::Impl::SetDeadline(std::size_t index, std::chrono::nanoseconds delay, std::string what,
                                 std::string remedy) {
   ClearDeadline(index);
@@ -595,6 +569,16 @@ void Session::Impl::Stop() {
     for (std::size_t i = 0; i < nodes_.size(); ++i) {
       if (nodes_[i].node->is_source()) SendOrFail(i, worker::Stop{});
     }
+    if (!stopping_) NameTheBusyAfter(kStopPatience);
+    stopping_ = true;
+  });
+}
+
+void Session::Impl::NameTheBusyAfter(seconds patience) {
+  loop_->After(patience, [this, patience] {
+    if (ending_) return;
+    base::Log(base::LogLevel::kWarning, "{}", WaitingFor(View()));
+    NameTheBusyAfter(2 * patience);
   });
 }
 
@@ -608,45 +592,6 @@ void Session::Impl::Kill() {
 
 auto Session::Impl::SecondsSinceStart() const -> double {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - began_).count();
-}
-
-void Session::Impl::FillReport() {
-  report_.nodes.clear();
-  report_.edges.clear();
-  for (std::size_t i = 0; i < options_.plan.edges.size(); ++i) {
-    const auto& edge = options_.plan.edges[i];
-    report_.edges.push_back({.id = edge.id, .policy = edge.policy, .stats = observe::ReadEdgeStats(wiring_.edge(i))});
-  }
-  for (std::size_t i = 0; i < nodes_.size(); ++i) {
-    const auto& state = nodes_[i];
-    const auto& node = *state.node;
-    NodeReport report;
-    report.id = node.id;
-    report.placement = node.placement;
-    report.interpreter = state.interpreter;
-    for (const auto edge : node.inputs) {
-      const auto& stats = report_.edges[edge].stats;
-      report.messages += stats.handled;
-      // Of several inputs, the busiest stands for the node.
-      report.handler_p50_ns = std::max(report.handler_p50_ns, stats.handler_p50_ns);
-      report.handler_p99_ns = std::max(report.handler_p99_ns, stats.handler_p99_ns);
-      report.overhead_cpu_p50_ns = std::max(report.overhead_cpu_p50_ns, stats.overhead_cpu_p50_ns);
-    }
-    for (const auto output : node.outputs) {
-      std::uint64_t sent = 0;
-      for (const auto edge : options_.plan.outputs[output].edges) sent = std::max(sent, report_.edges[edge].stats.sent);
-      report.sent += sent;
-    }
-    if (state.container) {
-      report.container = state.container->id();
-      if (state.lease) report.landlock = state.lease->granted().landlock;
-      if (node.container) report.memory_limit_bytes = node.container->limits.memory_mb * plan::kMebibyte;
-      FillAccount(report, node, EvidenceOf(i));
-    } else if (state.max_rss_kb) {
-      report.peak_memory_bytes = static_cast<std::uint64_t>(*state.max_rss_kb) * 1024U;
-    }
-    report_.nodes.push_back(std::move(report));
-  }
 }
 
 }  // namespace penstock::session

@@ -9,6 +9,7 @@
 #include <string>
 
 #include "base/error.h"
+#include "base/file_lock.h"
 #include "container/event_ledger.h"
 #include "docker/call.h"
 #include "docker/engine.h"
@@ -30,6 +31,9 @@ struct SessionOptions {
   container::EventLedger* events = nullptr;
   /// What the engine's requests took; null: not counted.
   const EngineAccount* engine_account = nullptr;
+  /// Held since this plan was admitted (session/promises.h); let go once other runtimes see what it promises. May be
+  /// null.
+  std::unique_ptr<base::FileLock> admission{};
   /// Have workers measure the CPU time per message that is not the node's own.
   bool measure_cpu = false;
   /// How much of the session's log is kept.

@@ -89,6 +89,15 @@ class Chatter(penstock.Node):
         yield Text("done")
 
 
+class Deaf(penstock.Node):
+    """A source that never looks whether it should stop."""
+
+    def process(self) -> Iterator[Text]:
+        print("deaf", flush=True)
+        threading.Event().wait()
+        yield Text("never")
+
+
 class Glutton(penstock.Node):
     """Takes more memory than it has."""
 

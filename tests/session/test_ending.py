@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 from pathlib import Path
@@ -39,6 +40,34 @@ def test_a_second_interrupt_ends_a_hanging_pipeline_at_once(project: Project) ->
         assert run.wait() == 130
         wait_gone(pidfd)
         os.close(pidfd)
+
+
+def test_a_node_that_hangs_after_an_interrupt_is_named_with_its_message(project: Project) -> None:
+    project.chain(node("count", "Count", params={"n": 10}), node("crash", "Crash", params={"how": "hang"}), SINK)
+    with project.start() as run:
+        pidfd = os.pidfd_open(run.pid_of("crash"))
+        run.read_until("[crash] hanging")
+        run.process.send_signal(signal.SIGINT)
+        line = run.read_until("still waiting for ")
+        assert re.search(
+            r"warning: still waiting for node 'crash', which has been handling message 3 of edge count.out->crash.in "
+            r"for \d+\.\d s; a second Ctrl-C, or 'penstock stop --now', ends everything at once$",
+            line,
+        ), line
+        run.process.send_signal(signal.SIGINT)
+        assert run.wait() == 130
+        wait_gone(pidfd)
+        os.close(pidfd)
+
+
+def test_a_source_that_does_not_end_after_an_interrupt_is_named(project: Project) -> None:
+    project.chain(node("deaf", "Deaf"), SINK)
+    with project.start() as run:
+        run.read_until("[deaf] deaf")
+        run.process.send_signal(signal.SIGINT)
+        assert "still waiting for node 'deaf'" in run.read_until("still waiting for ")
+        run.process.send_signal(signal.SIGINT)
+        assert run.wait() == 130
 
 
 def test_an_interrupt_after_a_source_has_ended_is_no_failure(project: Project) -> None:

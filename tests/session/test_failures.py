@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 
 import pytest
-from conftest import SINK, Project, docker, node
+from conftest import SINK, Project, docker, node, penstock
 
 PLACES = pytest.mark.parametrize("container", [False, True], ids=["process", "container"])
 
@@ -129,6 +130,31 @@ def test_a_pipeline_without_containers_needs_no_engine(project: Project) -> None
     project.chain(node("count", "Count", params={"n": 1}), SINK)
     result = project.run(env={"DOCKER_HOST": f"unix://{project.folder}/no.sock"})
     assert (result.returncode, result.stdout) == (0, "0\n"), result.stderr
+
+
+def test_the_failure_is_the_last_thing_on_the_terminal(project: Project) -> None:
+    crash(project, "exception")
+    lines = project.run().stderr.splitlines()
+    assert any(line.startswith("started in ") for line in lines), "the summary"
+    assert lines[-1].startswith("penstock: failed: node 'crash' failed while handling message 3 of edge ")
+
+
+def test_a_verb_that_does_not_exist_is_told_with_the_nearest() -> None:
+    result = penstock("rum", "pipeline.yaml")
+    assert result.returncode == 2
+    assert result.stderr == "penstock: error: there is no verb 'rum'; did you mean 'penstock run'?\n"
+    result = penstock("deploy")
+    assert result.returncode == 2
+    assert result.stderr == "penstock: error: there is no verb 'deploy'; 'penstock --help' lists what there is\n"
+
+
+def test_each_verb_has_an_example_of_its_own() -> None:
+    help_text = penstock("--help").stdout
+    listed = help_text[help_text.index("Subcommands:") : help_text.index("Examples:")]
+    verbs = re.findall(r"^  ([a-z]+) ", listed, re.MULTILINE)
+    assert {"run", "ps", "gc", "logs"} <= set(verbs)
+    for verb in verbs:
+        assert f"Example:\n  penstock {verb}" in penstock(verb, "--help").stdout, verb
 
 
 def test_a_manifest_with_errors_is_refused_with_positions(project: Project) -> None:

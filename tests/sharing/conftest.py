@@ -22,6 +22,7 @@ LIMITS = {"memory_mb": 256, "cpu_cores": 1}
 NODES = """
 import os
 import threading
+import time
 from collections.abc import Iterator
 
 import penstock
@@ -50,6 +51,45 @@ class Loud(penstock.Node):
     def process(self) -> Iterator[Text]:
         while not self.stop_requested:
             yield Text("x" * 10000)
+class Burning(penstock.Node):
+    '''Fills its edge, and then computes for nothing.'''
+
+    def process(self) -> Iterator[Text]:
+        for _ in range(5):
+            yield Text("x")
+        print("at work: burns", flush=True)
+        while not self.stop_requested:
+            pass
+
+
+class Standing(penstock.Node):
+    def process(self, text: Text) -> None:
+        print("at work: stands", flush=True)
+        threading.Event().wait()
+
+
+class Marked(penstock.Node):
+    '''Texts with the mark of its session and a number, for so many seconds and at least a thousand.'''
+
+    def setup(self, params: dict) -> None:
+        self.mark, self.seconds = params["mark"], params["seconds"]
+
+    def process(self) -> Iterator[Text]:
+        end, number = time.monotonic() + self.seconds, 0
+        while number < 1000 or time.monotonic() < end:
+            yield Text(f"{self.mark} {number}")
+            number += 1
+            time.sleep(0.001)  # the pace of a stream: ten minutes of them fit a disk
+
+
+class Stamp(penstock.Node):
+    '''Adds the mark of the session that it works for, and where it runs.'''
+
+    def setup(self, params: dict) -> None:
+        self.mark = params["mark"]
+
+    def process(self, text: Text) -> Text:
+        return Text(f"{text.text} {self.mark} {os.uname().nodename}")
 
 
 class Secret(penstock.Node):
@@ -67,11 +107,14 @@ class Running:
     lines: list[str] = field(default_factory=list)
 
     def read_until(self, text: str) -> str:
+        return self.read_until_any(text)
+
+    def read_until_any(self, *texts: str) -> str:
         for line in self.stderr:
             self.lines.append(line)
-            if text in line:
+            if any(text in line for text in texts):
                 return line.rstrip("\n")
-        raise AssertionError(f"ended without {text!r}:\n" + "".join(self.lines))
+        raise AssertionError(f"ended without {texts!r}:\n" + "".join(self.lines))
 
     def container(self) -> str:
         return self.read_until("runs in ").split()[-2]

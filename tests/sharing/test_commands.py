@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import pty
+import re
 import signal
+import struct
 import subprocess
+import termios
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
-from conftest import DEADLINE, User, docker
+from conftest import DEADLINE, LIMITS, REPOSITORY, User, docker
 
 
 def test_ps_shows_sessions_and_containers(user: User) -> None:
@@ -34,6 +40,79 @@ def test_ps_tells_a_warm_container_from_one_in_use(user: User) -> None:
     shown = json.loads(user.penstock("ps", "--json").stdout)
     assert shown["sessions"] == []
     assert [container["state"] for container in shown["containers"]] == ["warm"]
+
+
+def slow_consumer(user: User) -> Path:
+    """A source that burns CPU into a node that takes the first message and stands still."""
+    section = {"python_version": "3.11", "resource_limits": LIMITS, "keep_warm": 0}
+    manifest = {
+        "version": "v1",
+        "metadata": {"name": "slow"},
+        "nodes": [
+            {"id": "busy", "node_type": "nodes:Burning", "docker": section},
+            {"id": "still", "node_type": "nodes:Standing", "docker": section},
+        ],
+        "connections": [{"from": "busy", "to": "still", "depth": 5}],
+    }
+    path = user.folder / "slow.json"
+    path.write_text(json.dumps(manifest))
+    return path
+
+
+def test_ps_shows_memory_cores_and_queues_against_their_limits(user: User) -> None:
+    run = user.start(slow_consumer(user))
+    run.read_until("at work: ")
+    run.read_until("at work: ")
+    shown = json.loads(user.penstock("ps", "--json").stdout)
+    busy, still = shown["sessions"][0]["nodes"]
+    for node in (busy, still):
+        assert 1 << 20 < node["memory_bytes"] <= node["peak_memory_bytes"] <= node["memory_limit_bytes"] == 256 << 20
+        assert node["cpu_limit_cores"] == 1
+    # One burns what it gets, which on a loaded host may be little; one sleeps.
+    assert 0.1 < busy["cpu_cores"] < 1.5
+    assert 0 <= still["cpu_cores"] < 0.1
+    # Five are reserved, the credit of the edge, and the first of them has been taken.
+    (edge,) = shown["sessions"][0]["edges"]
+    assert (edge["queued"], edge["depth"]) == (4, 5)
+    assert (busy["queued"], still["queued"]) == (0, 4)
+    row = next(line for line in user.penstock("ps").stdout.splitlines() if line.startswith("  still "))
+    assert re.search(r" \d+ of 256 MB  +\d+ MB  0\.0\d of 1  4 ", row), row
+
+
+def test_ps_as_json_has_the_fields_that_are_documented(user: User) -> None:
+    user.start(user.pipeline("Endless")).container()
+    shown = json.loads(user.penstock("ps", "--json").stdout)
+    objects = {
+        "session": shown["sessions"][0],
+        "node": shown["sessions"][0]["nodes"][0],
+        "edge": shown["sessions"][0]["edges"][0],
+        "container": shown["containers"][0],
+    }
+    page = (REPOSITORY / "docs/ps.md").read_text(encoding="utf-8")
+    for name, shown_object in objects.items():
+        table = re.search(rf"\| field of an? {name} .*\n\|---\|---\|\n((?:\|.*\n)+)", page)
+        assert table is not None, name
+        fields = [field for row in table[1].splitlines() for field in re.findall(r"`(\w+)`", row.split("|")[1])]
+        assert fields and set(fields) <= set(shown_object), name
+
+
+def test_ps_fits_the_terminal(user: User) -> None:
+    user.start(user.pipeline("Endless", name="talk")).container()
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 72, 0, 0))
+    result = subprocess.run(user.command("ps"), stdout=theirs, timeout=DEADLINE, env=user.environment(), check=True)
+    os.close(theirs)
+    assert result.returncode == 0
+    text = b""
+    # A terminal whose other side is closed reads as an error once it is empty.
+    with suppress(OSError):
+        while part := os.read(ours, 65536):
+            text += part
+    os.close(ours)
+    tables = [line for line in text.decode().splitlines() if line.startswith("  ")]
+    assert len(tables) == 5
+    assert all(len(line) <= 72 for line in tables), tables
+    assert any("…" in line for line in tables)
 
 
 def test_stop_ends_a_session_in_order(user: User) -> None:

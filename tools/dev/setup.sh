@@ -137,7 +137,7 @@ check_engine() {
     die "no Docker engine: $socket does not exist. Install one (Debian, Ubuntu: apt install docker.io), start it, and run this again." 3
   [[ -r $socket && -w $socket ]] ||
     die "this user may not use the Docker engine at $socket. Add the user to its group (usermod -aG docker $(id -un)), log in again, and run this again." 3
-  answer=$("$PYTHON" - "$socket" <<'PYTHON'
+  answer=$("$(command -v "$PYTHON" || command -v python3)" - "$socket" <<'PYTHON'
 import http.client, json, socket, sys
 engine = http.client.HTTPConnection("localhost", timeout=10)
 engine.sock = socket.socket(socket.AF_UNIX)

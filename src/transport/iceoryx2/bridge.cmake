@@ -18,7 +18,7 @@ file(GLOB PENSTOCK_CRATE_SOURCES CONFIGURE_DEPENDS ${PENSTOCK_CRATE}/src/*.rs)
 add_custom_command(
   OUTPUT ${PENSTOCK_BRIDGE}
   COMMAND ${CMAKE_COMMAND} -E env CARGO_TARGET_DIR=${PENSTOCK_CARGO_TARGET}
-    ${CARGO} build --release --locked --quiet --manifest-path ${PENSTOCK_CRATE}/Cargo.toml
+    ${CARGO} build --release --locked --manifest-path ${PENSTOCK_CRATE}/Cargo.toml
   COMMAND ${CMAKE_COMMAND} -E copy ${PENSTOCK_CARGO_TARGET}/release/libpenstock_bridge.a ${PENSTOCK_BRIDGE}
   DEPENDS ${PENSTOCK_CRATE_SOURCES} ${PENSTOCK_CRATE}/Cargo.toml ${PENSTOCK_CRATE}/Cargo.lock
   COMMENT "Building the iceoryx2 bridge with cargo (the first time takes a minute)"

@@ -1,0 +1,166 @@
+#include "session/account.h"
+
+#include <fmt/ranges.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <thread>
+
+#include "observe/edge_stats.h"
+#include "transport/monotonic.h"
+
+namespace penstock::session {
+namespace {
+
+void AddLimits(NodeReport& report, const plan::Node& node, const Evidence& evidence) {
+  report.remarks = RemarksOn(node, evidence);
+  if (!evidence.container || !evidence.container->counters) return;
+  const auto& counters = *evidence.container->counters;
+  if (counters.memory) report.peak_memory_bytes = counters.memory->peak_bytes;
+  if (counters.cpu) report.cpu_throttled_share = counters.cpu->ThrottledShare();
+}
+
+void AddMessages(NodeReport& report, const plan::Plan& plan, const plan::Node& node,
+                 const std::vector<EdgeReport>& edges) {
+  for (const auto edge : node.inputs) {
+    const auto& stats = edges[edge].stats;
+    report.messages += stats.handled;
+    // Of several inputs, the busiest stands for the node.
+    report.handler_p50_ns = std::max(report.handler_p50_ns, stats.handler_p50_ns);
+    report.handler_p99_ns = std::max(report.handler_p99_ns, stats.handler_p99_ns);
+    report.overhead_cpu_p50_ns = std::max(report.overhead_cpu_p50_ns, stats.overhead_cpu_p50_ns);
+  }
+  for (const auto output : node.outputs) {
+    std::uint64_t sent = 0;
+    for (const auto edge : plan.outputs[output].edges) sent = std::max(sent, edges[edge].stats.sent);
+    report.sent += sent;
+  }
+}
+
+auto NodeReportOf(const SessionView& session, std::size_t index, const std::vector<EdgeReport>& edges) -> NodeReport {
+  const auto& state = session.nodes[index];
+  const auto& node = *state.node;
+  NodeReport report;
+  report.id = node.id;
+  report.placement = node.placement;
+  report.interpreter = state.interpreter;
+  AddMessages(report, session.plan, node, edges);
+  if (state.container) {
+    report.container = state.container->id();
+    if (state.lease) report.landlock = state.lease->granted().landlock;
+    if (node.container) report.memory_limit_bytes = node.container->limits.memory_mb * plan::kMebibyte;
+    AddLimits(report, node, EvidenceOf(session, index));
+  } else if (state.max_rss_kb) {
+    report.peak_memory_bytes = static_cast<std::uint64_t>(*state.max_rss_kb) * 1024U;
+  }
+  return report;
+}
+
+// What a node uses now. Of what cannot be seen (outside a container, or on this host) nothing is said: null.
+void AddUsage(NodeState& state, const std::optional<double>& cpu_cores, nlohmann::json& status) {
+  status["memory_bytes"] = nullptr;
+  status["cpu_cores"] = nullptr;
+  if (cpu_cores) status["cpu_cores"] = *cpu_cores;
+  status["cpu_limit_cores"] = nullptr;
+  if (state.node->container) status["cpu_limit_cores"] = state.node->container->limits.cpu_cores;
+  if (!state.watch || state.exited) return;
+  if (const auto counters = state.watch->Read().counters; counters && counters->memory)
+    status["memory_bytes"] = counters->memory->usage_bytes;
+}
+
+auto CoresInUse(const CpuSample& before, const CpuSample& now, std::size_t index) -> std::optional<double> {
+  if (!before.nodes[index] || !now.nodes[index]) return std::nullopt;
+  return now.nodes[index]->CoresSince(*before.nodes[index], now.at - before.at);
+}
+
+auto QueuedAt(const plan::Node& node, const std::vector<EdgeReport>& edges) -> std::uint64_t {
+  std::uint64_t queued = 0;
+  for (const auto edge : node.inputs) queued += edges[edge].stats.queued;
+  return queued;
+}
+
+}  // namespace
+
+auto EvidenceOf(const SessionView& session, std::size_t index) -> Evidence {
+  auto& state = session.nodes[index];
+  Evidence evidence;
+  evidence.phase = state.finished ? Phase::kFinished : session.started ? Phase::kRunning : Phase::kStarting;
+  if (state.worker) evidence.since_start = std::chrono::steady_clock::now() - state.spawned;
+  const auto now = static_cast<std::uint64_t>(transport::MonotonicNow());
+  for (const auto edge : state.node->inputs) {
+    const auto stats = observe::ReadEdgeStats(session.wiring.edge(edge));
+    if (stats.handling_since_ns == 0 || stats.handling_since_ns > now) continue;
+    evidence.in_flight = InFlight{.edge = session.plan.edges[edge].id,
+                                  .sequence = stats.handling_sequence,
+                                  .handling_ns = now - stats.handling_since_ns};
+  }
+  if (state.watch) evidence.container = state.watch->Read();
+  evidence.host = container::ReadHostMemory();
+  evidence.host.oom_kills -= std::min(session.oom_kills_before, evidence.host.oom_kills);
+  evidence.stack = state.dump.text();
+  evidence.host_cores = std::thread::hardware_concurrency();
+  return evidence;
+}
+
+auto WaitingFor(const SessionView& session) -> std::string {
+  std::vector<std::string> busy;
+  std::vector<std::string> others;
+  for (std::size_t i = 0; i < session.nodes.size(); ++i) {
+    const auto& state = session.nodes[i];
+    if (state.exited || state.finished) continue;
+    others.push_back(fmt::format("node '{}'", state.node->id));
+    const auto evidence = EvidenceOf(session, i);
+    if (!evidence.in_flight) continue;
+    const auto& message = *evidence.in_flight;
+    busy.push_back(fmt::format("node '{}', which has been handling message {} of edge {} for {:.1f} s", state.node->id,
+                               message.sequence, message.edge, static_cast<double>(message.handling_ns) / 1e9));
+  }
+  return fmt::format("still waiting for {}; a second Ctrl-C, or 'penstock stop --now', ends everything at once",
+                     fmt::join(busy.empty() ? others : busy, " and "));
+}
+
+void FillReport(const SessionView& session, Report& report) {
+  report.nodes.clear();
+  report.edges.clear();
+  for (std::size_t i = 0; i < session.plan.edges.size(); ++i) {
+    const auto& edge = session.plan.edges[i];
+    report.edges.push_back(
+        {.id = edge.id, .policy = edge.policy, .stats = observe::ReadEdgeStats(session.wiring.edge(i))});
+  }
+  for (std::size_t i = 0; i < session.nodes.size(); ++i) report.nodes.push_back(NodeReportOf(session, i, report.edges));
+}
+
+auto SampleCpu(const SessionView& session) -> CpuSample {
+  CpuSample sample{.at = std::chrono::steady_clock::now(), .nodes = {}};
+  for (auto& state : session.nodes) {
+    auto& cpu = sample.nodes.emplace_back();
+    if (!state.watch) continue;
+    if (const auto counters = state.watch->Read().counters) cpu = counters->cpu;
+  }
+  return sample;
+}
+
+auto StatusOf(const SessionView& session, const Report& report, const Standing& standing, const CpuSample& before)
+    -> nlohmann::json {
+  auto status = ToJson(report);
+  const auto now = SampleCpu(session);
+  for (std::size_t i = 0; i < report.nodes.size(); ++i) {
+    auto& node = status["nodes"][i];
+    AddUsage(session.nodes[i], CoresInUse(before, now, i), node);
+    node["queued"] = QueuedAt(*session.nodes[i].node, report.edges);
+  }
+  for (std::size_t i = 0; i < report.edges.size(); ++i) {
+    status["edges"][i]["queued"] = report.edges[i].stats.queued;
+    status["edges"][i]["depth"] = session.plan.edges[i].depth;
+  }
+  status["type"] = "status";
+  status["v"] = 1;
+  status["pid"] = ::getpid();
+  status["manifest"] = standing.manifest;
+  status["phase"] = standing.phase;
+  status["age_s"] = standing.age_s;
+  return status;
+}
+
+}  // namespace penstock::session

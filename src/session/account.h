@@ -1,0 +1,58 @@
+// What can be said of a running session: read from its plan, its control blocks, its nodes' state and the kernel's
+// counters, without disturbing any of them. Lives on the session's loop.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "container/counters.h"
+#include "plan/plan.h"
+#include "session/autopsy.h"
+#include "session/node_state.h"
+#include "session/report.h"
+#include "session/wiring.h"
+
+namespace penstock::session {
+
+/// Where to read; borrowed from the session.
+struct SessionView {
+  const plan::Plan& plan;
+  const Wiring& wiring;
+  std::deque<NodeState>& nodes;  // by plan index; reading a container's counters keeps them as the last known ones
+  bool started = false;          // all nodes were told to start
+  std::uint64_t oom_kills_before = 0;  // on this host, when the session began
+};
+
+/// What is known about node `index`, for its autopsy.
+auto EvidenceOf(const SessionView& session, std::size_t index) -> Evidence;
+
+/// For whom the end of the streams waits, as a sentence: the nodes that handle a message, else all that have not ended.
+auto WaitingFor(const SessionView& session) -> std::string;
+
+/// Brings the nodes and edges of `report` up to date.
+void FillReport(const SessionView& session, Report& report);
+
+/// CPU time that the containers have used so far, by node. Cores in use are told from two of them.
+struct CpuSample {
+  std::chrono::steady_clock::time_point at;
+  std::vector<std::optional<container::CpuCounters>> nodes;
+};
+auto SampleCpu(const SessionView& session) -> CpuSample;
+
+/// What other commands are answered about a session that runs: its report, and where it stands.
+struct Standing {
+  const std::string& manifest;
+  const char* phase;
+  double age_s = 0;
+};
+/// `before`: taken some 0.1 s earlier. The fields are listed in docs/ps.md.
+auto StatusOf(const SessionView& session, const Report& report, const Standing& standing, const CpuSample& before)
+    -> nlohmann::json;
+
+}  // namespace penstock::session
