@@ -189,6 +189,9 @@ auto Tell(const plan::Node& node, const worker::Exited& exited, Cause cause, con
     text = fmt::format("node '{}' exited with code {}{}{}", node.id, exited.code.value_or(-1), ToClause(evidence.phase),
                        When(evidence));
   }
+  if (exited.others > 0)
+    text += fmt::format("; its process served {} other session{} too, which shared what its node's class had loaded",
+                        exited.others, exited.others == 1 ? "" : "s");
   if (cause == Cause::kStorageFull) return text + "; " + StorageClause(exited);
   const auto clause = LimitClause(node, cause, evidence);
   return clause.empty() ? text : text + "; " + clause;

@@ -7,6 +7,7 @@
 #include "base/paths.h"
 #include "container/pool.h"
 #include "manifest/env_file.h"
+#include "session/share_key.h"
 
 namespace penstock::session {
 namespace {
@@ -108,6 +109,8 @@ auto Placer::PlaceInContainer(const plan::Plan& plan, const plan::Node& node) co
   PENSTOCK_TRY(AddDeclared(node, placed.command.env));
   AddPythonSettings(placed.command.env, std::string(container::kInstallTarget) + "/python", container::kCodeTarget);
   placed.command.cwd = container::kCodeTarget;
+  if (node.container->sharing == manifest::Sharing::kShared)
+    placed.command.share = ShareKey(plan, node, placed.command);
   return placed;
 }
 
