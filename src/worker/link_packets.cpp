@@ -32,7 +32,7 @@ auto Send(const base::PacketSocket& socket, const ToHosted& message, const std::
   return SendJson(socket, std::visit(Packed{}, message), fds);
 }
 
-auto ParseFromHosted(base::Packet packet) -> base::Expected<FromHosted> {
+auto ParseFromHosted(const base::Packet& packet) -> base::Expected<FromHosted> {
   PacketReader reader(packet.data, packet.fds.size());
   auto message = ReadFromHosted(reader);
   if (!message) return tl::unexpected(reader.UnknownType());

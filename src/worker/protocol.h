@@ -263,7 +263,7 @@ auto ParseFromWorker(base::Packet packet) -> base::Expected<Received<FromWorker>
 auto ParseToAgent(base::Packet packet) -> base::Expected<Received<ToAgent>>;
 auto ParseFromAgent(base::Packet packet) -> base::Expected<Received<FromAgent>>;
 /// A hosted worker attaches no descriptors.
-auto ParseFromHosted(base::Packet packet) -> base::Expected<FromHosted>;
+auto ParseFromHosted(const base::Packet& packet) -> base::Expected<FromHosted>;
 auto ParseListen(base::Packet packet) -> base::Expected<Received<Listen>>;
 
 }  // namespace penstock::worker

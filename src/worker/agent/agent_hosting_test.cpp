@@ -131,6 +131,18 @@ TEST_F(Hosting, WhatWaitsForAProcessThatEndsUndecidedStartsOneOfItsOwn) {
   EXPECT_NE(ReadLine(second), pid);
 }
 
+TEST_F(Hosting, ASessionThatIsEndedWhileItWaitsDoesNotStart) {
+  const auto host = Start(Script(1, "next()"));
+  client_.Next<Spawned>();
+  const auto out = Start(Script(2, kServe));
+  SpawnTrue(9);  // answered first: 2 waits
+  KillSession(2);
+  const auto exited = client_.Next<Exited>();
+  EXPECT_EQ(exited.id, 2U);
+  EXPECT_EQ(exited.signal, SIGKILL);
+  EXPECT_EQ(ReadAll(out), "");
+}
+
 TEST_F(Hosting, ASessionThatLeavesIsTheOnlyOneThatIsToldSo) {
   StartHost();
   const auto out = Start(Script(2, kServe));
@@ -192,10 +204,15 @@ TEST_F(Hosting, AProcessInWhichOnlyStuckSessionsAreLeftIsEndedAfterTheirGrace) {
 }
 
 // What a process may say wrongly; each ends it, and its sessions are told.
-class HostileHost : public Hosting, public testing::WithParamInterface<const char*> {};
+struct Hostile {
+  const char* name;
+  const char* script;
+};
+void PrintTo(const Hostile& hostile, std::ostream* out) { *out << hostile.name; }
+class HostileHost : public Hosting, public testing::WithParamInterface<Hostile> {};
 
 TEST_P(HostileHost, IsEndedAndItsSessionsAreTold) {
-  const auto out = Start(Script(1, std::string(GetParam()) + "\ntime.sleep(1000)"));
+  const auto out = Start(Script(1, std::string(GetParam().script) + "\ntime.sleep(1000)"));
   client_.Next<Spawned>();
   const auto exited = client_.Next<Exited>();
   EXPECT_EQ(exited.id, 1U);
@@ -207,11 +224,16 @@ TEST_P(HostileHost, IsEndedAndItsSessionsAreTold) {
 INSTANTIATE_TEST_SUITE_P(
     Packets, HostileHost,
     testing::Values(
-        "link.send(b'nonsense')", "say('shared'); say('shared')", "say('shared'); say('own')",
-        "say('left', number=0, code=0)", "say('shared'); say('left', number=7, code=0)",
-        "say('shared'); say('left', number=-1, code=0)", "say('shared'); say('left', number=0, code=700)",
-        "say('shared'); say('surprise')", "say('shared'); link.close()",
-        "say('shared'); socket.send_fds(link, [b'{\"v\":1,\"type\":\"left\",\"number\":0,\"code\":0}'], [1])"));
+        Hostile{"Nonsense", "link.send(b'nonsense')"}, Hostile{"SharedTwice", "say('shared'); say('shared')"},
+        Hostile{"OwnAfterShared", "say('shared'); say('own')"},
+        Hostile{"LeftBeforeShared", "say('left', number=0, code=0)"},
+        Hostile{"LeftUnknown", "say('shared'); say('left', number=7, code=0)"},
+        Hostile{"LeftNegative", "say('shared'); say('left', number=-1, code=0)"},
+        Hostile{"LargeCode", "say('shared'); say('left', number=0, code=700)"},
+        Hostile{"UnknownType", "say('shared'); say('surprise')"}, Hostile{"ClosedLink", "say('shared'); link.close()"},
+        Hostile{"WithADescriptor",
+                R"(say('shared'); socket.send_fds(link, [b'{"v":1,"type":"left","number":0,"code":0}'], [1]))"}),
+    [](const auto& tried) { return std::string(tried.param.name); });
 
 TEST_F(Hosting, ARequestWithAKeyHasTheFourDescriptorsOfAWorker) {
   auto spawn = Script(1, kServe);

@@ -76,7 +76,7 @@ void Agent::OnLink(KeeperId id) {
     return Disown(worker);
   }
   if (!packet) return Violated(id, packet.error().ToString());
-  const auto message = ParseFromHosted(std::move(*packet));
+  const auto message = ParseFromHosted(*packet);
   if (!message) return Violated(id, message.error().ToString());
   HandleHosted(id, *message);
 }
