@@ -7,8 +7,6 @@ that runs the ordinary Worker, with ports, output and logs of its own. A session
 
 from __future__ import annotations
 
-import contextlib
-import io
 import json
 import logging
 import os
@@ -18,11 +16,12 @@ import sys
 import threading
 import time
 import traceback
-from typing import TYPE_CHECKING, Any, NoReturn, Optional, TextIO, cast
+from typing import TYPE_CHECKING, NoReturn, Optional, TextIO, cast
 
 from penstock import __version__, _core, _records
 from penstock._errors import PortError
 from penstock._life import Prepared, Worker
+from penstock._routing import RoutedRecords, RoutedText, Streams, carry_session_to_new_threads
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,7 +30,6 @@ if TYPE_CHECKING:
 
 _PACKET_BYTES = 192 * 1024
 _ATTACH_TIMEOUT_S = 600.0  # the runtime has its own, shorter one
-_DRAIN_TIMEOUT_S = 2.0
 _LOOK_AGAIN_MS = 250
 _INTERRUPT_AFTER_S = 1.0  # waits at ports end at once; what else a session does gets an exception after this
 _EXIT_FAILED, _EXIT_RUNTIME_GONE = 1, 70
@@ -39,25 +37,6 @@ _EXIT_FAILED, _EXIT_RUNTIME_GONE = 1, 70
 
 class SessionEnded(BaseException):
     """Raised in the thread of a session that is over but does not come back."""
-
-
-class Streams:
-    """A session's own standard output, standard error and log records."""
-
-    def __init__(self, out: int, err: int, records: _records.RecordHandler) -> None:
-        # As the worker's own: what a node prints is seen when it prints it, and never fails for want of a locale.
-        self.texts = tuple(
-            open(fd, "w", buffering=1, encoding="utf-8", errors="backslashreplace")  # noqa: SIM115, PTH123
-            for fd in (out, err)
-        )
-        self.records = records
-
-    def close(self) -> None:
-        self.records.drain(_DRAIN_TIMEOUT_S)
-        self.records.close()
-        for text in self.texts:
-            with contextlib.suppress(OSError):  # its reader is gone; closed it is
-                text.close()
 
 
 class Session:
@@ -71,6 +50,7 @@ class Session:
         self.interrupted = False
         self.left = False
         self._process = process
+        self._lock = threading.Lock()
         self._thread: Optional[threading.Thread] = None
 
     def start(self, run: Callable[[Session], int]) -> None:
@@ -82,30 +62,33 @@ class Session:
     def end(self) -> None:
         """Ends the waits of its thread."""
         self.ending_since = time.monotonic()
-        if self.host is not None:
-            self.host.hang_up()
+        host = self.host
+        if host is not None:
+            host.hang_up()
 
     def interrupt_if_overdue(self) -> None:
-        if self.ending_since is None or self.interrupted or self._thread is None or self._thread.ident is None:
-            return
-        if time.monotonic() - self.ending_since >= _INTERRUPT_AFTER_S:
-            self.interrupted = True
-            _core.raise_in(self._thread.ident, SessionEnded)
+        with self._lock:  # the thread is there while we hold it: its number is nobody else's
+            if self.ending_since is None or self.interrupted or self._thread is None or self._thread.ident is None:
+                return
+            if time.monotonic() - self.ending_since >= _INTERRUPT_AFTER_S:
+                self.interrupted = True
+                _core.raise_in(self._thread.ident, SessionEnded)
 
     def _main(self, run: Callable[[Session], int]) -> None:
         code = _EXIT_RUNTIME_GONE
         pid = os.getpid()
         try:
-            code = run(self)
-        except SessionEnded:
-            pass
-        except BaseException:
-            if os.getpid() != pid:
-                _end_child()
-            traceback.print_exc()
-            code = _EXIT_FAILED
-        try:
-            self.interrupted = True  # from here on it would be too late
+            try:
+                code = run(self)
+            except SessionEnded:
+                pass
+            except BaseException:
+                if os.getpid() != pid:
+                    _end_child()
+                traceback.print_exc()
+                code = _EXIT_FAILED
+            with self._lock:
+                self.interrupted = True  # from here on it would be too late
             self._process.leave(self, code)
         except SessionEnded:  # raised once, just before that
             self._process.leave(self, code)
@@ -118,7 +101,7 @@ class HostedProcess:
         self._link = link
         self._prepared = prepared
         self._sessions: dict[int, Session] = {}
-        self._lock = threading.Lock()  # of _oldest and of descriptors 1 and 2
+        self._lock = threading.Lock()  # of which session is the oldest, which has descriptors 1 and 2
 
     def serve(self, first: Worker) -> NoReturn:
         session = Session(0, Streams(os.dup(1), os.dup(2), _handler_of_first()), self)
@@ -142,14 +125,12 @@ class HostedProcess:
 
     def leave(self, session: Session, code: int) -> None:
         """On the session's own thread. May be called again when it was interrupted."""
-        if session.host is not None:
-            host = session.host
-            if not host.close():
-                import gc
+        host, session.host = session.host, None
+        if host is not None and not host.close():
+            import gc
 
-                gc.collect()  # a node that failed is in the cycles of its traceback
-                host.close()
-            session.host = None
+            gc.collect()  # a node that failed is in the cycles of its traceback; the ports close with its last message
+        del host
         with self._lock:
             if self._sessions.pop(session.number, None) is not None:
                 self._follow_oldest()
@@ -176,8 +157,10 @@ class HostedProcess:
                 if len(self._sessions) == 1:
                     self._follow_oldest()
             session.start(lambda session: self._run(session, self._attach(session, control)))
-        elif packet["type"] == "end" and number in self._sessions:
-            self._sessions[number].end()
+        elif packet["type"] == "end":
+            leaving = self._sessions.get(number)
+            if leaving is not None:
+                leaving.end()
 
     def _adopt(self, first: Worker) -> Worker:
         first.host.take_over()
@@ -214,14 +197,14 @@ class HostedProcess:
 
     def _route_output(self) -> None:
         """What threads write goes to their session; what is written past Python, to the oldest one that lives."""
-        _carry_session_to_new_threads()
-        sys.stdout = cast(TextIO, RoutedText(self, 0))
-        sys.stderr = cast(TextIO, RoutedText(self, 1))
+        carry_session_to_new_threads()
+        sys.stdout = cast(TextIO, RoutedText(self.streams_of_thread, 0))
+        sys.stderr = cast(TextIO, RoutedText(self.streams_of_thread, 1))
         root = logging.getLogger()
         for handler in list(root.handlers):
             if isinstance(handler, _records.RecordHandler):
                 root.removeHandler(handler)
-        root.addHandler(RoutedRecords(self))
+        root.addHandler(RoutedRecords(self.streams_of_thread))
 
     def _follow_oldest(self) -> None:
         oldest = self.oldest()
@@ -235,48 +218,9 @@ class HostedProcess:
         os.close(null)
 
     def streams_of_thread(self) -> Optional[Streams]:
-        session = getattr(threading.current_thread(), "_penstock_session", None)
-        if session is None or session.streams is None:
-            session = self.oldest()
+        """None: nowhere, since its session has left."""
+        session = getattr(threading.current_thread(), "_penstock_session", None) or self.oldest()
         return None if session is None else session.streams
-
-
-class RoutedText:
-    """`sys.stdout` or `sys.stderr`: that of the thread's session."""
-
-    def __init__(self, process: HostedProcess, index: int) -> None:
-        self._process = process
-        self._index = index
-        self._nowhere = io.StringIO()
-
-    def write(self, text: str) -> int:
-        streams = self._process.streams_of_thread()
-        return len(text) if streams is None else streams.texts[self._index].write(text)
-
-    def flush(self) -> None:
-        streams = self._process.streams_of_thread()
-        if streams is not None:
-            streams.texts[self._index].flush()
-
-    def fileno(self) -> int:
-        return self._index + 1
-
-    def __getattr__(self, name: str) -> Any:
-        streams = self._process.streams_of_thread()
-        return getattr(self._nowhere if streams is None else streams.texts[self._index], name)
-
-
-class RoutedRecords(logging.Handler):
-    """Gives a record to its thread's session."""
-
-    def __init__(self, process: HostedProcess) -> None:
-        super().__init__()
-        self._process = process
-
-    def handle(self, record: logging.LogRecord) -> bool:
-        # Without a lock of its own: a session that is written slowly must not hold up the others.
-        streams = self._process.streams_of_thread()
-        return bool(self.filter(record)) and streams is not None and bool(streams.records.handle(record))
 
 
 def serve(link: int, worker: Worker, prepared: Prepared) -> NoReturn:
@@ -290,19 +234,6 @@ def _handler_of_first() -> _records.RecordHandler:
         if isinstance(handler, _records.RecordHandler):
             return handler
     raise RuntimeError("a process that serves sessions was started without a descriptor for log records")
-
-
-def _carry_session_to_new_threads() -> None:
-    """A thread that a session's thread starts belongs to that session."""
-    start = threading.Thread.start
-
-    def start_in_session(self: threading.Thread) -> None:
-        session = getattr(threading.current_thread(), "_penstock_session", None)
-        if session is not None and not hasattr(self, "_penstock_session"):
-            self._penstock_session = session  # type: ignore[attr-defined]
-        start(self)
-
-    threading.Thread.start = start_in_session  # type: ignore[method-assign]
 
 
 def _end_child() -> NoReturn:
