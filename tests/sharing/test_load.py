@@ -73,6 +73,20 @@ class Model(penstock.Node):
         ctypes.string_at(0)
 
 
+class Echo(penstock.Node):
+    '''Keeps a message beyond its session, in a cycle that only the collector finds.'''
+
+    @classmethod
+    def load(cls, params):
+        return []
+
+    def process(self, text: Text) -> Text:
+        self.kept = [text, self]
+        if self.node_id == "fails":
+            raise RuntimeError("with a message in hand")
+        return Text(f"{os.getpid()} {len(os.listdir('/proc/self/fd'))}")
+
+
 class Plain(penstock.Node):
     def process(self) -> Iterator[Text]:
         yield Text(str(os.getpid()))
@@ -246,6 +260,25 @@ def test_descriptors_of_sessions_that_left_are_closed(model: Pipelines) -> None:
     told = [model.once() for _ in range(10)]
     assert len({process for process, *_ in told}) == 1
     assert len({descriptors for *_, descriptors in told[2:]}) == 1, told
+
+
+def test_sessions_with_inputs_leave_no_descriptors_though_they_keep_messages_and_fail(model: Pipelines) -> None:
+    def chain(node: str) -> Path:
+        path = model.pipeline()
+        manifest = json.loads(path.read_text())
+        source, sink = manifest["nodes"]
+        # Another container than the source's, whichever of them is placed first.
+        echo = {**source, "id": node, "node_type": "nodes:Echo", "docker": {**source["docker"], "tmpfs_mb": 65}}
+        edges = [{"from": source["id"], "to": node}, {"from": node, "to": sink["id"]}]
+        path.write_text(json.dumps({**manifest, "nodes": [source, echo, sink], "connections": edges}))
+        return path
+
+    told = []
+    for _ in range(6):
+        told.append(model.user.run(chain("echo")))
+        assert model.user.penstock("run", str(chain("fails"))).returncode == 1
+    assert len({tuple(each) for each in told[1:]}) == 1, told
+    assert told[0][0] == told[1][0]
 
 
 def test_a_process_with_a_model_does_not_keep_the_container(model: Pipelines) -> None:
