@@ -10,11 +10,12 @@ import json
 import sys
 from pathlib import Path
 from time import thread_time_ns
-from typing import TYPE_CHECKING, Any, Optional
+from typing import TYPE_CHECKING, Any, NamedTuple, Optional
 
 from penstock import _failures
 from penstock._errors import PortError
-from penstock._ports import inspect_node, type_name
+from penstock._node import Node, defines_load
+from penstock._ports import NodePorts, inspect_node, type_name
 from penstock._resolve import resolve
 from penstock._runner import Identity, NodeContext, Runner, UserClock
 
@@ -24,26 +25,47 @@ if TYPE_CHECKING:
 _MESSAGE, _PORT_ENDED = 0, 1
 
 
+class Prepared(NamedTuple):
+    """What all instances of a node's class have in common."""
+
+    cls: type[Node]
+    ports: NodePorts
+    loaded: Any
+
+
 class Worker:
     """One node's life. `phase` is where it is, for the report of a failure."""
 
     def __init__(self, host: Host) -> None:
         self.phase = "import"
         self.in_flight: Optional[tuple[int, int]] = None  # input and sequence of the message whose handler failed
-        self._host = host
+        self.host = host
         self.configuration = host.configuration()
         self.node_id = self.configuration["node"]
 
-    def run(self) -> None:
-        """From the import to teardown. Raises whatever the node raises."""
-        configuration, host = self.configuration, self._host
-        code = configuration["code"]
+    def import_class(self) -> type[Node]:
+        """Raises whatever the node's module raises."""
+        code = self.configuration["code"]
         _put_first_on_path(code)
-        cls = resolve(configuration["node_type"], configuration["modules"], code)
+        return resolve(self.configuration["node_type"], self.configuration["modules"], code)
+
+    def prepare(self, cls: type[Node]) -> Prepared:
+        """Raises whatever the class's `load` raises."""
         ports = inspect_node(cls)
+        loads = defines_load(cls)
+        self.phase = "setup"
+        loaded = cls.load(json.loads(self.configuration["params"])) if loads else None  # type: ignore[attr-defined]
+        return Prepared(cls, ports, loaded)
+
+    def run(self, prepared: Prepared) -> None:
+        """From the instance to teardown. Raises whatever the node raises."""
+        configuration, host = self.configuration, self.host
+        cls, ports, loaded = prepared
 
         self.phase = "setup"
         node = cls()
+        if loaded is not None:
+            node.loaded = loaded
         identity = Identity(self.node_id, configuration["session"], configuration["attempt"])
         connected = {port: index for index, port in enumerate(configuration["output_ports"])}
         context = NodeContext(node, ports, identity, host, connected)
@@ -73,7 +95,7 @@ class Worker:
 
     def _serve(self, runner: Runner) -> None:
         # The hot loop. Nothing may refer to a message while the next one is awaited: its slot would stay taken.
-        next_event, acknowledge, handle = self._host.next, self._host.acknowledge, runner.handle
+        next_event, acknowledge, handle = self.host.next, self.host.acknowledge, runner.handle
         view = None
         try:
             while True:
@@ -94,7 +116,7 @@ class Worker:
 
     def _serve_measured(self, runner: Runner, clock: UserClock) -> None:
         """As _serve, with the CPU time between two acknowledgements that was not the node's own."""
-        host = self._host
+        host = self.host
         view = None
         start = thread_time_ns()
         try:
@@ -121,7 +143,7 @@ class Worker:
         if error.code == "exhausted":
             # Messages in reference cycles are held by nobody but the collector.
             gc.collect()
-            return self._host.next()
+            return self.host.next()
         self.phase = "ports"
         raise error
 
@@ -134,7 +156,7 @@ class Worker:
             edges = [edge for name, ids in self.configuration["input_edges"] if name == port for edge in ids]
             edge = edges[0] if len(edges) == 1 else None
             sequence = self.in_flight[1]
-        self._host.report_failed(self.phase, failure.error, failure.message, failure.traceback, edge, sequence)
+        self.host.report_failed(self.phase, failure.error, failure.message, failure.traceback, edge, sequence)
 
 
 def _put_first_on_path(code: str) -> None:

@@ -55,10 +55,28 @@ class Node:
     >>> from penstock import testing
     >>> [m.text for m in testing.run(Shout, [Text("hello")])]
     ['HELLO']
+
+    A class may define `load(cls, params)`, a classmethod: what it returns is `self.loaded` of every instance. Where
+    sessions share a container, those with the same node type and `params` then share one process, in which `load` is
+    called once; each has an instance of its own, on a thread of its own. What is loaded is for all of them: only read
+    it, or lock it. They share the interpreter's lock too, so this suits nodes whose work is done in native code that
+    gives it up. `setup` is not called on the main thread then, and `atexit` functions are not called.
+
+    >>> class Answer(Node):
+    ...     @classmethod
+    ...     def load(cls, params):
+    ...         return {"to everything": params["answer"]}
+    ...     def process(self, message: Text) -> Text:
+    ...         return Text(str(self.loaded[message.text]))
+    >>> [m.text for m in testing.run(Answer, [Text("to everything")], params={"answer": 42})]
+    ['42']
     """
 
     inputs: ClassVar[Optional[Mapping[str, PortType]]] = None
     outputs: ClassVar[Optional[Mapping[str, PortType]]] = None
+
+    loaded: Any = None
+    """What `load` gave; None without it. Set before `setup`."""
 
     _penstock_context: Optional[Context] = None
 
@@ -166,6 +184,19 @@ class Node:
                 "in tests, run the node with penstock.testing.run"
             )
         return context
+
+
+def defines_load(cls: type[Node]) -> bool:
+    """Whether instances share what a classmethod `load(cls, params)` gives. NodeError when `load` is something else."""
+    load = inspect.getattr_static(cls, "load", None)
+    if load is None:
+        return False
+    if not isinstance(load, (classmethod, staticmethod)) or inspect.iscoroutinefunction(load.__func__):
+        raise NodeError(
+            f"{cls.__name__}.load is called once for all instances of the class: make it a class method, "
+            "`@classmethod def load(cls, params)`, or give it another name"
+        )
+    return True
 
 
 registry: dict[str, type[Node]] = {}

@@ -9,10 +9,12 @@ import select
 import sys
 import threading
 import time
+import weakref
 from typing import Any, Optional
 
 _NAMES = ((logging.ERROR, "error"), (logging.WARNING, "warning"), (logging.INFO, "info"))
 _MAX_CHARACTERS = 1024 * 1024  # of a message; the runtime reads lines of 8 MiB
+_handlers: weakref.WeakSet[RecordHandler] = weakref.WeakSet()
 
 
 class RecordHandler(logging.Handler):
@@ -38,10 +40,12 @@ class RecordHandler(logging.Handler):
         self._dropped = 0
         self._finishing: Optional[threading.Thread] = None
         os.set_blocking(descriptor, False)
-        os.register_at_fork(after_in_child=self._forget)
+        _handlers.add(self)
 
     def emit(self, record: logging.LogRecord) -> None:
         # The handler's lock is held, so lines of several threads do not mix.
+        if self._descriptor < 0:
+            return
         try:
             line = _line(record.levelno, record.name, self._message(record), int(record.created * 1_000_000) * 1000)
             self._write_rest()
@@ -53,7 +57,7 @@ class RecordHandler(logging.Handler):
             if self._rest:
                 self._finish_later()
         except BrokenPipeError:
-            self._rest = b""  # the runtime is gone, and this worker about to be
+            self._rest = b""  # the runtime is gone, and this worker, or its session, about to be
         except Exception:
             self.handleError(record)
 
@@ -69,6 +73,18 @@ class RecordHandler(logging.Handler):
             pass  # the runtime is gone
         finally:
             self.release()
+
+    def close(self) -> None:
+        """Closes the descriptor; what was not written is lost."""
+        super().close()
+        self.acquire()
+        try:
+            self._rest, self._dropped = b"", 0  # for the thread that waits to write it
+            descriptor, self._descriptor = self._descriptor, -1
+        finally:
+            self.release()
+        if descriptor >= 0:
+            os.close(descriptor)
 
     def _message(self, record: logging.LogRecord) -> str:
         text = record.getMessage()
@@ -120,6 +136,14 @@ class RecordHandler(logging.Handler):
     def _forget(self) -> None:
         # A child of the node has a copy of what its parent is about to write.
         self._rest, self._dropped, self._finishing = b"", 0, None
+
+
+def _forget_in_child() -> None:
+    for handler in list(_handlers):
+        handler._forget()
+
+
+os.register_at_fork(after_in_child=_forget_in_child)
 
 
 def install(descriptor: int) -> logging.Handler:

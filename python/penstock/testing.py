@@ -12,7 +12,7 @@ from typing import Any, Optional, Union
 
 from penstock._local import Loan, LocalLoan, LocalView, Shape
 from penstock._messages import BY_KIND, Message
-from penstock._node import Node
+from penstock._node import Node, defines_load
 from penstock._ports import inspect_node
 from penstock._runner import Identity, NodeContext, Runner
 
@@ -91,7 +91,9 @@ def run(
     node_id: str = "node",
     limit: Optional[int] = None,
 ) -> Outputs:
-    """setup, a handler call for each input, finish, teardown. Exceptions of the node arrive unchanged.
+    """load and setup, a handler call for each input, finish, teardown. Exceptions of the node arrive unchanged.
+
+    `load` is not called for an instance whose `loaded` is set already.
 
     `inputs` are messages, or pairs of port and message for nodes with several inputs. `limit` asks a source to stop
     once it has emitted so many messages.
@@ -108,13 +110,15 @@ def run(
     """
     instance = node() if isinstance(node, type) else node
     ports = inspect_node(type(instance))
+    if defines_load(type(instance)) and "loaded" not in vars(instance):
+        instance.loaded = type(instance).load(_copied(params))  # type: ignore[attr-defined]
     input_ports, output_ports = list(ports.inputs), list(ports.outputs)
     recorder = _Recorder(output_ports, limit)
     context = NodeContext(
         instance, ports, Identity(node_id, "testing"), recorder, {port: i for i, port in enumerate(output_ports)}
     )
     runner = Runner(instance, ports, context, input_ports)
-    instance.setup(json.loads(json.dumps(dict(params or {}))))
+    instance.setup(_copied(params))
     context.is_open = True
     try:
         if runner.is_source:
@@ -135,6 +139,11 @@ def run(
         pass
     instance.teardown()
     return recorder.outputs
+
+
+def _copied(params: Optional[Mapping[str, Any]]) -> dict[str, Any]:
+    """As they arrive from a manifest."""
+    return dict(json.loads(json.dumps(dict(params or {}))))
 
 
 def _as_received(message: Message, number: int) -> LocalView:

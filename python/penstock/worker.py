@@ -1,7 +1,8 @@
 """The Python worker: `python -m penstock.worker`, started by the runtime with a control channel as descriptor 3.
 
 It hosts one node of one session: attaches, imports the node, sets it up, handles messages until the inputs end, and
-reports how it ended. docs/worker-protocol.md specifies what the two say to each other.
+reports how it ended. Of a class that defines `load` it may come to host several sessions: see _hosting.py.
+docs/worker-protocol.md specifies what the two say to each other.
 
 The greeting comes first, and what it does not need is imported after it: while the runtime and the extension open the
 ports, this thread imports the SDK and the node.
@@ -13,7 +14,7 @@ import faulthandler
 import os
 import signal
 import sys
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, NoReturn, Optional
 
 from penstock import __version__
 from penstock._errors import PortError
@@ -37,17 +38,29 @@ def main() -> NoReturn:
         # What a node prints is seen when it prints it, and never fails for want of a locale.
         stream.reconfigure(line_buffering=True, errors="backslashreplace")  # type: ignore[union-attr]
     process = os.getpid()
+    link = _agent_link()
     host = _attach()
 
     import atexit
 
     from penstock import _records
     from penstock._life import Worker
+    from penstock._node import defines_load
 
     records = _records.install(RECORDS)
     worker = Worker(host)
     try:
-        worker.run()
+        cls = worker.import_class()
+        if link is not None and not defines_load(cls):
+            os.write(link, b'{"v":1,"type":"own"}')
+            os.close(link)
+            link = None
+        prepared = worker.prepare(cls)
+        if link is not None:
+            from penstock._hosting import serve
+
+            serve(link, worker, prepared)
+        worker.run(prepared)
     except BaseException as error:
         if os.getpid() != process:
             raise  # a child that the node forked ends as Python ends it
@@ -61,6 +74,15 @@ def main() -> NoReturn:
     host.close()
     _drain(records)
     _exit(0)
+
+
+def _agent_link() -> Optional[int]:
+    """The descriptor at which the agent asks whether this process serves further sessions."""
+    number = os.environ.pop("PENSTOCK_AGENT_LINK", None)
+    if number is None:
+        return None
+    os.set_inheritable(int(number), False)
+    return int(number)
 
 
 def _drain(records: logging.Handler) -> None:

@@ -227,6 +227,7 @@ auto Host::Drain() -> base::Status {
   return {};
 }
 
+void Host::HangUp() const noexcept { state_->wire->HangUp(); }
 void Host::ReportFinished() { state_->wire->SayLast(worker::Finished{}); }
 void Host::ReportFailure(const worker::Failed& failed) { state_->wire->SayLast(failed); }
 

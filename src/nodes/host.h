@@ -85,6 +85,8 @@ class Host final {
 
   /// Ends the output streams and waits until consumers have everything. Call after `finish`, before teardown.
   auto Drain() -> base::Status;
+  /// As if the runtime had gone: waits end with kCancelled. Any thread.
+  void HangUp() const noexcept;
   /// Last words. After either the worker exits (0 or 1).
   void ReportFinished();
   void ReportFailure(const worker::Failed& failed);

@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
 
 #include <csignal>
 #include <utility>
@@ -49,6 +50,8 @@ void Wire::SayOnce(const worker::FromWorker& message) {
   if (last_words_.exchange(true)) return;
   static_cast<void>(Say(message));  // fails when the runtime has gone; then nobody wants to know
 }
+
+void Wire::HangUp() const noexcept { ::shutdown(control_.fd().get(), SHUT_RDWR); }
 
 auto Wire::AwaitStart() -> base::Status {
   std::unique_lock lock(mutex_);

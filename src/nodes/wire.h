@@ -38,6 +38,9 @@ class Wire final {
   /// the runtime is gone.
   auto AwaitStart() -> base::Status;
 
+  /// As if the runtime had gone: the node's waits end. Any thread.
+  void HangUp() const noexcept;
+
   auto stop_requested() const noexcept -> bool { return stop_requested_.load(std::memory_order_acquire); }
   auto runtime_gone() const noexcept -> bool { return runtime_gone_.load(std::memory_order_acquire); }
 

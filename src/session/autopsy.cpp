@@ -165,6 +165,13 @@ auto KilledFromOutside(const plan::Node& node, int signal, const Evidence& evide
       node.id, When(evidence), SignalName(signal));
 }
 
+// A process of several sessions ends for all of them, whichever one was the reason.
+auto SharedClause(const worker::Exited& exited) -> std::string {
+  if (exited.others == 0) return "";
+  return fmt::format("; its process served {} other session{} too, which shared what its node's class had loaded",
+                     exited.others, exited.others == 1 ? "" : "s");
+}
+
 auto Tell(const plan::Node& node, const worker::Exited& exited, Cause cause, const Evidence& evidence) -> std::string {
   if (cause == Cause::kEngineStopped) return EngineStopped(node, evidence);
   if (cause == Cause::kContainerKilled)
@@ -174,11 +181,12 @@ auto Tell(const plan::Node& node, const worker::Exited& exited, Cause cause, con
                             LimitMb(node), When(evidence));
     const LimitsReached limits(evidence);
     if (limits.memory != nullptr) text += MemoryFigures(*limits.memory) + ": ";
-    return text + RaiseMemory(node, limits.memory == nullptr ? 0 : limits.memory->peak_bytes.value_or(0));
+    text += RaiseMemory(node, limits.memory == nullptr ? 0 : limits.memory->peak_bytes.value_or(0));
+    return text + SharedClause(exited);
   }
   if (cause == Cause::kHostMemory) {
-    return fmt::format("node '{}' was killed by the kernel{}: {}", node.id, When(evidence),
-                       HostMemoryClause(node, evidence));
+    return fmt::format("node '{}' was killed by the kernel{}: {}{}", node.id, When(evidence),
+                       HostMemoryClause(node, evidence), SharedClause(exited));
   }
   std::string text;
   if (exited.signal) {
@@ -189,6 +197,7 @@ auto Tell(const plan::Node& node, const worker::Exited& exited, Cause cause, con
     text = fmt::format("node '{}' exited with code {}{}{}", node.id, exited.code.value_or(-1), ToClause(evidence.phase),
                        When(evidence));
   }
+  text += SharedClause(exited);
   if (cause == Cause::kStorageFull) return text + "; " + StorageClause(exited);
   const auto clause = LimitClause(node, cause, evidence);
   return clause.empty() ? text : text + "; " + clause;

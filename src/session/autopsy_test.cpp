@@ -319,5 +319,19 @@ TEST(Remarks, TellOfLimitsThatANodeMetAndSurvived) {
 
 TEST(Remarks, OnANodeWithoutAContainerAreNone) { EXPECT_THAT(RemarksOn(ProcessNode(), Evidence{}), IsEmpty()); }
 
+TEST(Autopsy, SaysOfAProcessThatServedOthersThatItDid) {
+  auto crash = Signalled(SIGSEGV);
+  crash.others = 2;
+  const auto sentence = FailureOf(ContainerNode(), crash, Quiet()).sentence;
+  EXPECT_THAT(sentence, HasSubstr("was killed by signal 11 (SIGSEGV)"));
+  EXPECT_THAT(sentence, HasSubstr("its process served 2 other sessions too"));
+  auto killed = Signalled(SIGKILL);
+  killed.others = 1;
+  EXPECT_THAT(FailureOf(ContainerNode(), killed, OutOfMemory()).sentence,
+              HasSubstr("its process served 1 other session too"));
+  EXPECT_THAT(FailureOf(ContainerNode(), Signalled(SIGSEGV), Quiet()).sentence,
+              testing::Not(HasSubstr("other session")));
+}
+
 }  // namespace
 }  // namespace penstock::session

@@ -61,7 +61,7 @@ class MemoryGrantsTest : public testing::Test {
       plan::MakePlan(manifest::Parse(kManifest, "test.yaml", "/").value(),
                      {.cpus = 4, .memory_bytes = 8ULL << 30U, .native_nodes = {}}, plan::PlacementOverride::kAsDeclared)
           .value();
-  Wiring wiring_ = Wiring::Make(plan_, "0190163d-8694-739b-aea5-966c26f8ad91").value();
+  Wiring wiring_ = Wiring::Make(plan_, "0190163d-8694-739b-aea5-966c26f8ad91", 400).value();
   std::vector<worker::ToWorker> answers_;
   int prepared_ = 0;
   bool started_ = false;

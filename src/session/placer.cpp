@@ -7,6 +7,7 @@
 #include "base/paths.h"
 #include "container/pool.h"
 #include "manifest/env_file.h"
+#include "session/share_key.h"
 
 namespace penstock::session {
 namespace {
@@ -105,6 +106,8 @@ auto Placer::PlaceInContainer(const plan::Plan& plan, const plan::Node& node) co
     leased = Lease(plan, node, environment.image);
   }
   if (!leased) return tl::make_unexpected(std::move(leased.error()));
+  if (node.container->sharing == manifest::Sharing::kShared)
+    placed.command.share = ShareKey(plan, node, placed.command);
   placed.warm = leased->warm;
   placed.container = std::move(leased->container);
   placed.lease = std::make_unique<container::AgentLease>(std::move(leased->lease));

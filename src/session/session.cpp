@@ -22,6 +22,7 @@
 #include "session/node_state.h"
 #include "session/placer.h"
 #include "session/promises.h"
+#include "session/realm_numbers.h"
 #include "session/session_log.h"
 
 namespace penstock::session {
@@ -53,7 +54,7 @@ auto EnvironmentFailure(std::string node, const Error& error) -> Failure {
 class Session::Impl final {
  public:
   Impl(SessionOptions options, Observer& observer, std::unique_ptr<base::EventLoop> loop, std::string id,
-       Wiring wiring);
+       RealmNumbers numbers, Wiring wiring);
 
   auto id() const noexcept -> const std::string& { return id_; }
   auto Run() -> Report;
@@ -103,6 +104,7 @@ class Session::Impl final {
   SessionLog observer_;
   std::unique_ptr<base::EventLoop> loop_;
   std::string id_;
+  RealmNumbers numbers_;
   Wiring wiring_;
   AttachBarrier barrier_;
   std::unique_ptr<ControlServer> control_;
@@ -127,9 +129,10 @@ auto Session::Create(SessionOptions options, Observer& observer) -> base::Expect
   base::RaiseDescriptorLimit();
   PENSTOCK_ASSIGN(auto loop, base::EventLoop::Create());
   auto id = base::NewUuidV7();
-  PENSTOCK_ASSIGN(auto wiring, Wiring::Make(options.plan, id));
-  return std::unique_ptr<Session>(new Session(
-      std::make_unique<Impl>(std::move(options), observer, std::move(loop), std::move(id), std::move(wiring))));
+  PENSTOCK_ASSIGN(auto numbers, RealmNumbers::TakeFor(options.plan));
+  PENSTOCK_ASSIGN(auto wiring, Wiring::Make(options.plan, id, numbers.first()));
+  return std::unique_ptr<Session>(new Session(std::make_unique<Impl>(
+      std::move(options), observer, std::move(loop), std::move(id), std::move(numbers), std::move(wiring))));
 }
 
 Session::Session(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -141,11 +144,12 @@ void Session::Kill() { impl_->Kill(); }
 void Session::Note(base::LogLevel level, std::string_view text) { impl_->Note(level, text); }
 
 Session::Impl::Impl(SessionOptions options, Observer& observer, std::unique_ptr<base::EventLoop> loop, std::string id,
-                    Wiring wiring)
+                    RealmNumbers numbers, Wiring wiring)
     : options_(std::move(options)),
       observer_(id, options_.plan.name, options_.log, observer),
       loop_(std::move(loop)),
       id_(std::move(id)),
+      numbers_(std::move(numbers)),
       wiring_(std::move(wiring)),
       barrier_(options_.plan),
       memory_(*loop_, options_.plan, wiring_, MemoryHandlers()) {
@@ -303,6 +307,13 @@ void Session::Impl::StartWorker(std::size_t index, const WorkerCommand& command)
                 observer_.OnLines(std::move(lines));
               },
           .has_room = [this, &id](const auto& resume) { return observer_.HasRoom(id, resume); },
+          .on_spawned =
+              [this, index] {
+                nodes_[index].spawned = std::chrono::steady_clock::now();
+                if (nodes_[index].interpreter.empty())
+                  SetDeadline(index, kHelloTimeout, "start its interpreter",
+                              "see what it printed, and whether this host is overloaded");
+              },
           .on_spawn_failed =
               [this, &id](const Error& error) {
                 Fail({.node = id,
@@ -317,8 +328,6 @@ void Session::Impl::StartWorker(std::size_t index, const WorkerCommand& command)
   // The worker's number in its lease is its node's index: OnExited finds it by that.
   if (const auto spawned = state.worker->Spawn(lease, index, command); !spawned)
     return Fail(EnvironmentFailure(id, spawned.error()));
-  SetDeadline(index, kHelloTimeout, "start its interpreter",
-              "see what it printed, and whether this host is overloaded");
 }
 
 void Session::Impl::OnMessage(std::size_t index, worker::Received<worker::FromWorker> received) {

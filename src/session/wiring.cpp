@@ -5,11 +5,6 @@
 namespace penstock::session {
 namespace {
 
-// Below the usual soft limit of 1024 descriptors and above what an interpreter opens by itself.
-constexpr int kFirstRealmNumber = 400;
-
-auto RealmNumber(std::size_t output) -> int { return kFirstRealmNumber + static_cast<int>(output); }
-
 auto ContractOf(const plan::Edge& edge) -> transport::EdgeContract {
   transport::EdgeContract contract;
   switch (edge.policy) {
@@ -40,8 +35,9 @@ auto NodeIndex(const plan::Plan& plan, const std::string& id) -> std::size_t {
 
 }  // namespace
 
-auto Wiring::Make(const plan::Plan& plan, const std::string& session_id) -> base::Expected<Wiring> {
-  Wiring wiring(session_id);
+auto Wiring::Make(const plan::Plan& plan, const std::string& session_id, int first_realm_number)
+    -> base::Expected<Wiring> {
+  Wiring wiring(session_id, first_realm_number);
   for (std::size_t i = 0; i < plan.nodes.size(); ++i) {
     PENSTOCK_ASSIGN(auto doorbell, transport::Doorbell::Create());
     wiring.doorbells_.push_back(std::move(doorbell));
@@ -70,7 +66,7 @@ auto Wiring::ConfigureFor(const plan::Plan& plan, std::size_t index) const -> wo
   configure.bell = doorbells_.at(index).fd().get();
   const auto service = [&](const plan::Output& output) { return plan::ServiceName(output, session_id_); };
   const auto hold_realm = [&](std::size_t output) {
-    const int number = RealmNumber(output);
+    const int number = first_realm_number_ + static_cast<int>(output);
     for (const auto& held : configure.realms) {
       if (held.number == number) return number;  // two edges from one output
     }

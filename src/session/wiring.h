@@ -17,7 +17,9 @@ namespace penstock::session {
 
 class Wiring final {
  public:
-  static auto Make(const plan::Plan& plan, const std::string& session_id) -> base::Expected<Wiring>;
+  /// The realm of output i sits at descriptor `first_realm_number` + i in every worker (see realm_numbers.h).
+  static auto Make(const plan::Plan& plan, const std::string& session_id, int first_realm_number)
+      -> base::Expected<Wiring>;
 
   /// What the worker of node `index` is handed. The descriptors in it are borrowed from this object.
   auto ConfigureFor(const plan::Plan& plan, std::size_t index) const -> worker::Configure;
@@ -26,8 +28,10 @@ class Wiring final {
   auto edge(std::size_t index) const -> const transport::ControlBlock& { return edges_.at(index); }
 
  private:
-  explicit Wiring(std::string session_id) : session_id_(std::move(session_id)) {}
+  Wiring(std::string session_id, int first_realm_number)
+      : session_id_(std::move(session_id)), first_realm_number_(first_realm_number) {}
   std::string session_id_;
+  int first_realm_number_;
   std::vector<transport::Realm> realms_;         // by output
   std::vector<transport::ControlBlock> edges_;   // by edge
   std::vector<transport::Doorbell> doorbells_;   // by node

@@ -35,7 +35,7 @@ auto MakePlan() -> plan::Plan {
 
 TEST(Wiring, NamesChannelsBySessionNodeAndPort) {
   const auto plan = MakePlan();
-  const auto wiring = Wiring::Make(plan, kSession).value();
+  const auto wiring = Wiring::Make(plan, kSession, 400).value();
   EXPECT_EQ(wiring.ConfigureFor(plan, 0).outputs.at(0).service, std::string(kSession) + "_camera_output");
   const auto detect = wiring.ConfigureFor(plan, 1);
   EXPECT_EQ(detect.inputs.at(0).service, std::string(kSession) + "_camera_output");
@@ -45,7 +45,7 @@ TEST(Wiring, NamesChannelsBySessionNodeAndPort) {
 
 TEST(Wiring, HandsAWorkerOnlyTheRealmsOfItsOwnEdges) {
   const auto plan = MakePlan();
-  const auto wiring = Wiring::Make(plan, kSession).value();
+  const auto wiring = Wiring::Make(plan, kSession, 400).value();
   const auto numbers = [&](std::size_t node) {
     std::vector<int> held;
     for (const auto& realm : wiring.ConfigureFor(plan, node).realms) held.push_back(realm.number);
@@ -60,7 +60,7 @@ TEST(Wiring, HandsAWorkerOnlyTheRealmsOfItsOwnEdges) {
 
 TEST(Wiring, GivesBothEndsOfAnEdgeTheSameNumberControlBlockAndSettings) {
   const auto plan = MakePlan();
-  const auto wiring = Wiring::Make(plan, kSession).value();
+  const auto wiring = Wiring::Make(plan, kSession, 400).value();
   const auto detect = wiring.ConfigureFor(plan, 1);
   const auto track = wiring.ConfigureFor(plan, 2);
   const auto& output = detect.outputs.at(0);

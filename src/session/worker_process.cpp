@@ -85,6 +85,7 @@ auto WorkerProcess::Spawn(container::AgentLease& lease, std::uint64_t id, const 
   request.argv = command.argv;
   request.env = command.env;
   request.cwd = command.cwd;
+  request.share = command.share;
   request.targets = {worker::kStdout, worker::kStderr, worker::kControl, worker::kRecords};
   request.fds = {out.get(), err.get(), sockets.second.fd().get(), records.get()};
   return lease.Spawn(std::move(request), [this](base::Expected<container::StartedWorker> started) {
@@ -95,7 +96,8 @@ auto WorkerProcess::Spawn(container::AgentLease& lease, std::uint64_t id, const 
       loop_.Unwatch(pidfd_.get());
       handlers_.on_died();
     });
-    if (!watched) handlers_.on_spawn_failed(watched.error());
+    if (!watched) return handlers_.on_spawn_failed(watched.error());
+    handlers_.on_spawned();
   });
 }
 

@@ -25,6 +25,7 @@ struct WorkerCommand {
   std::vector<std::string> argv;
   std::map<std::string, std::string> env;
   std::string cwd;
+  std::string share{};  // workers with the same key may be one process (see share_key.h); empty: never
 };
 
 class WorkerProcess final {
@@ -38,6 +39,8 @@ class WorkerProcess final {
     std::function<void(std::vector<observe::LogRecord>)> on_lines;
     /// Whether its standard output may be read; if not, `resume` is called later, on any thread.
     std::function<bool(const std::function<void()>& resume)> has_room;
+    /// It runs: which may be later than asked for, when it waits for a process that it may share.
+    std::function<void()> on_spawned;
     /// The agent could not start it.
     std::function<void(const base::Error&)> on_spawn_failed;
     /// It has ended, says its pidfd; the agent's report follows unless something is wrong with the agent.

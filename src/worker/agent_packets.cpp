@@ -28,6 +28,7 @@ struct Writer {
     packet["env"] = spawn.env;
     packet["cwd"] = spawn.cwd;
     packet["targets"] = spawn.targets;
+    if (!spawn.share.empty()) packet["share"] = spawn.share;
     return SendJson(socket, packet, spawn.fds);
   }
   auto operator()(const Kill& kill) const -> base::Status {
@@ -80,6 +81,7 @@ struct Writer {
     packet["user_ms"] = exited.user_ms;
     packet["system_ms"] = exited.system_ms;
     packet["max_rss_kb"] = exited.max_rss_kb;
+    if (exited.others > 0) packet["others"] = exited.others;
     auto& full = packet["full"] = nlohmann::json::array();
     for (const auto& [path, bytes] : exited.full) full.push_back({{"path", path}, {"bytes", bytes}});
     return SendJson(socket, packet, {});
@@ -109,7 +111,8 @@ auto ReadToAgent(PacketReader& packet) -> std::optional<ToAgent> {
                  .env = object.StringMap("env"),
                  .cwd = object.String("cwd"),
                  .targets = object.Integers<int>("targets"),
-                 .fds = {}};
+                 .fds = {},
+                 .share = object.OptionalString("share").value_or("")};
   }
   if (packet.type() == "ask") return Ask{};
   if (packet.type() == "kill") {
@@ -126,7 +129,8 @@ auto ReadExited(PacketReader& packet, ObjectReader object) -> Exited {
                 .user_ms = object.Integer<std::int64_t>("user_ms"),
                 .system_ms = object.Integer<std::int64_t>("system_ms"),
                 .max_rss_kb = object.Integer<std::int64_t>("max_rss_kb"),
-                .full = {}};
+                .full = {},
+                .others = object.OptionalInteger<std::uint32_t>("others").value_or(0)};
   object.ForEachIfPresent("full", [&exited](ObjectReader entry) {
     exited.full.push_back({.path = entry.String("path"), .bytes = entry.Integer<std::uint64_t>("bytes")});
   });

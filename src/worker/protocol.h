@@ -21,6 +21,9 @@ inline constexpr int kStdout = 1;
 inline constexpr int kStderr = 2;
 inline constexpr int kControl = 3;
 inline constexpr int kRecords = 4;
+// Of a worker that may become the host of further sessions, and the variable by which it knows.
+inline constexpr int kAgentLink = 5;
+inline constexpr const char* kAgentLinkVariable = "PENSTOCK_AGENT_LINK";
 
 // --- runtime → worker
 // ---------------------------------------------------------------------------------------------------
@@ -154,6 +157,8 @@ struct Spawn {
   std::string cwd = "/";
   std::vector<int> targets;  // numbers in the worker, one for each attached descriptor
   std::vector<int> fds;      // attached, same order; empty when received (they are the packet's)
+  /// Requests with the same key may be served by one process, if its node's class wants it; empty: not this one.
+  std::string share{};
 };
 struct Kill {
   std::uint64_t id = 0;
@@ -205,6 +210,7 @@ struct Exited {
   std::int64_t system_ms = 0;
   std::int64_t max_rss_kb = 0;
   std::vector<FullFileSystem> full;  // looked at after SIGBUS and exit codes but 0
+  std::uint32_t others = 0;          // sessions beside this one that its process served
 };
 using FromAgent = std::variant<Granted, Full, Standing, Spawned, SpawnFailed, Exited>;
 
@@ -212,6 +218,30 @@ using FromAgent = std::variant<Granted, Full, Standing, Spawned, SpawnFailed, Ex
 // --------------------------------------------------------------------------------------------------
 
 struct Listen {};  // the listening descriptor is the packet's only one
+
+// --- agent ↔ hosted worker (the link)
+// ------------------------------------------------------------------------------------------------------------
+
+/// One more session for the process: its standard output, standard error, control channel and records are attached.
+struct Join {
+  std::uint64_t number = 0;  // from 1; 0 is the session that the process was started for
+};
+/// That session is over: its thread is to end.
+struct End {
+  std::uint64_t number = 0;
+};
+using ToHosted = std::variant<Join, End>;
+
+/// What the process found out about its node's class, once: whether it serves further sessions from now on.
+struct Decided {
+  bool shared = false;
+};
+/// A session's thread has ended, with what would be its exit code.
+struct Left {
+  std::uint64_t number = 0;
+  int code = 0;
+};
+using FromHosted = std::variant<Decided, Left>;
 
 // ------------------------------------------------------------------------------------------------------------------------
 
@@ -221,6 +251,8 @@ auto Send(const base::PacketSocket& socket, const FromWorker& message) -> base::
 auto Send(const base::PacketSocket& socket, const ToAgent& message) -> base::Status;
 auto Send(const base::PacketSocket& socket, const FromAgent& message, int fd = -1) -> base::Status;
 auto Send(const base::PacketSocket& socket, Listen message, int fd) -> base::Status;
+/// `fds` go with a `join`.
+auto Send(const base::PacketSocket& socket, const ToHosted& message, const std::vector<int>& fds) -> base::Status;
 
 /// A received message and its descriptors. In `message`, descriptor fields hold indices into `fds`, checked to be in
 /// range and used once.
@@ -236,6 +268,8 @@ auto ParseToWorker(base::Packet packet) -> base::Expected<Received<ToWorker>>;
 auto ParseFromWorker(base::Packet packet) -> base::Expected<Received<FromWorker>>;
 auto ParseToAgent(base::Packet packet) -> base::Expected<Received<ToAgent>>;
 auto ParseFromAgent(base::Packet packet) -> base::Expected<Received<FromAgent>>;
+/// A hosted worker attaches no descriptors.
+auto ParseFromHosted(const base::Packet& packet) -> base::Expected<FromHosted>;
 auto ParseListen(base::Packet packet) -> base::Expected<Received<Listen>>;
 
 }  // namespace penstock::worker

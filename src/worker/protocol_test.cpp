@@ -146,6 +146,7 @@ class Random {
         return Kill{.id = Large(), .signal = Signed()};
       default: {
         Spawn spawn{.id = Large(), .argv = Texts(), .env = Map(), .cwd = Text(), .targets = {}, .fds = {}};
+        if (Below(2) == 0) spawn.share = Text();
         for (auto left = Below(5); left > 0; --left) {
           spawn.targets.push_back(Signed());
           spawn.fds.push_back(fd_);
@@ -178,6 +179,7 @@ class Random {
                       .full = {}};
         for (auto left = Below(3); left > 0; --left) exited.full.push_back({.path = Text(), .bytes = Large()});
         (Below(2) == 0 ? exited.code : exited.signal) = Signed();
+        if (Below(2) == 0) exited.others = Small();
         return exited;
       }
     }
@@ -360,6 +362,29 @@ TEST_F(Protocol, AnEndlessTracebackOfAnyBytesStillFitsAPacket) {
   const auto received = ParseFromWorker(Sent(FromWorker(failed)));
   ASSERT_TRUE(received) << received.error().ToString();
   EXPECT_THAT(std::get<Failed>(received->message).traceback, testing::EndsWith("last line"));
+}
+
+TEST_F(Protocol, ASharedProcessIsToldWhoComesAndGoes) {
+  ASSERT_TRUE(Send(here_, ToHosted(Join{.number = 7}), {memory_.get(), memory_.get()}));
+  const auto join = there_.Receive(Deadline::Never()).value();
+  EXPECT_EQ(join.data, R"({"number":7,"type":"join","v":1})");
+  EXPECT_EQ(join.fds.size(), 2U);
+  ASSERT_TRUE(Send(here_, ToHosted(End{.number = 7}), {}));
+  EXPECT_EQ(there_.Receive(Deadline::Never()).value().data, R"({"number":7,"type":"end","v":1})");
+}
+
+TEST_F(Protocol, ASharedProcessSaysLittleAndAttachesNothing) {
+  const auto parsed = [&](const std::string& text, std::size_t fds = 0) { return ParseFromHosted(SentRaw(text, fds)); };
+  EXPECT_TRUE(std::get<Decided>(parsed(R"({"v":1,"type":"shared"})").value()).shared);
+  EXPECT_FALSE(std::get<Decided>(parsed(R"({"v":1,"type":"own"})").value()).shared);
+  const auto left = std::get<Left>(parsed(R"({"v":1,"type":"left","number":3,"code":70})").value());
+  EXPECT_EQ(left.number, 3U);
+  EXPECT_EQ(left.code, 70);
+  for (const auto* text : {"", "[]", R"({"v":1,"type":"join","number":1})", R"({"v":1,"type":"left","number":3})",
+                           R"({"v":1,"type":"left","number":3,"code":256})", R"({"v":2,"type":"own"})"}) {
+    EXPECT_EQ(parsed(text).error().code(), ErrorCode::kPeerCorrupt) << text;
+  }
+  EXPECT_THAT(parsed(R"({"v":1,"type":"own"})", 1).error().message(), HasSubstr("1 descriptors instead of 0"));
 }
 
 TEST_F(Protocol, TheListenerTravelsWithItsPacket) {

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <atomic>
 #include <cstring>
 #include <limits>
 #include <memory>
@@ -22,7 +23,12 @@ struct Content {
   std::unique_ptr<nodes::Host> host;
   std::thread::id owner;
   std::size_t children = 0;
+  bool closing = false;  // the host goes with the last child
 };
+
+// Whether this process has sessions beside the one whose runtime has gone.
+std::atomic<bool> outlives_runtimes = false;
+constexpr int kExitRuntimeGone = 70;
 
 struct HostObject {
   PyObject_HEAD Content content;
@@ -280,11 +286,24 @@ auto SleepUntil(PyObject* object, PyObject* const* args, Py_ssize_t count) -> Py
 auto Close(PyObject* object, PyObject*) -> PyObject* {
   if (Usable(object) == nullptr) return nullptr;
   auto& self = Self(object);
-  // Memory that Python still sees stays mapped; the kernel frees it when the process ends.
-  if (self.children == 0) {
-    auto host = std::move(self.host);
-    WithoutGil([&] { host.reset(); });
-  }
+  // Memory that Python still sees stays mapped until it does not, or the process ends.
+  self.closing = self.children != 0;
+  if (self.closing) Py_RETURN_FALSE;
+  auto host = std::move(self.host);
+  WithoutGil([&] { host.reset(); });
+  Py_RETURN_TRUE;
+}
+
+auto TakeOver(PyObject* object, PyObject*) -> PyObject* {
+  if (!CheckNotForked()) return nullptr;
+  Self(object).owner = std::this_thread::get_id();
+  Py_RETURN_NONE;
+}
+
+// Any thread: the lock keeps Close from taking the host away meanwhile.
+auto HangUp(PyObject* object, PyObject*) -> PyObject* {
+  if (!CheckNotForked()) return nullptr;
+  if (const auto& self = Self(object); self.host) self.host->HangUp();
   Py_RETURN_NONE;
 }
 
@@ -302,7 +321,10 @@ PyMethodDef methods[] = {
     Fast("report_failed", ReportFailed, "report_failed(phase, error, message, traceback, edge, sequence)"),
     NoArguments("stop_requested", StopRequested, "stop_requested() -> bool"),
     Fast("sleep_until", SleepUntil, "sleep_until(monotonic_ns) -> bool: false when stopped first"),
-    NoArguments("close", Close, "close(): closes the ports unless Python still sees their memory"),
+    NoArguments("close", Close,
+                "close() -> bool: closes the ports; false while Python sees their memory, after which they close"),
+    NoArguments("take_over", TakeOver, "take_over(): the ports belong to the calling thread from now on"),
+    NoArguments("hang_up", HangUp, "hang_up(): as if the runtime had gone; any thread"),
     {nullptr, nullptr, 0, nullptr},
 };
 
@@ -337,7 +359,9 @@ auto Attach(PyObject*, PyObject* const* args, Py_ssize_t count) -> PyObject* {
 
   nodes::Host::Options options{base::UniqueFd(static_cast<int>(*fd)),
                                worker::Hello{getpid(), texts[0], texts[1], texts[2], texts[3]},
-                               {},
+                               [] {
+                                 if (!outlives_runtimes.load()) _exit(kExitRuntimeGone);
+                               },
                                [](const std::function<void()>& wait) { WithoutGil(wait); }};
   auto host = WithoutGil([&] { return nodes::Host::Attach(std::move(options), base::Deadline::In(timeout)); });
   if (!host) return Raise(host.error());
@@ -348,6 +372,22 @@ auto Attach(PyObject*, PyObject* const* args, Py_ssize_t count) -> PyObject* {
 }
 
 void AddChild(PyObject* host) { ++Self(host).children; }
-void ReleaseChild(PyObject* host) { --Self(host).children; }
+void ReleaseChild(PyObject* host) {
+  auto& self = Self(host);
+  if (--self.children == 0 && self.closing) self.host.reset();
+}
+
+auto OutliveRuntimes(PyObject*, PyObject*) -> PyObject* {
+  outlives_runtimes.store(true);
+  Py_RETURN_NONE;
+}
+
+// raise_in(thread, exception): between two steps of its Python code.
+auto RaiseIn(PyObject*, PyObject* const* args, Py_ssize_t count) -> PyObject* {
+  if (!CheckCount("raise_in", count, 2)) return nullptr;
+  const auto thread = ToUnsigned(args[0], "thread", std::numeric_limits<unsigned long>::max());
+  if (!thread) return nullptr;
+  return PyBool_FromLong(PyThreadState_SetAsyncExc(*thread, args[1]));
+}
 
 }  // namespace penstock::core

@@ -13,6 +13,10 @@ PyMethodDef functions[] = {
     Fast("attach", penstock::core::Attach,
          "attach(control_fd, language, version, sdk, executable, timeout_s) -> Host\n\nSays hello on the control "
          "channel and waits for the configuration."),
+    penstock::core::NoArguments("outlive_runtimes", penstock::core::OutliveRuntimes,
+                                "outlive_runtimes(): a runtime that goes ends its session only, not this process"),
+    Fast("raise_in", penstock::core::RaiseIn,
+         "raise_in(thread, exception) -> bool: raises it there as soon as that thread runs Python code"),
     {nullptr, nullptr, 0, nullptr},
 };
 

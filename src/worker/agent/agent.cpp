@@ -31,11 +31,6 @@ constexpr std::chrono::seconds kFirstLease{30};
 // More cannot be added to a time point without overflow, and nobody waits for it.
 constexpr std::chrono::milliseconds kLongestStay = std::chrono::years(10);
 
-auto MayWrite(const base::PacketSocket& socket) -> bool {
-  pollfd waiting{.fd = socket.fd().get(), .events = POLLOUT, .revents = 0};
-  return ::poll(&waiting, 1, 0) == 1 && (waiting.revents & POLLOUT) != 0;
-}
-
 }  // namespace
 
 auto Agent::Create() -> base::Expected<std::unique_ptr<Agent>> {
@@ -222,11 +217,7 @@ void Agent::CloseLease(LeaseId id) {
   if (node.empty()) return;
   auto& lease = node.mapped();
   loop_->Unwatch(lease.socket.fd().get());
-  // The keepers see the end of their lifelines, end their trees, and are dropped when they have.
-  for (const auto& [worker_id, keeper] : lease.workers) {
-    if (const auto found = workers_.find(keeper); found != workers_.end())
-      ::shutdown(found->second.lifeline.fd().get(), SHUT_WR);
-  }
+  for (const auto& [worker, place] : lease.workers) EndPlace(id, worker, place);
   const bool other_lease =
       std::any_of(leases_.begin(), leases_.end(), [](const auto& entry) { return entry.second.granted.has_value(); });
   if (lease.granted) {
@@ -249,20 +240,32 @@ void Agent::StartWorker(LeaseId id, Received<ToAgent> request) {
   }
   if (checked && terminating_) checked = base::Fail(base::ErrorCode::kCancelled, "the agent was asked to end");
   if (!checked) return Tell(id, SpawnFailed{.id = spawn.id, .error = checked.error().message(), .saved_errno = EINVAL});
+  std::unique_ptr<Hosting> hosting;
+  const auto taken = ShareOrHost(id, request, hosting);
+  if (!taken) return Tell(id, SpawnFailed{.id = spawn.id, .error = taken.error().message(), .saved_errno = EINVAL});
+  if (*taken) return;
   auto keeper = StartKeeper(spawn, request.fds, domain_);
   if (!keeper) return Tell(id, SpawnFailed{.id = spawn.id, .error = keeper.error().message(), .saved_errno = EAGAIN});
 
   const auto key = next_id_++;
   const int lifeline = keeper->lifeline.fd().get();
-  lease.workers[spawn.id] = key;
+  lease.workers[spawn.id] = {.keeper = key, .number = 0};
+  if (hosting) {
+    hosting->guests[0] = {.lease = id, .id = spawn.id};
+    hosts_[hosting->key] = key;
+  }
   workers_.emplace(key, WorkerState{.lease = id,
                                     .spawn = std::move(spawn),
                                     .keeper = keeper->pid,
                                     .lifeline = std::move(keeper->lifeline),
                                     .pidfd = {},
                                     .early_signals = {},
-                                    .reported = false});
-  if (const auto watched = loop_->Watch(lifeline, EPOLLIN, [this, key](std::uint32_t) { OnReport(key); }); !watched) {
+                                    .reported = false,
+                                    .pid = 0,
+                                    .hosting = std::move(hosting)});
+  auto watched = loop_->Watch(lifeline, EPOLLIN, [this, key](std::uint32_t) { OnReport(key); });
+  if (watched) watched = WatchLink(key);
+  if (!watched) {
     Log(LogLevel::kError, "penstock-agent: {}", watched.error().ToString());
     DropWorker(key);
   }
@@ -278,7 +281,9 @@ void Agent::OnReport(KeeperId id) {
   }
   switch (received->report.kind) {
     case KeeperReport::Kind::kStarted:
-      return Started(worker, std::move(*received));
+      Started(worker, std::move(*received));
+      if (worker.hosting) AdmitWaiting(id);
+      return;
     case KeeperReport::Kind::kEnded:
       return Ended(worker, received->report);
     case KeeperReport::Kind::kFailed: {
@@ -289,12 +294,14 @@ void Agent::OnReport(KeeperId id) {
       Tell(worker.lease,
            SpawnFailed{
                .id = worker.spawn.id, .error = Describe(failure, worker.spawn), .saved_errno = failure.saved_errno});
+      Disown(worker);
     }
   }
 }
 
 void Agent::Started(WorkerState& worker, ReceivedReport report) {
   worker.pidfd = std::move(report.pidfd);
+  worker.pid = report.report.pid;
   auto copy = worker.pidfd.Duplicate();
   if (!copy) Log(LogLevel::kError, "penstock-agent: {}", copy.error().ToString());
   if (copy) Tell(worker.lease, Spawned{.id = worker.spawn.id, .pid = report.report.pid}, std::move(*copy));
@@ -317,14 +324,30 @@ void Agent::Ended(WorkerState& worker, const KeeperReport& report) {
   } else {
     exited.code = WEXITSTATUS(report.status);
   }
+  if (worker.hosting && worker.hosting->shared) {
+    const auto guests = std::exchange(worker.hosting->guests, {});
+    const auto served =
+        std::count_if(guests.begin(), guests.end(), [](const auto& each) { return !each.second.ending; });
+    for (const auto& [number, guest] : guests) {
+      exited.id = guest.id;
+      exited.others = static_cast<std::uint32_t>(served - (guest.ending ? 0 : 1));
+      TellExited(guest.lease, exited);
+    }
+  } else {
+    TellExited(worker.lease, exited);
+  }
+  Disown(worker);
+}
+
+void Agent::TellExited(LeaseId lease, Exited exited) {
   // Memory mapped from a file without room ends in SIGBUS, a refused write usually in an exit code.
   if (exited.code.value_or(0) != 0 || exited.signal == SIGBUS) exited.full = FullFileSystems();
-  if (const auto lease = leases_.find(worker.lease); lease != leases_.end())
-    lease->second.workers.erase(worker.spawn.id);
-  Tell(worker.lease, exited);
+  if (const auto found = leases_.find(lease); found != leases_.end()) found->second.workers.erase(exited.id);
+  Tell(lease, std::move(exited));
 }
 
 void Agent::DropWorker(KeeperId id) {
+  Disown(workers_.at(id));
   loop_->Unwatch(workers_.at(id).lifeline.fd().get());
   workers_.erase(id);
   StopWhenDone();
@@ -334,8 +357,13 @@ void Agent::Signal(LeaseId id, const Kill& kill) {
   const auto& lease = leases_.at(id);
   const auto found = lease.workers.find(kill.id);
   if (found == lease.workers.end()) return;  // has ended meanwhile
-  auto& worker = workers_.at(found->second);
-  if (worker.pidfd) {
+  auto& worker = workers_.at(found->second.keeper);
+  const bool shared = worker.hosting && worker.hosting->shared;
+  if (!found->second.number || (shared && kill.signal == SIGKILL)) {
+    EndPlace(id, kill.id, Place(found->second));
+  } else if (shared) {
+    // Other signals are for a process, and this one is not the session's alone.
+  } else if (worker.pidfd) {
     SignalWorker(worker, kill.signal);
   } else {
     worker.early_signals.push_back(kill.signal);
@@ -358,6 +386,11 @@ void Agent::Tell(LeaseId id, FromAgent message, base::UniqueFd fd) {
   if (found == leases_.end()) return;
   found->second.outgoing.push_back({.message = std::move(message), .fd = std::move(fd)});
   Flush(id);
+}
+
+auto Agent::MayWrite(const base::PacketSocket& socket) -> bool {
+  pollfd waiting{.fd = socket.fd().get(), .events = POLLOUT, .revents = 0};
+  return ::poll(&waiting, 1, 0) == 1 && (waiting.revents & POLLOUT) != 0;
 }
 
 // A runtime that does not read (stopped in a debugger) must not hold up the leases of others.
@@ -414,6 +447,10 @@ void Agent::Expire() {
 }
 
 void Agent::StopWhenDone() {
+  if (ending_ && leases_.empty()) {
+    // Processes with a model stay for sessions to come, and none comes any more.
+    for (const auto& [id, worker] : workers_) ::shutdown(worker.lifeline.fd().get(), SHUT_WR);
+  }
   if (ending_ && workers_.empty() && !hunting_ && (leases_.empty() || terminating_)) loop_->Stop();
 }
 

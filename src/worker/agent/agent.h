@@ -11,6 +11,8 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
+#include <string>
 #include <vector>
 
 #include "base/error.h"
@@ -51,12 +53,42 @@ class Agent final {
     FromAgent message;
     base::UniqueFd fd;
   };
+  // Where a lease's worker is.
+  struct Place {
+    KeeperId keeper = 0;
+    std::optional<std::uint64_t> number;  // of the session in its process; none: it waits for the process to decide
+  };
   struct LeaseState {
     base::PacketSocket socket;
     std::optional<Lease> granted;
-    std::map<std::uint64_t, KeeperId> workers;  // by the runtime's id
-    std::deque<Outgoing> outgoing;              // while the runtime does not read
-    std::uint32_t watched_events = 0x001;       // EPOLLIN
+    std::map<std::uint64_t, Place> workers;  // by the runtime's id
+    std::deque<Outgoing> outgoing;           // while the runtime does not read
+    std::uint32_t watched_events = 0x001;    // EPOLLIN
+  };
+  struct Guest {
+    LeaseId lease = 0;
+    std::uint64_t id = 0;
+    bool ending = false;  // it was asked to go
+  };
+  struct Waiting {
+    LeaseId lease = 0;
+    Received<ToAgent> request;
+  };
+  struct ToldHosted {
+    ToHosted message;
+    std::vector<base::UniqueFd> fds;
+  };
+  // What a worker has that may serve, or serves, several sessions: see hosting.cpp.
+  struct Hosting {
+    std::string key;
+    base::PacketSocket link;
+    bool shared = false;   // it has said so
+    bool retired = false;  // somebody is stuck in it: no further session comes
+    std::map<std::uint64_t, Guest> guests;
+    std::uint64_t next_number = 1;
+    std::deque<Waiting> waiting;
+    std::deque<ToldHosted> outgoing;       // while the process does not read
+    std::uint32_t watched_events = 0x001;  // EPOLLIN
   };
   struct WorkerState {
     LeaseId lease = 0;
@@ -66,6 +98,8 @@ class Agent final {
     base::UniqueFd pidfd;            // from kStarted on
     std::vector<int> early_signals;  // asked for before that
     bool reported = false;           // its end, or why it did not start
+    pid_t pid = 0;                   // from kStarted on
+    std::unique_ptr<Hosting> hosting;
   };
 
   explicit Agent(std::unique_ptr<base::EventLoop> loop, base::UniqueFd signals);
@@ -86,14 +120,34 @@ class Agent final {
   void Signal(LeaseId id, const Kill& kill);
   void CloseLease(LeaseId id);
 
+  /// Takes the request unless it must have a process of its own, which it then may have to share (`hosting`).
+  auto ShareOrHost(LeaseId id, Received<ToAgent>& request, std::unique_ptr<Hosting>& hosting) -> base::Expected<bool>;
+  auto WatchLink(KeeperId id) -> base::Status;
+  void OnLink(KeeperId id);
+  void HandleHosted(KeeperId id, const FromHosted& message);
+  void Violated(KeeperId id, const std::string& how);
+  void AdmitWaiting(KeeperId id);
+  void Admit(KeeperId id, Waiting waiting);
+  void EndGuest(KeeperId id, std::uint64_t number);
+  void GuestLeft(KeeperId id, const Left& left);
+  void EndIfOnlyStuck(WorkerState& worker);
+  void EndPlace(LeaseId lease, std::uint64_t worker, const Place& place);
+  /// The key names this process no longer; what waited for it starts anew.
+  void Disown(WorkerState& worker);
+  void EndIdleHosts();
+  void TellHosted(KeeperId id, ToHosted message, std::vector<base::UniqueFd> fds);
+  void FlushLink(KeeperId id);
+
   void OnReport(KeeperId id);
   void Started(WorkerState& worker, ReceivedReport report);
   void Ended(WorkerState& worker, const KeeperReport& report);
+  void TellExited(LeaseId lease, Exited exited);
   void DropWorker(KeeperId id);
   static void SignalWorker(const WorkerState& worker, int signal);
 
   void Tell(LeaseId id, FromAgent message, base::UniqueFd fd = {});
   void Flush(LeaseId id);
+  static auto MayWrite(const base::PacketSocket& socket) -> bool;
 
   void ArmExpiry(std::chrono::nanoseconds after);
   void DisarmExpiry();
@@ -111,6 +165,8 @@ class Agent final {
 
   std::map<LeaseId, LeaseState> leases_;
   std::map<KeeperId, WorkerState> workers_;
+  std::map<std::string, KeeperId> hosts_;  // by key: the process that serves it or may come to
+  std::set<std::string> own_;              // keys whose nodes want a process each
   std::uint64_t next_id_ = 1;
   bool ending_ = false;       // no new lease; stop when the last one and the last worker are gone
   bool terminating_ = false;  // SIGTERM came: stop when the last worker is gone, leases or not
