@@ -43,7 +43,7 @@ auto FindOwnBase(docker::Engine& engine, const std::string& reference, const doc
   const auto interpreter = image->labels.find(kInterpreterLabel);
   if (recipe == image->labels.end() || recipe->second != PENSTOCK_BASE_RECIPE) return std::nullopt;
   if (interpreter != image->labels.end()) return Describe(*image, reference, interpreter->second);
-  PENSTOCK_ASSIGN(const auto facts, FactsOf(engine, image->id, Probing::kWhenUnknown, call));
+  PENSTOCK_ASSIGN(const auto facts, FactsOf(engine, image->id, Probing::kWhenUnknown, {}, call));
   return Describe(*image, reference, facts.python ? facts.python->executable : "python3");
 }
 
@@ -134,8 +134,10 @@ auto CheckCustomImage(docker::Engine& engine, const std::string& reference, cons
   PENSTOCK_ASSIGN(checked.image, PullWhenMissing(engine, reference, progress, call));
   checked.checks.push_back(CheckArchitecture(checked.image, engine.version().arch));
   if (!AllPassed(checked.checks)) return checked;
-  if (progress) progress({"base image " + reference, "checking that nodes can run in it", {}});
-  auto facts = FactsOf(engine, checked.image.id, probing, call);
+  const auto on_look = [&] {
+    if (progress) progress({"base image " + reference, "checking that nodes can run in it", {}});
+  };
+  auto facts = FactsOf(engine, checked.image.id, probing, on_look, call);
   if (!facts) return tl::make_unexpected(std::move(facts).error().While("checking the image " + reference));
   checked.facts = std::move(*facts);
   for (auto& check : CheckFacts(*checked.facts, python_version)) checked.checks.push_back(std::move(check));

@@ -95,8 +95,8 @@ auto ParseFacts(const std::string& text) -> Expected<ImageFacts> {
   }
 }
 
-auto FactsOf(docker::Engine& engine, const std::string& image_id, Probing probing, const docker::Call& call)
-    -> Expected<ImageFacts> {
+auto FactsOf(docker::Engine& engine, const std::string& image_id, Probing probing, const std::function<void()>& on_look,
+             const docker::Call& call) -> Expected<ImageFacts> {
   PENSTOCK_ASSIGN(auto index, Index::OpenDefault(engine.socket_path()));
   if (probing == Probing::kWhenUnknown) {
     PENSTOCK_ASSIGN(const auto known, index.FindFacts(image_id, Prober()));
@@ -106,6 +106,7 @@ auto FactsOf(docker::Engine& engine, const std::string& image_id, Probing probin
       return facts;
     }
   }
+  if (on_look) on_look();
   PENSTOCK_ASSIGN(auto text, RunProbe(engine, image_id, call));
   PENSTOCK_ASSIGN(auto facts, ParseFacts(text));
   facts.found = Now();

@@ -4,6 +4,7 @@
 // read-only root, no capabilities, an ordinary user. It is gone when this returns.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -45,8 +46,9 @@ enum class Probing {
   kAnew,
 };
 
-/// Of an image of this machine's architecture. Errors: the engine's, and those of the index.
-auto FactsOf(docker::Engine& engine, const std::string& image_id, Probing probing, const docker::Call& call)
-    -> base::Expected<ImageFacts>;
+/// Of an image of this machine's architecture. `on_look`, which may be empty, is called when a container is needed.
+/// Errors: the engine's, and those of the index.
+auto FactsOf(docker::Engine& engine, const std::string& image_id, Probing probing, const std::function<void()>& on_look,
+             const docker::Call& call) -> base::Expected<ImageFacts>;
 
 }  // namespace penstock::image
