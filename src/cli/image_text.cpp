@@ -26,7 +26,9 @@ auto SizeText(std::int64_t bytes) -> std::string {
   return fmt::format("{:.0f} MB", static_cast<double>(bytes) / kMegabyte);
 }
 
-auto PackagesText(const image::EnvironmentSpec& spec) -> std::string {
+auto PackagesText(const image::Contents& contents) -> std::string {
+  if (contents.is_dockerfile()) return fmt::format("({})", contents.base_reference);
+  const auto& spec = contents.spec;
   std::string text;
   for (const auto& package : spec.system_packages) text += (text.empty() ? "" : " ") + package;
   for (const auto& package : spec.python_packages) text += (text.empty() ? "" : " ") + package.requirement;
@@ -53,6 +55,9 @@ auto ToJson(const image::Entry& entry, bool in_use) -> nlohmann::json {
                        {"pinned", entry.pinned},
                        {"in_use", in_use},
                        {"borrowed", entry.borrowed}};
+  if (const auto& build = contents.spec.build) {
+    value["build"] = {{"context", build->written}, {"dockerfile", build->dockerfile}};
+  }
   if (entry.state == image::State::kAvailable) value["image"] = entry.image;
   if (entry.state == image::State::kFailed) value["failure"] = entry.failure;
   if (const auto log = image::BuildLogPath(entry.identity)) value["log"] = log->string();

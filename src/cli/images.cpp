@@ -38,7 +38,7 @@ void PrintTable(const std::vector<image::Entry>& entries, const ImageStore& stor
   for (const auto& entry : entries) {
     fmt::print("{:<12}  {:<6}  {:>8}  {:<9}  {:<22}  {:<16}  {}\n", ShortId(entry), entry.contents.spec.python_version,
                entry.state == image::State::kAvailable ? SizeText(entry.size_bytes) : "", image::ToString(entry.state),
-               image::Ago(entry.last_used, now), Notes(entry, store.InUse(entry)), PackagesText(entry.contents.spec));
+               image::Ago(entry.last_used, now), Notes(entry, store.InUse(entry)), PackagesText(entry.contents));
   }
 }
 
@@ -58,6 +58,10 @@ void PrintEntry(const image::Entry& entry, bool in_use) {
              entry.uses, Notes(entry, in_use));
   if (!entry.failure.empty()) fmt::print("\n{}\n", entry.failure);
   if (entry.state != image::State::kAvailable) return;
+  if (entry.contents.is_dockerfile()) {
+    fmt::print("\nbuilt from {}\n", entry.contents.base_reference);
+    return;
+  }
   const auto print = [](const char* title, const std::vector<image::ResolvedPackage>& packages) {
     fmt::print("\n{}\n", title);
     for (const auto& package : packages) fmt::print("  {} {}\n", package.name, package.version);
@@ -97,7 +101,7 @@ auto ShowImage(const std::string& id, bool json) -> int {
   auto value = ToJson(*entry, store->InUse(*entry));
   value["apt"] = PackagesJson(entry->contents.resolved.apt);
   value["pip"] = PackagesJson(entry->contents.resolved.pip);
-  value["dockerfile"] = image::EquivalentDockerfile(entry->contents);
+  if (!entry->contents.is_dockerfile()) value["dockerfile"] = image::EquivalentDockerfile(entry->contents);
   fmt::print("{}\n", Dump(value));
   return kDone;
 }

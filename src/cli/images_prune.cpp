@@ -25,7 +25,7 @@ auto ToJson(const image::Pruned& pruned) -> nlohmann::json {
 void Print(const image::Pruned& pruned) {
   for (const auto& entry : pruned.removed) {
     fmt::print("removed {}  {:>8}  Python {}  {}\n", ShortId(entry), SizeText(entry.size_bytes),
-               entry.contents.spec.python_version, PackagesText(entry.contents.spec));
+               entry.contents.spec.python_version, PackagesText(entry.contents));
   }
   for (const auto& item : pruned.kept) fmt::print("kept    {}  {}\n", ShortId(item.entry), item.why);
   const auto count = pruned.removed.size();

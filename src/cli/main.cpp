@@ -150,6 +150,14 @@ auto Main(int argc, char** argv) -> int {
       "lock", "Write the exact packages of a pipeline's environments, with hashes, beside its manifest");
   AddPipelineOptions(*lock_verb, lock);
 
+  cli::CheckImageOptions check;
+  auto* check_verb = app.add_subcommand("check-image", "Check that nodes can run in an image, and say what to change");
+  check_verb->add_option("image", check.image, "The image's name or id")->required();
+  check_verb->add_option("--python", check.python, "The Python that it must have (default: the one that it has)")
+      ->check(CLI::IsMember({"3.9", "3.10", "3.11", "3.12", "3.13"}).description(""))
+      ->type_name("3.X");
+  check_verb->add_flag("--json", check.json, "As JSON");
+
   cli::ImagesWords images(app);
 
   bool version_json = false;
@@ -192,6 +200,7 @@ auto Main(int argc, char** argv) -> int {
   if (plan_verb->parsed()) return cli::Plan(plan);
   if (build_verb->parsed()) return cli::Build(build);
   if (lock_verb->parsed()) return cli::Lock(lock);
+  if (check_verb->parsed()) return cli::CheckImage(check);
   if (images.parsed()) return images.Run();
   if (version_verb->parsed()) return cli::Version(version_json);
   if (ps_verb->parsed()) return cli::Ps(ps_json);

@@ -49,6 +49,12 @@ struct PlanOptions {
   bool json = false;
 };
 
+struct CheckImageOptions {
+  std::string image;
+  std::string python;  // "3.11"; empty: the one that the image has
+  bool json = false;
+};
+
 struct StopOptions {
   std::string session;  // its id or the beginning of it
   bool all = false;
@@ -62,6 +68,7 @@ auto Plan(const PlanOptions& options) -> int;
 auto Build(const PipelineOptions& options) -> int;
 auto Logs(const LogsOptions& options) -> int;
 auto Lock(const PipelineOptions& options) -> int;
+auto CheckImage(const CheckImageOptions& options) -> int;
 auto Version(bool json) -> int;
 auto Ps(bool json) -> int;
 auto Stop(const StopOptions& options) -> int;

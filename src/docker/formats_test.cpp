@@ -3,8 +3,11 @@
 #include <gtest/gtest.h>
 
 #include <cstdlib>
+#include <filesystem>
+#include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "base/uuid.h"
 #include "docker/decode.h"
 #include "docker/encode.h"
 #include "docker/errors.h"
@@ -230,6 +233,32 @@ TEST(PercentEncode, KeepsOnlyWhatIsSafe) {
   EXPECT_EQ(PercentEncode("a b/c?d&é"), "a%20b%2Fc%3Fd%26%C3%A9");
   EXPECT_EQ(PercentEncode("repo/name:tag", "/:"), "repo/name:tag");
   EXPECT_EQ(Query({{"a", ""}, {"b", "1"}, {"c", "x=y"}}), "?b=1&c=x%3Dy");
+}
+
+TEST(WriteTar, ReadsFilesWhenItIsWritten) {
+  const auto file = std::filesystem::temp_directory_path() / ("tar-" + base::NewUuidV7());
+  std::ofstream(file) << "abc";
+  std::string streamed;
+  const auto sink = [&](std::string_view piece) -> base::Status {
+    streamed.append(piece);
+    return {};
+  };
+  ASSERT_TRUE(WriteTar({{.path = "a", .source = file, .source_bytes = 3}}, sink));
+  EXPECT_EQ(streamed, MakeTar({{.path = "a", .content = "abc"}}).value());
+  for (const std::uint64_t size : {2U, 4U}) {
+    const auto changed = WriteTar({{.path = "a", .source = file, .source_bytes = size}}, sink);
+    ASSERT_FALSE(changed);
+    EXPECT_EQ(changed.error().code(), base::ErrorCode::kConflict);
+  }
+  std::filesystem::remove(file);
+}
+
+TEST(WriteTar, PassesTheSinksErrorOn) {
+  const auto full =
+      WriteTar({{.path = "a", .content = std::string(100'000, 'x')}},
+               [](std::string_view) -> base::Status { return base::Fail(base::ErrorCode::kExhausted, "full"); });
+  ASSERT_FALSE(full);
+  EXPECT_EQ(full.error().message(), "full");
 }
 
 TEST(MakeTar, DependsOnTheEntriesOnly) {

@@ -1,18 +1,14 @@
 #include "image/base_image.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
 #include <filesystem>
-#include <fstream>
-#include <nlohmann/json.hpp>
 
 #include "base/command.h"
 #include "base/paths.h"
-#include "base/sha256.h"
+#include "image/build.h"
 #include "image/diagnosis.h"
-#include "image/step_container.h"
+#include "image/dockerfile_build.h"
 
 namespace penstock::image {
 namespace fs = std::filesystem;
@@ -25,8 +21,6 @@ constexpr auto kRepository = "penstock/base";
 constexpr std::array<std::string_view, 5> kVersions{"3.9", "3.10", "3.11", "3.12", "3.13"};
 constexpr auto kRecipeLabel = "penstock.base.recipe";
 constexpr auto kInterpreterLabel = "penstock.interpreter";
-// What the agent and the extension, built on Debian bookworm, need.
-constexpr int kGlibcMinor = 34;
 
 auto Describe(const docker::Image& image, std::string reference, std::string interpreter) -> BaseImage {
   std::string path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -35,81 +29,6 @@ auto Describe(const docker::Image& image, std::string reference, std::string int
   }
   return {image.id,   std::move(reference),       std::move(interpreter), std::move(path),
           image.user, {image.layers, image.arch}, image.size_bytes};
-}
-
-// What a look into a foreign image found.
-struct Probe {
-  std::string interpreter;
-  std::string version;   // "3.11"
-  std::string libc;      // "glibc 2.36"
-  int glibc_minor = -1;  // of glibc 2.x; -1: another C library
-};
-
-constexpr auto kProbeScript = R"(
-import json, platform, sys
-print("::probe " + json.dumps([sys.executable, "%d.%d" % sys.version_info[:2], " ".join(platform.libc_ver())]))
-)";
-
-auto ParseProbe(const std::string& text) -> std::optional<Probe> {
-  const auto json = nlohmann::json::parse(text, nullptr, false);
-  if (!json.is_array() || json.size() != 3) return std::nullopt;
-  for (const auto& item : json) {
-    if (!item.is_string()) return std::nullopt;
-  }
-  Probe probe{json[0], json[1], json[2], -1};
-  if (probe.libc.starts_with("glibc 2.")) probe.glibc_minor = std::atoi(probe.libc.c_str() + 8);
-  return probe;
-}
-
-auto RunProbe(docker::Engine& engine, const docker::Image& image, const std::string& reference,
-              const docker::Call& call) -> Expected<std::string> {
-  docker::ContainerSpec spec;
-  spec.image = image.id;
-  spec.entrypoint = docker::Strings{};
-  spec.command = {"python3", "-c", kProbeScript};
-  spec.network = "none";
-  spec.labels = {{"penstock.build", "probe"}};
-  PENSTOCK_ASSIGN(auto container, StepContainer::Create(engine, spec, call));
-  std::string found;
-  Tail tail;
-  const auto status = container.Run(
-      [&](std::string_view line) {
-        constexpr std::string_view kMark = "::probe ";
-        if (line.starts_with(kMark)) found = line.substr(kMark.size());
-        tail.Add(line);
-      },
-      call);
-  if (!status || *status != 0 || found.empty()) {
-    if (!status && (status.error().code() == ErrorCode::kDeadline || status.error().code() == ErrorCode::kCancelled)) {
-      return tl::make_unexpected(status.error());
-    }
-    return Fail(
-        ErrorCode::kInvalidArgument,
-        "the base image '{}' has no working python3 in its PATH; install one there, or leave base_image out: {}",
-        reference, status ? tail.Show() : status.error().message());
-  }
-  return found;
-}
-
-// A probe costs a container; the answer for one content never changes.
-auto CachedProbe(docker::Engine& engine, const docker::Image& image, const std::string& reference,
-                 const docker::Call& call) -> Expected<Probe> {
-  PENSTOCK_ASSIGN(const auto cache, base::CacheDirectory());
-  const auto directory = cache / "probes";
-  const auto file = directory / base::Sha256(image.id);  // not the layers': the configuration's PATH decides, too
-  if (std::ifstream stream(file); stream) {
-    if (auto probe = ParseProbe(std::string(std::istreambuf_iterator<char>(stream), {}))) return std::move(*probe);
-  }
-  PENSTOCK_ASSIGN(const auto text, RunProbe(engine, image, reference, call));
-  auto probe = ParseProbe(text);
-  if (!probe)
-    return Fail(ErrorCode::kPeerCorrupt, "the python3 of base image '{}' says nonsense about itself", reference);
-  std::error_code error;
-  fs::create_directories(directory, error);
-  const auto temporary = fs::path(file.string() + fmt::format(".{}", ::getpid()));
-  std::ofstream(temporary) << text;
-  fs::rename(temporary, file, error);  // without it the next run asks again
-  return std::move(*probe);
 }
 
 // nullopt: not there, or made by another version of Penstock.
@@ -124,8 +43,8 @@ auto FindOwnBase(docker::Engine& engine, const std::string& reference, const doc
   const auto interpreter = image->labels.find(kInterpreterLabel);
   if (recipe == image->labels.end() || recipe->second != PENSTOCK_BASE_RECIPE) return std::nullopt;
   if (interpreter != image->labels.end()) return Describe(*image, reference, interpreter->second);
-  PENSTOCK_ASSIGN(auto probe, CachedProbe(engine, *image, reference, call));
-  return Describe(*image, reference, std::move(probe.interpreter));
+  PENSTOCK_ASSIGN(const auto facts, FactsOf(engine, image->id, Probing::kWhenUnknown, {}, call));
+  return Describe(*image, reference, facts.python ? facts.python->executable : "python3");
 }
 
 auto PullWhenMissing(docker::Engine& engine, const std::string& reference, const ProgressSink& progress,
@@ -155,10 +74,17 @@ auto PullWhenMissing(docker::Engine& engine, const std::string& reference, const
 
 auto FindBase(docker::Engine& engine, const EnvironmentSpec& spec, const docker::Call& call)
     -> Expected<std::optional<BaseImage>> {
-  if (!spec.base_image) return FindOwnBase(engine, fmt::format("{}:{}", kRepository, spec.python_version), call);
+  if (!spec.base_image && !spec.build)
+    return FindOwnBase(engine, fmt::format("{}:{}", kRepository, spec.python_version), call);
+  if (spec.build) {
+    PENSTOCK_ASSIGN(const auto identity, IdentityOf(*spec.build, engine));
+    const auto built = engine.InspectImage(ImageName(identity), call);
+    if (!built && built.error().code() == ErrorCode::kNotFound) return std::nullopt;
+    return EnsureCustomBase(engine, ImageName(identity), spec.python_version, false, {}, call);
+  }
   const auto image = engine.InspectImage(*spec.base_image, call);
   if (!image && image.error().code() == ErrorCode::kNotFound) return std::nullopt;
-  return EnsureCustomBase(engine, *spec.base_image, spec.python_version, {}, call);
+  return EnsureCustomBase(engine, *spec.base_image, spec.python_version, false, {}, call);
 }
 
 auto EnsureBase(docker::Engine& engine, const std::string& python_version, const ProgressSink& progress,
@@ -201,28 +127,45 @@ auto EnsureBase(docker::Engine& engine, const std::string& python_version, const
   return std::move(*found);
 }
 
+auto CheckCustomImage(docker::Engine& engine, const std::string& reference, const std::string& python_version,
+                      Probing probing, const ProgressSink& progress, const docker::Call& call)
+    -> Expected<CheckedImage> {
+  CheckedImage checked;
+  PENSTOCK_ASSIGN(checked.image, PullWhenMissing(engine, reference, progress, call));
+  checked.checks.push_back(CheckArchitecture(checked.image, engine.version().arch));
+  if (!AllPassed(checked.checks)) return checked;
+  const auto on_look = [&] {
+    if (progress) progress({"base image " + reference, "checking that nodes can run in it", {}});
+  };
+  auto facts = FactsOf(engine, checked.image.id, probing, on_look, call);
+  if (!facts) return tl::make_unexpected(std::move(facts).error().While("checking the image " + reference));
+  checked.facts = std::move(*facts);
+  for (auto& check : CheckFacts(*checked.facts, python_version)) checked.checks.push_back(std::move(check));
+  return checked;
+}
+
 auto EnsureCustomBase(docker::Engine& engine, const std::string& reference, const std::string& python_version,
-                      const ProgressSink& progress, const docker::Call& call) -> Expected<BaseImage> {
-  PENSTOCK_ASSIGN(const auto image, PullWhenMissing(engine, reference, progress, call));
-  if (image.os != "linux" || image.arch != engine.version().arch) {
-    return Fail(ErrorCode::kInvalidArgument,
-                "the base image '{}' is for {}/{}, this machine is linux/{}; use a matching image", reference, image.os,
-                image.arch, engine.version().arch);
+                      bool retry_refused, const ProgressSink& progress, const docker::Call& call)
+    -> Expected<BaseImage> {
+  const auto began = Now();
+  const auto check = [&](Probing probing) {
+    return CheckCustomImage(engine, reference, python_version, probing, progress, call);
+  };
+  PENSTOCK_ASSIGN(auto checked, check(Probing::kWhenUnknown));
+  const bool is_old = checked.facts && checked.facts->found < began;
+  if (!AllPassed(checked.checks) && is_old && retry_refused) {
+    PENSTOCK_ASSIGN(checked, check(Probing::kAnew));
   }
-  PENSTOCK_ASSIGN(auto probe, CachedProbe(engine, image, reference, call));
-  if (probe.version != python_version) {
-    return Fail(ErrorCode::kInvalidArgument,
-                "the base image '{}' has Python {}, python_version says {}; make them equal", reference, probe.version,
-                python_version);
+  if (AllPassed(checked.checks)) return Describe(checked.image, reference, checked.facts->python->executable);
+  std::string failures;
+  for (const auto& one : checked.checks) {
+    if (one.result == Check::Result::kFailed) failures += fmt::format("\n  {}", Render(one));
   }
-  if (probe.glibc_minor < kGlibcMinor) {
-    return Fail(
-        ErrorCode::kInvalidArgument,
-        "the base image '{}' has {}; Penstock needs glibc 2.{} or newer: Debian bookworm, Ubuntu 22.04 or later, not "
-        "Alpine",
-        reference, probe.libc.empty() ? "no glibc" : probe.libc, kGlibcMinor);
-  }
-  return Describe(image, reference, probe.interpreter);
+  const auto when = !is_old || retry_refused
+                        ? std::string()
+                        : fmt::format("\nThis was found {}; --retry looks again.", Ago(checked.facts->found, began));
+  return Fail(ErrorCode::kInvalidArgument, "the base image '{}' cannot be used for nodes with Python {}:{}{}",
+              reference, python_version, failures, when);
 }
 
 }  // namespace penstock::image

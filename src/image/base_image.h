@@ -7,6 +7,7 @@
 
 #include "docker/engine.h"
 #include "image/environment.h"
+#include "image/image_check.h"
 #include "image/progress.h"
 
 namespace penstock::image {
@@ -31,10 +32,24 @@ auto EnsureBase(docker::Engine& engine, const std::string& python_version, const
 auto FindBase(docker::Engine& engine, const EnvironmentSpec& spec, const docker::Call& call)
     -> base::Expected<std::optional<BaseImage>>;
 
-/// The user's base image `reference`; fetches it when the engine does not have it, and checks that a node of
-/// `python_version` can run on it: Python, glibc, architecture. The answer is remembered for each image content.
-/// Errors: kNotFound, kInvalidArgument with what to change.
+/// An image that the user brings, looked into.
+struct CheckedImage {
+  docker::Image image;
+  std::vector<Check> checks;
+  std::optional<ImageFacts> facts;  // absent: it is for another machine
+};
+
+/// Looks into the image `reference`; fetches it when the engine does not have it. `python_version` may be empty: any.
+/// Errors: kNotFound, and the engine's. That an image does not fit is no error.
+auto CheckCustomImage(docker::Engine& engine, const std::string& reference, const std::string& python_version,
+                      Probing probing, const ProgressSink& progress, const docker::Call& call)
+    -> base::Expected<CheckedImage>;
+
+/// The same as a base for nodes of `python_version`. One that was refused before is looked into again when
+/// `retry_refused`, or when its content has changed. Errors: also kInvalidArgument with the checks that failed and what
+/// to change.
 auto EnsureCustomBase(docker::Engine& engine, const std::string& reference, const std::string& python_version,
-                      const ProgressSink& progress, const docker::Call& call) -> base::Expected<BaseImage>;
+                      bool retry_refused, const ProgressSink& progress, const docker::Call& call)
+    -> base::Expected<BaseImage>;
 
 }  // namespace penstock::image

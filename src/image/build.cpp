@@ -53,6 +53,7 @@ auto ContentsOf(const EnvironmentSpec& spec, const BaseImage& base) -> Contents 
   Contents contents{kEnvironmentRecipe, spec,      base.reference,          base.content,
                     base.path,          base.user, LockDigest(spec.locked), {}};
   contents.spec.locked.reset();
+  contents.spec.locked_base.reset();
   return contents;
 }
 

@@ -1,164 +1,91 @@
 #include "image/builder.h"
 
-#include <algorithm>
-
-#include "base/log.h"
 #include "image/base_image.h"
 #include "image/build.h"
-#include "image/build_log.h"
-#include "image/index.h"
-#include "image/reconcile.h"
+#include "image/dockerfile_build.h"
+#include "image/finder.h"
 #include "image/workspace.h"
 
 namespace penstock::image {
 using base::ErrorCode;
 using base::Expected;
 using base::Fail;
-using base::FileLock;
-using base::Status;
 namespace {
 
-/// The way from an identity to its image, for one call of EnsureEnvironment.
-class Finder final {
+/// Packages upon a base (build.h).
+class EnvironmentMaker final : public Maker {
  public:
-  Finder(docker::Engine& engine, const EnvironmentSpec& spec, const BaseImage& base, const std::string& identity,
-         const BuildOptions& options, const ProgressSink& progress, const docker::Call& call)
-      : engine_(engine),
-        spec_(spec),
-        base_(base),
-        identity_(identity),
-        options_(options),
-        progress_(progress),
-        call_(call) {}
+  EnvironmentMaker(docker::Engine& engine, const EnvironmentSpec& spec, const BaseImage& base,
+                   const std::string& identity, const ProgressSink& progress, const docker::Call& call)
+      : spec_(spec), base_(base), identity_(identity), build_(engine, spec, base, identity, progress, call) {}
 
-  struct Found {
-    std::string image_id;
-    Origin origin;
-    std::shared_ptr<const FileLock> hold;
-  };
-
-  auto Run() -> Expected<Found> {
-    PENSTOCK_ASSIGN(auto index, Index::OpenDefault(engine_.socket_path()));
-    // From here on nobody removes the image, if it is there.
-    PENSTOCK_ASSIGN(const auto use_file, Workspace::UseFile(identity_));
-    PENSTOCK_ASSIGN(auto hold, FileLock::Acquire(use_file, call_.deadline, call_.stop, base::LockMode::kShared));
-    Found found{{}, Origin::kCached, std::make_shared<const FileLock>(std::move(hold))};
-    PENSTOCK_ASSIGN(auto image, Look(index));
-    if (image) {
-      PENSTOCK_TRY(index.Touch(identity_, Now()));
-    } else {
-      found.origin = Origin::kBuilt;
-      PENSTOCK_ASSIGN(image, Make(index));
-    }
-    found.image_id = std::move(*image);
-    return found;
+  auto identity() const -> const std::string& override { return identity_; }
+  auto noun() const -> std::string override { return "this environment"; }
+  auto contents() const -> Contents override { return ContentsOf(spec_, base_); }
+  auto Prepare(const docker::Call& call) -> Expected<std::string> override {
+    auto workspace = Workspace::Create(spec_, identity_, base_.interpreter, ReadHost(call.deadline));
+    if (!workspace) return tl::make_unexpected(std::move(workspace).error());
+    workspace_.emplace(std::move(*workspace));
+    return workspace_->Fingerprint();
   }
+  auto Make(BuildLog log, const docker::Call& /*call*/) -> Expected<Built> override {
+    return build_.Run(*workspace_, std::move(log));
+  }
+  auto step_failed() const -> bool override { return build_.step_failed(); }
+  auto may_pass() const -> bool override { return build_.may_pass(); }
 
  private:
-  auto Look(Index& index) -> Expected<std::optional<std::string>> {
-    PENSTOCK_ASSIGN(const auto entry, FindAvailable(engine_, index, identity_, call_));
-    if (!entry) return std::nullopt;
-    return entry->image;
-  }
-
-  auto Make(Index& index) -> Expected<std::string> {
-    const auto began = Now();
-    PENSTOCK_ASSIGN(const auto lock_file, Workspace::LockFile(identity_));
-    PENSTOCK_ASSIGN(auto lock, FileLock::TryAcquire(lock_file));
-    if (!lock) {
-      PENSTOCK_ASSIGN(lock, WaitForOther(lock_file));
-    }
-    PENSTOCK_ASSIGN(auto found, Look(index));
-    if (found) {
-      PENSTOCK_TRY(index.Touch(identity_, Now()));
-      return std::move(*found);
-    }
-    PENSTOCK_ASSIGN(const auto before, index.Find(identity_));
-    PENSTOCK_ASSIGN(const auto workspace,
-                    Workspace::Create(spec_, identity_, base_.interpreter, ReadHost(call_.deadline)));
-    const auto fingerprint = workspace.Fingerprint();
-    // One that failed while this call waited for it counts, also for those who want another try.
-    if (before && before->state == State::kFailed && before->fingerprint == fingerprint &&
-        (!options_.retry_failed || before->last_used >= began)) {
-      return TellFailure(*before);
-    }
-    return Build(index, workspace, fingerprint);
-  }
-
-  auto WaitForOther(const std::filesystem::path& lock_file) -> Expected<FileLock> {
-    std::optional<Expected<BuildFollower>> follower;
-    ProgressSink waiting;
-    if (progress_) {
-      waiting = [this](const Progress& theirs) {
-        progress_(
-            {theirs.image,
-             fmt::format("waiting for another process that makes it{}{}", theirs.step.empty() ? "" : ": ", theirs.step),
-             theirs.line});
-      };
-      waiting({SubjectOf(identity_), {}, {}});
-      follower.emplace(BuildFollower::Start(identity_, SubjectOf(identity_), waiting));
-      if (!*follower) base::Log(base::LogLevel::kWarning, "{}", follower->error().ToString());  // less to see, no more
-    }
-    return FileLock::Acquire(lock_file, call_.deadline, call_.stop);
-  }
-
-  static auto TellFailure(const Entry& entry) -> tl::unexpected<base::Error> {
-    return Fail(ErrorCode::kUnavailable,
-                "this environment could not be built {}, and nothing has changed since; use --retry to try again. What "
-                "happened then: {}",
-                Ago(entry.last_used, Now()), entry.failure);
-  }
-
-  auto Build(Index& index, const Workspace& workspace, const std::string& fingerprint) -> Expected<std::string> {
-    PENSTOCK_ASSIGN(auto log, BuildLog::Create(identity_));
-    PENSTOCK_ASSIGN(const auto log_path, BuildLogPath(identity_));
-    PENSTOCK_TRY(index.BeginBuild(identity_, ContentsOf(spec_, base_), Now()));
-    image::Build build(engine_, spec_, base_, identity_, progress_, call_);
-    auto built = build.Run(workspace, std::move(log));
-    if (built) {
-      const auto now = Now();
-      PENSTOCK_TRY(index.Record({.identity = identity_,
-                                 .state = State::kAvailable,
-                                 .image = built->image_id,
-                                 .contents = built->contents,
-                                 .size_bytes = built->size_bytes,
-                                 .created = now,
-                                 .last_used = now,
-                                 .uses = 1}));
-      return std::move(built->image_id);
-    }
-    auto error = std::move(built.error());
-    if (build.step_failed()) {
-      error = base::Error(error.code(), fmt::format("{}The whole output: {}", error.message(), log_path.string()));
-    }
-    // Without a fingerprint it is a reason to look, not one to give up the next time.
-    const auto recorded = index.RecordFailure(
-        identity_, {error.ToString(), build.step_failed() && !build.may_pass() ? fingerprint : std::string()}, Now());
-    if (!recorded) base::Log(base::LogLevel::kWarning, "{}", recorded.error().ToString());
-    return tl::make_unexpected(std::move(error));
-  }
-
-  docker::Engine& engine_;
   const EnvironmentSpec& spec_;
   const BaseImage& base_;
   const std::string& identity_;
-  const BuildOptions& options_;
-  const ProgressSink& progress_;
-  const docker::Call& call_;
+  Build build_;
+  std::optional<Workspace> workspace_;
 };
+
+// A base, and what keeps it from being pruned while it is used here.
+struct Base {
+  BaseImage image;
+  bool was_built = false;
+  std::shared_ptr<const base::FileLock> hold;
+};
+
+auto EnsureBaseOf(docker::Engine& engine, const EnvironmentSpec& spec, const ProgressSink& progress,
+                  const docker::Call& call, const BuildOptions& options) -> Expected<Base> {
+  const auto custom = [&](const std::string& reference) {
+    return EnsureCustomBase(engine, reference, spec.python_version, options.retry_failed, progress, call);
+  };
+  if (spec.build) {
+    PENSTOCK_ASSIGN(auto built, EnsureDockerfile(engine, *spec.build, spec.python_version, options, progress, call));
+    PENSTOCK_ASSIGN(auto image, custom(ImageName(built.identity)));
+    return Base{std::move(image), built.image.origin == Origin::kBuilt, std::move(built.image.hold)};
+  }
+  PENSTOCK_ASSIGN(auto image,
+                  spec.base_image ? custom(*spec.base_image) : EnsureBase(engine, spec.python_version, progress, call));
+  return Base{std::move(image), false, {}};
+}
+
+auto CheckLockedBase(const EnvironmentSpec& spec, const BaseImage& base) -> base::Status {
+  if (!spec.locked_base || *spec.locked_base == base.content) return {};
+  return Fail(ErrorCode::kInvalidArgument,
+              "the base image '{}' has another content than the one that the lock was written upon, so that the locked "
+              "packages may not fit it: bring that base image here, or run `penstock lock` again",
+              base.reference);
+}
 
 }  // namespace
 
 auto EnsureEnvironment(docker::Engine& engine, const EnvironmentSpec& spec, const ProgressSink& progress,
                        const docker::Call& call, const BuildOptions& options) -> Expected<Environment> {
   PENSTOCK_ASSIGN(const auto normal, Normalise(spec));
-  PENSTOCK_ASSIGN(const auto base, spec.base_image
-                                       ? EnsureCustomBase(engine, *spec.base_image, spec.python_version, progress, call)
-                                       : EnsureBase(engine, spec.python_version, progress, call));
-  Environment environment{base.id, Identity(normal, base.content), base.interpreter, spec.python_version, Origin::kBase,
-                          {}};
+  PENSTOCK_ASSIGN(auto found_base, EnsureBaseOf(engine, spec, progress, call, options));
+  const auto& base = found_base.image;
+  PENSTOCK_TRY(CheckLockedBase(spec, base));
+  Environment environment{base.id,       Identity(normal, base.content), base.interpreter, spec.python_version,
+                          Origin::kBase, std::move(found_base.hold)};
+  if (found_base.was_built) environment.origin = Origin::kBuilt;
   if (normal.empty()) return environment;
-  auto found = Finder(engine, normal, base, environment.identity, options, progress, call).Run();
+  EnvironmentMaker maker(engine, normal, base, environment.identity, progress, call);
+  auto found = FindOrMake(engine, maker, options, progress, call);
   if (!found) {
     return tl::make_unexpected(std::move(found).error().While(
         fmt::format("making the environment for Python {} on {}", spec.python_version, base.reference)));

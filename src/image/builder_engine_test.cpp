@@ -156,12 +156,12 @@ TEST_F(BuilderEngineTest, ABaseImageThatDoesNotFitIsRefusedWithTheReason) {
   const auto other_python = Ensure({"3.10", base_, {}, {}});
   ASSERT_FALSE(other_python);
   EXPECT_EQ(other_python.error().code(), ErrorCode::kInvalidArgument);
-  EXPECT_THAT(other_python.error().message(), HasSubstr("has Python 3.11, python_version says 3.10"));
+  EXPECT_THAT(other_python.error().message(), HasSubstr("3.10 was asked for"));
 
   const auto no_python = Ensure({"3.11", image(), {}, {}});
   ASSERT_FALSE(no_python);
   EXPECT_EQ(no_python.error().code(), ErrorCode::kInvalidArgument);
-  EXPECT_THAT(no_python.error().message(), HasSubstr("no working python3"));
+  EXPECT_THAT(no_python.error().message(), HasSubstr("there is no python3 in its PATH"));
 
   const auto missing = Ensure({"3.11", "127.0.0.1:1/penstock-test/no-such-image:1", {}, {}});
   ASSERT_FALSE(missing);

@@ -38,6 +38,9 @@ auto ToJsonText(const Contents& contents) -> std::string {
              {"apt", PackagesToJson(contents.resolved.apt)},
              {"pip", PackagesToJson(contents.resolved.pip)}};
   if (contents.spec.base_image) value["base_image"] = *contents.spec.base_image;
+  if (const auto& build = contents.spec.build) {
+    value["build"] = {{"context", build->written}, {"dockerfile", build->dockerfile}};
+  }
   if (!contents.lock_digest.empty()) value["lock"] = contents.lock_digest;
   return value.dump(-1, ' ', false, json::error_handler_t::replace);
 }
@@ -54,6 +57,10 @@ auto ParseContents(const std::string& text) -> std::optional<Contents> {
       contents.spec.python_packages.push_back({item.at(0).get<std::string>(), item.at(1).get<bool>()});
     }
     if (value.contains("base_image")) contents.spec.base_image = value["base_image"].get<std::string>();
+    if (value.contains("build")) {
+      contents.spec.build = ImageBuild{.written = value["build"].at("context").get<std::string>(),
+                                       .dockerfile = value["build"].at("dockerfile").get<std::string>()};
+    }
     contents.base_reference = value.at("base").get<std::string>();
     contents.base = {value.at("layers").get<std::vector<std::string>>(), value.at("arch").get<std::string>()};
     contents.base_path = value.at("path").get<std::string>();

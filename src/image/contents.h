@@ -21,6 +21,9 @@ struct Contents {
   std::string lock_digest;  // of the locked packages it was made from; empty: not locked
   Resolved resolved;        // empty until it was built
 
+  /// Whether it is what a Dockerfile of the user's makes, rather than an environment upon something.
+  auto is_dockerfile() const noexcept -> bool { return spec.build && spec.empty(); }
+
   auto operator==(const Contents&) const -> bool = default;
 };
 

@@ -52,7 +52,7 @@ auto Nearest(const std::vector<Entry>& entries, const Contents& wanted) -> const
   const Entry* nearest = nullptr;
   std::size_t fewest = 0;
   for (const auto& entry : entries) {  // the one used last comes first
-    if (entry.state != State::kAvailable) continue;
+    if (entry.state != State::kAvailable || entry.contents.is_dockerfile()) continue;
     const auto count = Differences(entry.contents, wanted).size();
     if (nearest != nullptr && count >= fewest) continue;
     nearest = &entry;

@@ -14,7 +14,7 @@ auto SpecOf(const manifest::DockerSection& docker) -> EnvironmentSpec {
 }
 
 auto Normalise(const EnvironmentSpec& spec) -> base::Expected<EnvironmentSpec> {
-  EnvironmentSpec result{spec.python_version, spec.base_image, {}, {}, spec.locked};
+  EnvironmentSpec result{spec.python_version, spec.base_image, {}, {}, spec.locked, spec.locked_base, spec.build};
   for (const auto& package : spec.system_packages) {
     PENSTOCK_ASSIGN(auto normal, NormaliseSystemPackage(package));
     result.system_packages.push_back(std::move(normal));

@@ -6,13 +6,13 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <fstream>
 #include <optional>
 #include <regex>
 #include <set>
 #include <sstream>
 
 #include "base/command.h"
+#include "base/file.h"
 #include "base/unique_fd.h"
 #include "image/pip_config.h"
 
@@ -24,6 +24,7 @@ using base::Expected;
 using base::Status;
 namespace {
 
+constexpr std::size_t kLargest = std::size_t{64} << 20U;  // of a file of settings, or a bundle of certificates
 constexpr std::array kProxies{"http_proxy", "https_proxy", "ftp_proxy", "no_proxy", "all_proxy",
                               "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY",  "ALL_PROXY"};
 
@@ -42,9 +43,9 @@ auto ReadFile(const Host& host, const fs::path& path) -> std::optional<std::stri
   std::error_code error;
   const auto file = Below(host, path);
   if (!fs::is_regular_file(file, error)) return std::nullopt;
-  std::ifstream stream(file, std::ios::binary);
-  if (!stream) return std::nullopt;
-  return std::string(std::istreambuf_iterator<char>(stream), {});
+  auto text = base::ReadFile(file, kLargest);
+  if (!text) return std::nullopt;
+  return std::move(*text);
 }
 
 auto Home(const Host& host) -> fs::path { return Variable(host, "HOME"); }
@@ -185,9 +186,8 @@ auto AptLogins(const Host& host) -> std::string {
     if (entry.path().extension() == ".conf") files.insert(entry.path());
   }
   for (const auto& file : files) {
-    std::ifstream stream(file);
     text += '\n';
-    text.append(std::istreambuf_iterator<char>(stream), {});
+    text += base::ReadFile(file, kLargest).value_or(std::string());
   }
   return text;
 }

@@ -146,4 +146,20 @@ auto Index::SetPinned(const std::string& identity, bool pinned) -> Status {
   return {};
 }
 
+auto Index::FindFacts(const std::string& image, const std::string& prober) -> Expected<std::optional<FoundFacts>> {
+  PENSTOCK_ASSIGN(auto rows,
+                  database_.Query("SELECT facts, found FROM probe WHERE engine = ? AND image = ? AND prober = ?",
+                                  engine_, image, prober));
+  PENSTOCK_ASSIGN(const bool found, rows.Step());
+  if (!found) return std::nullopt;
+  return FoundFacts{rows.Text(0), TimeAt(rows.Integer(1))};
+}
+
+auto Index::RecordFacts(const std::string& image, const std::string& prober, const FoundFacts& found) -> Status {
+  PENSTOCK_TRY(
+      database_.Execute("INSERT OR REPLACE INTO probe (engine, image, prober, facts, found) VALUES (?, ?, ?, ?, ?)",
+                        engine_, image, prober, found.facts, Milliseconds(found.found)));
+  return {};
+}
+
 }  // namespace penstock::image

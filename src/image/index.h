@@ -50,6 +50,12 @@ struct Failure {
   std::string fingerprint;
 };
 
+/// What a probe has found in an image (image_facts.h).
+struct FoundFacts {
+  std::string facts;  // JSON
+  Time found{};
+};
+
 /// One connection, of one thread. Every change is one transaction: after a kill it has happened or not. Errors are
 /// Database's; kNotFound where said.
 class Index final {
@@ -74,6 +80,11 @@ class Index final {
   auto Forget(const Entry& seen) -> base::Status;
   /// Errors: kNotFound.
   auto SetPinned(const std::string& identity, bool pinned) -> base::Status;
+
+  /// What `prober` has found in `image` (its id).
+  auto FindFacts(const std::string& image, const std::string& prober) -> base::Expected<std::optional<FoundFacts>>;
+  /// Replaces what an earlier probe has found.
+  auto RecordFacts(const std::string& image, const std::string& prober, const FoundFacts& found) -> base::Status;
 
  private:
   Index(Database database, std::string engine) : database_(std::move(database)), engine_(std::move(engine)) {}

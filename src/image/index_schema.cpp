@@ -35,6 +35,16 @@ CREATE TABLE environment (
   CHECK ((state = 'available') = (image <> '')),
   CHECK ((state = 'failed') = (failure <> ''))
 ) STRICT, WITHOUT ROWID;
+)sql",
+    R"sql(
+CREATE TABLE probe (
+  engine TEXT NOT NULL,
+  image  TEXT NOT NULL,    -- "sha256:…"
+  prober TEXT NOT NULL,    -- who looked, and as which user
+  facts  TEXT NOT NULL,    -- JSON, see image_facts.h
+  found  INTEGER NOT NULL,
+  PRIMARY KEY (engine, image)
+) STRICT, WITHOUT ROWID;
 )sql"};
 
 auto Version(Database& database) -> Expected<std::size_t> {

@@ -45,7 +45,7 @@ TEST_F(LockEngineTest, TheSameLockGivesTheSamePackagesFromEmptyCaches) {
   MakeWheel(scratch_ / "wheels", "2.0");  // what would be taken without a lock
   const auto loaded = LockFile::Load(scratch_ / "pipeline.lock");
   ASSERT_TRUE(loaded && *loaded) << loaded.error().ToString();
-  spec.locked = (*loaded)->Find(spec).value();
+  spec.locked = (*loaded)->Find(spec).value().packages;
   EXPECT_EQ(*spec.locked, contents.resolved);
   for (const auto* name : {"one", "two"}) {
     ForgetEverything(*unlocked, name);

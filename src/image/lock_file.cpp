@@ -8,6 +8,7 @@
 #include <regex>
 #include <system_error>
 
+#include "base/file.h"
 #include "image/requirement.h"
 
 namespace penstock::image {
@@ -21,6 +22,7 @@ namespace {
 using nlohmann::json;
 
 constexpr int kVersion = 1;
+constexpr std::size_t kLargest = std::size_t{64} << 20U;
 constexpr std::string_view kHash = " --hash=sha256:";
 
 // "name=version sha256:…" for Debian, and what pip reads for Python: "name==version --hash=sha256:…".
@@ -54,6 +56,10 @@ auto ParseEnvironment(const json& value) -> Expected<LockedEnvironment> {
   auto& asked = locked.asked;
   asked.python_version = value.at("python").get<std::string>();
   if (value.contains("base_image")) asked.base_image = value["base_image"].get<std::string>();
+  if (value.contains("build")) {
+    asked.build = ImageBuild{.written = value["build"].at("context").get<std::string>(),
+                             .dockerfile = value["build"].at("dockerfile").get<std::string>()};
+  }
   asked.system_packages = value.at("asked").at("system").get<std::vector<std::string>>();
   for (const auto& item : value.at("asked").at("python")) {
     asked.python_packages.push_back({item.at("package").get<std::string>(), item.value("no_deps", false)});
@@ -86,6 +92,9 @@ auto ToJson(const LockedEnvironment& locked) -> json {
       {"apt", json::array()},
       {"pip", json::array()}};
   if (locked.asked.base_image) value["base_image"] = *locked.asked.base_image;
+  if (const auto& build = locked.asked.build) {
+    value["build"] = {{"context", build->written}, {"dockerfile", build->dockerfile}};
+  }
   for (const auto& package : locked.packages.apt) value["apt"].push_back(AptLine(package));
   for (const auto& package : locked.packages.pip) value["pip"].push_back(PipLine(package));
   return value;
@@ -105,9 +114,10 @@ auto LockFile::PathBeside(const fs::path& manifest) -> fs::path {
 auto LockFile::Load(const fs::path& path) -> Expected<std::optional<LockFile>> {
   std::error_code error;
   if (!fs::exists(path, error)) return std::nullopt;
-  std::ifstream stream(path);
-  const auto value = json::parse(std::string(std::istreambuf_iterator<char>(stream), {}), nullptr, false);
-  if (!stream || !value.is_object()) return Bad(path, "it is no JSON");
+  const auto text = base::ReadFile(path, kLargest);
+  if (!text) return Bad(path, text.error().message());
+  const auto value = json::parse(*text, nullptr, false);
+  if (!value.is_object()) return Bad(path, "it is no JSON");
   try {
     if (value.at("version").get<int>() != kVersion) return Bad(path, "it is of another version of Penstock");
     LockFile file(path);
@@ -122,11 +132,12 @@ auto LockFile::Load(const fs::path& path) -> Expected<std::optional<LockFile>> {
   }
 }
 
-auto LockFile::Find(const EnvironmentSpec& spec) const -> Expected<Resolved> {
+auto LockFile::Find(const EnvironmentSpec& spec) const -> Expected<LockedEnvironment> {
   PENSTOCK_ASSIGN(auto asked, Normalise(spec));
   asked.locked.reset();
+  asked.locked_base.reset();
   const auto found = std::ranges::find(environments_, asked, &LockedEnvironment::asked);
-  if (found != environments_.end()) return found->packages;
+  if (found != environments_.end()) return *found;
   return Fail(
       ErrorCode::kInvalidArgument,
       "the lock '{}' no longer fits its manifest: it has no environment with Python {}{} and these packages; run "

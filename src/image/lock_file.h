@@ -2,7 +2,7 @@
 //
 // `penstock lock` writes it from environments that exist; with it in place a build installs exactly that, on whatever
 // machine. An environment is found in it by what the manifest asks for, so that a changed list is noticed. The base
-// image is noted, not enforced: it may be made elsewhere from the same Debian with other dates.
+// image belongs to it by its content: upon another one the same packages may not fit.
 //
 // What a lock does not hold: the build tools that a source package asks for while it is made into a wheel.
 #pragma once
@@ -30,8 +30,8 @@ class LockFile final {
   /// nullopt when there is none. Errors: kInvalidArgument with what is wrong with it.
   static auto Load(const std::filesystem::path& path) -> base::Expected<std::optional<LockFile>>;
 
-  /// The packages locked for what `spec` asks for. Errors: kInvalidArgument: the lock no longer fits.
-  auto Find(const EnvironmentSpec& spec) const -> base::Expected<Resolved>;
+  /// What is locked for what `spec` asks for. Errors: kInvalidArgument: the lock no longer fits.
+  auto Find(const EnvironmentSpec& spec) const -> base::Expected<LockedEnvironment>;
 
   LockFile() = default;
   explicit LockFile(std::filesystem::path path) : path_(std::move(path)) {}

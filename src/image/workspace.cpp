@@ -5,10 +5,10 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <fstream>
 #include <sstream>
 #include <system_error>
 
+#include "base/file.h"
 #include "base/file_lock.h"
 #include "base/log.h"
 #include "base/paths.h"
@@ -96,9 +96,11 @@ void ListLocked(const EnvironmentSpec& spec, Lists& fetch, Lists& install) {
   }
 }
 
+// Lists, settings and bundles of certificates.
+constexpr std::size_t kLargestText = std::size_t{64} << 20U;
+
 auto ReadText(const fs::path& path) -> std::string {
-  std::ifstream file(path);
-  return {std::istreambuf_iterator<char>(file), {}};
+  return base::ReadFile(path, kLargestText).value_or(std::string());
 }
 
 // "foo_bar-1.0-py3-none-any.whl" → foo-bar, 1.0

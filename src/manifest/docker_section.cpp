@@ -4,24 +4,10 @@
 
 #include <nlohmann/json.hpp>
 
+#include "manifest/json_fields.h"
+
 namespace penstock::manifest {
 namespace {
-
-template <class V>
-void Put(nlohmann::json& object, const char* key, const std::optional<V>& value) {
-  if (!value) return;
-  if constexpr (std::is_same_v<V, Duration>) {
-    object[key] = ToJson(*value);
-  } else if constexpr (std::is_enum_v<V>) {
-    object[key] = ToString(*value);
-  } else {
-    object[key] = *value;
-  }
-}
-
-void PutList(nlohmann::json& object, const char* key, nlohmann::json list) {
-  if (!list.empty()) object[key] = std::move(list);
-}
 
 auto LimitsToJson(const ResourceLimits& limits) -> nlohmann::json {
   auto object = nlohmann::json::object();

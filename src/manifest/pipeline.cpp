@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "manifest/json_fields.h"
+
 namespace penstock::manifest {
 namespace {
 
@@ -23,18 +25,6 @@ auto AllParts(std::string_view text, Check check) -> bool {
     if (!check(text.substr(0, dot))) return false;
     if (dot == std::string_view::npos) return true;
     text.remove_prefix(dot + 1);
-  }
-}
-
-template <class V>
-void Put(nlohmann::json& object, const char* key, const std::optional<V>& value) {
-  if (!value) return;
-  if constexpr (std::is_same_v<V, Duration>) {
-    object[key] = ToJson(*value);
-  } else if constexpr (std::is_enum_v<V>) {
-    object[key] = ToString(*value);
-  } else {
-    object[key] = *value;
   }
 }
 

@@ -17,13 +17,6 @@ auto ParseVariables(const std::vector<std::string>& assignments) -> std::map<std
 
 auto InContainer(const plan::Node& node, docker::Engine& engine, const image::ProgressSink& progress,
                  const docker::Call& call, const EnvironmentOptions& options) -> base::Expected<NodeEnvironment> {
-  if (node.environment->build) {
-    return base::Fail(
-        base::ErrorCode::kUnsupported,
-        "images are not built from 'build' in this version of Penstock: build '{}' with the engine and name "
-        "the image in 'base_image'",
-        node.environment->build->context.written);
-  }
   PENSTOCK_ASSIGN(const auto spec, SpecOf(*node.environment, options.lock.get()));
   PENSTOCK_ASSIGN(const auto environment, image::EnsureEnvironment(engine, spec, progress, call, options.build));
   // Workers inherit nothing, so that what the image sets (PATH, locale) is handed on with the rest.
@@ -52,8 +45,14 @@ auto SpecOf(const plan::Environment& environment, const image::LockFile* lock)
                               .base_image = environment.base_image,
                               .system_packages = environment.system_packages,
                               .python_packages = environment.python_packages};
+  if (const auto& build = environment.build) {
+    spec.build = image::ImageBuild{
+        .written = build->context.written, .dockerfile = build->dockerfile, .context = build->context.path};
+  }
   if (lock != nullptr && !spec.empty()) {
-    PENSTOCK_ASSIGN(spec.locked, lock->Find(spec));
+    PENSTOCK_ASSIGN(auto locked, lock->Find(spec));
+    spec.locked = std::move(locked.packages);
+    spec.locked_base = std::move(locked.base);
   }
   return spec;
 }

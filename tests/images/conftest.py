@@ -8,7 +8,7 @@ import subprocess
 import tempfile
 import uuid
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -69,11 +69,31 @@ class Cache:
         return self.folder / "pipeline.lock"
 
     def write(self, *packages: str) -> None:
+        self._write({"python_version": "3.11", "base_image": self.base, "python_packages": list(packages)})
+
+    def _write(self, section: dict[str, Any]) -> None:
         limits = {"memory_mb": 256, "cpu_cores": 1}
-        section = {"python_version": "3.11", "base_image": self.base, "python_packages": list(packages)}
         node = {"id": "answer", "node_type": "nodes:Answer", "docker": {**section, "resource_limits": limits}}
         pipeline = {"version": "v1", "metadata": {"name": "images"}, "nodes": [node, SINK]}
         self.manifest.write_text(json.dumps({**pipeline, "connections": [{"from": "answer", "to": "sink"}]}))
+
+    def write_build(self, context: str = "context", packages: Sequence[str] = (), **options: str) -> None:
+        """A node whose image is built from a folder beside the manifest."""
+        build = {"context": context, **options}
+        self._write({"python_version": "3.11", "build": build, "python_packages": list(packages)})
+
+    def image(self, tag: str, dockerfile: str) -> str:
+        """An image with this test's label; its context has a file `test-id`."""
+        context = self.folder / f"image-{tag}"
+        context.mkdir(exist_ok=True)
+        (context / "test-id").write_text(self.label)
+        (context / "Dockerfile").write_text(dockerfile)
+        name = f"{self.base.split(':')[0]}:{tag}"
+        docker("build", "--quiet", "--tag", name, "--label", self.label, str(context))
+        return name
+
+    def all_variables(self) -> dict[str, str]:
+        return {**os.environ, **self.environment}
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
@@ -82,7 +102,7 @@ class Cache:
             stderr=subprocess.PIPE,
             stdin=subprocess.DEVNULL,
             text=True,
-            env={**os.environ, **self.environment},
+            env=self.all_variables(),
         )
 
     def penstock(self, *arguments: str) -> subprocess.CompletedProcess[str]:

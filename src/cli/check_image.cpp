@@ -1,0 +1,64 @@
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "cli/engine.h"
+#include "cli/interrupt.h"
+#include "cli/round_trip.h"
+#include "cli/terminal.h"
+#include "cli/verbs.h"
+#include "image/base_image.h"
+
+namespace penstock::cli {
+namespace {
+
+void Print(const std::vector<image::Check>& checks) {
+  for (const auto& check : checks) {
+    fmt::print("{:<11}  {:<12}  {}\n", image::ToString(check.result), check.name, check.found);
+    if (!check.remedy.empty()) fmt::print("{:<11}  {:<12}  {}\n", "", "", check.remedy);
+  }
+}
+
+void PrintJson(const std::string& image, const image::CheckedImage& checked) {
+  auto list = nlohmann::json::array();
+  for (const auto& check : checked.checks) {
+    nlohmann::json item{{"name", check.name}, {"result", image::ToString(check.result)}, {"found", check.found}};
+    if (!check.remedy.empty()) item["remedy"] = check.remedy;
+    list.push_back(std::move(item));
+  }
+  const nlohmann::json value{{"image", image},
+                             {"id", checked.image.id},
+                             {"passed", image::AllPassed(checked.checks)},
+                             {"checks", std::move(list)}};
+  fmt::print("{}\n", value.dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
+}
+
+}  // namespace
+
+auto CheckImage(const CheckImageOptions& options) -> int {
+  BlockInterrupts();
+  const auto engine = ConnectEngine();
+  if (!engine) return Complain(engine.error());
+  Terminal terminal({});
+  std::stop_source stop;
+  const InterruptWatch watch([&] { stop.request_stop(); }, [] {});
+  auto checked = image::CheckCustomImage(
+      **engine, options.image, options.python, image::Probing::kAnew,
+      [&](const image::Progress& step) { terminal.OnProgress(step.step, step.line); },
+      docker::Call(base::Deadline::Never(), stop.get_token()));
+  if (!checked && stop.stop_requested()) return kInterrupted;
+  if (!checked) return Complain(checked.error());
+  if (image::AllPassed(checked->checks)) {
+    terminal.OnProgress("sending messages through a container of it", {});
+    checked->checks.push_back(
+        CheckRoundTrip(**engine, options.image, checked->facts->python->version, stop.get_token()));
+  } else {
+    checked->checks.push_back({"messages", image::Check::Result::kNotChecked, "because of the failures above", {}});
+  }
+  if (stop.stop_requested()) return kInterrupted;
+  terminal.Flush();
+  options.json ? PrintJson(options.image, *checked) : Print(checked->checks);
+  return image::AllPassed(checked->checks) ? kDone : kEnvironment;
+}
+
+}  // namespace penstock::cli

@@ -1,0 +1,143 @@
+#include "image/build_context.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <system_error>
+
+#include "base/file.h"
+#include "base/paths.h"
+#include "base/sha256.h"
+#include "image/ignore_file.h"
+
+namespace penstock::image {
+namespace fs = std::filesystem;
+using base::ErrorCode;
+using base::Expected;
+using base::Fail;
+using base::Status;
+namespace {
+
+constexpr std::size_t kLargestIgnoreFile = std::size_t{1} << 20U;
+constexpr auto kIgnoreFile = ".dockerignore";
+constexpr mode_t kModeBits = 07777;
+
+auto ReadIgnoreFile(const fs::path& file) -> Expected<IgnoreFile> {
+  std::error_code error;
+  if (!fs::exists(file, error)) return IgnoreFile();
+  PENSTOCK_ASSIGN(const auto text, base::ReadFile(file, kLargestIgnoreFile));
+  auto parsed = IgnoreFile::Parse(text);
+  if (parsed) return parsed;
+  return Fail(ErrorCode::kInvalidArgument, "'{}', {}", file.string(), parsed.error().message());
+}
+
+class Collector final {
+ public:
+  Collector(fs::path root, std::string dockerfile, IgnoreFile ignore)
+      : root_(std::move(root)), dockerfile_(std::move(dockerfile)), ignore_(std::move(ignore)) {}
+
+  auto Walk(const fs::path& folder) -> Status {
+    std::error_code error;
+    fs::directory_iterator files(folder, error);
+    for (; !error && files != fs::directory_iterator(); files.increment(error)) PENSTOCK_TRY(Take(files->path()));
+    if (!error) return {};
+    return Fail(error == std::errc::permission_denied ? ErrorCode::kPermission : ErrorCode::kUnavailable,
+                "cannot read the folder '{}' of the build context: {}; make it readable, or name it in a {}",
+                folder.string(), error.message(), kIgnoreFile);
+  }
+  auto entries() -> std::vector<docker::TarEntry>& { return entries_; }
+
+ private:
+  auto Take(const fs::path& file) -> Status {
+    const auto path = file.lexically_relative(root_).string();
+    struct stat status{};
+    if (::lstat(file.c_str(), &status) != 0) return base::SystemError(fmt::format("look at '{}'", file.string()));
+    const bool ignored = path != dockerfile_ && path != kIgnoreFile && ignore_.Ignores(path);
+    if (S_ISDIR(status.st_mode)) {
+      if (!ignored) entries_.push_back({.path = path + "/", .mode = status.st_mode & kModeBits});
+      const bool look_inside = !ignored || ignore_.has_exceptions() || dockerfile_.starts_with(path + "/");
+      return look_inside ? Walk(file) : Status();
+    }
+    if (ignored || S_ISSOCK(status.st_mode)) return {};
+    if (S_ISLNK(status.st_mode)) {
+      std::error_code error;
+      const auto target = fs::read_symlink(file, error);
+      if (error) return Fail(ErrorCode::kUnavailable, "cannot read the link '{}': {}", file.string(), error.message());
+      entries_.push_back({.path = path, .mode = status.st_mode & kModeBits, .link_target = target.string()});
+      return {};
+    }
+    if (!S_ISREG(status.st_mode)) {
+      return Fail(ErrorCode::kInvalidArgument, "'{}' is neither a file nor a folder; name it in a {}", file.string(),
+                  kIgnoreFile);
+    }
+    entries_.push_back({.path = path,
+                        .mode = status.st_mode & kModeBits,
+                        .source = file,
+                        .source_bytes = static_cast<std::uint64_t>(status.st_size)});
+    return {};
+  }
+
+  fs::path root_;
+  std::string dockerfile_;
+  IgnoreFile ignore_;
+  std::vector<docker::TarEntry> entries_;
+};
+
+auto WriteAll(int file, std::string_view rest) -> Status {
+  while (!rest.empty()) {
+    const auto written = ::write(file, rest.data(), rest.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written <= 0) return base::SystemError("write the build context");
+    rest.remove_prefix(static_cast<std::size_t>(written));
+  }
+  return {};
+}
+
+}  // namespace
+
+auto BuildContext::Collect(const ImageBuild& build) -> Expected<BuildContext> {
+  std::error_code error;
+  if (!fs::is_directory(build.context, error)) {
+    return Fail(ErrorCode::kNotFound, "the build context '{}' is no directory", build.context.string());
+  }
+  const auto dockerfile = fs::path(build.dockerfile).lexically_normal().string();
+  if (!fs::is_regular_file(build.context / dockerfile, error)) {
+    return Fail(ErrorCode::kNotFound, "the build context '{}' has no Dockerfile '{}'; 'dockerfile' names another one",
+                build.context.string(), build.dockerfile);
+  }
+  PENSTOCK_ASSIGN(auto ignore, ReadIgnoreFile(build.context / kIgnoreFile));
+  Collector collector(build.context, dockerfile, std::move(ignore));
+  PENSTOCK_TRY(collector.Walk(build.context));
+  BuildContext context;
+  context.entries_ = std::move(collector.entries());
+  return context;
+}
+
+auto BuildContext::Digest() const -> Expected<std::string> {
+  base::Sha256Stream digest;
+  PENSTOCK_TRY(docker::WriteTar(entries_, [&](std::string_view piece) -> Status {
+    digest.Add(piece);
+    return {};
+  }));
+  return digest.Finish();
+}
+
+auto BuildContext::Spool(const std::string& digest) const -> Expected<base::UniqueFd> {
+  PENSTOCK_ASSIGN(const auto folder, base::CacheDirectory());
+  base::UniqueFd file(::open(folder.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
+  if (!file) return base::SystemError(fmt::format("make a file in '{}'", folder.string()));
+  base::Sha256Stream sent;
+  PENSTOCK_TRY(docker::WriteTar(entries_, [&](std::string_view piece) -> Status {
+    sent.Add(piece);
+    return WriteAll(file.get(), piece);
+  }));
+  if (sent.Finish() != digest) {
+    return Fail(ErrorCode::kConflict, "the build context was changed while it was being read; try again");
+  }
+  if (::lseek(file.get(), 0, SEEK_SET) != 0) return base::SystemError("rewind the build context");
+  return file;
+}
+
+}  // namespace penstock::image

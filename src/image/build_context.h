@@ -1,0 +1,31 @@
+// The files that a Dockerfile of the user's can see, as they are sent to the engine.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/unique_fd.h"
+#include "docker/tar.h"
+#include "image/environment.h"
+
+namespace penstock::image {
+
+/// Everything below the context's directory that its .dockerignore does not keep out; links as links, sockets left out,
+/// owners and times fixed, so that equal files are equal contexts. The Dockerfile and .dockerignore are always in it,
+/// as the engine reads them there.
+class BuildContext final {
+ public:
+  /// Errors: kNotFound (no such directory, no Dockerfile in it), kInvalidArgument (a broken .dockerignore),
+  /// kPermission.
+  static auto Collect(const ImageBuild& build) -> base::Expected<BuildContext>;
+
+  /// SHA-256 in hexadecimal of what would be sent.
+  auto Digest() const -> base::Expected<std::string>;
+  /// A nameless file with what is to be sent, at its beginning. Errors: kConflict: it is not what `digest` is of.
+  auto Spool(const std::string& digest) const -> base::Expected<base::UniqueFd>;
+
+ private:
+  std::vector<docker::TarEntry> entries_;
+};
+
+}  // namespace penstock::image
