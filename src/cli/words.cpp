@@ -45,7 +45,7 @@ auto ShortenIds(std::string_view text) -> std::string {
   std::string result;
   while (!text.empty()) {
     const auto digits = static_cast<std::size_t>(std::ranges::find_if_not(text, IsHex) - text.begin());
-    const bool is_id = digits == kWhole && !result.ends_with("sha256:");
+    const bool is_id = digits == kWhole && !result.ends_with("sha256:") && !result.ends_with('/');
     result += text.substr(0, is_id ? kShort : digits);
     text.remove_prefix(digits);
     const auto between = static_cast<std::size_t>(std::ranges::find_if(text, IsHex) - text.begin());

@@ -33,7 +33,8 @@ TEST(Ids, OfContainersAreShortened) {
 
 TEST(Ids, OfOtherThingsStay) {
   const std::string id = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
-  for (const auto& text : {"numpy has sha256:" + id, id + "0", std::string("node 'added' of cafe"), std::string()})
+  for (const auto& text : {"numpy has sha256:" + id, "see /builds/" + id + ".log", id + "0",
+                           std::string("node 'added' of cafe"), std::string()})
     EXPECT_EQ(ShortenIds(text), text);
 }
 
