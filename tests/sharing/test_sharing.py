@@ -175,10 +175,10 @@ def test_the_longest_that_sessions_asked_for_counts_when_they_end_together(user:
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="a disk of its own takes root")
 def test_a_container_that_cannot_be_offered_is_removed(user: User) -> None:
-    """The runtime directory's disk is full: sockets and directories can be made there, but nothing written."""
+    """The runtime directory has room for one small file, which is what its session is promised, and no other."""
     manifest = user.pipeline(keep_warm="10m")
     user.state = user.folder / "state"
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4k", "runtime", user.runtime], check=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8k", "runtime", user.runtime], check=True)
     try:
         (user.runtime / "ballast").write_bytes(bytes(4096))
         result = user.penstock("run", str(manifest))
