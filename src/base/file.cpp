@@ -4,6 +4,8 @@
 #include <unistd.h>
 
 #include <array>
+#include <cstdio>
+#include <fstream>
 
 #include "base/unique_fd.h"
 
@@ -24,6 +26,17 @@ auto ReadFile(const std::filesystem::path& path, std::size_t most) -> Expected<s
       return Fail(ErrorCode::kInvalidArgument, "'{}' is longer than {} bytes", path.string(), most);
     }
   }
+}
+
+auto ReplaceFile(const std::filesystem::path& path, std::string_view text) -> Status {
+  auto fresh = path;
+  fresh.replace_extension(".new");
+  std::ofstream file(fresh);
+  file << text;
+  file.close();
+  if (file.fail()) return Fail(ErrorCode::kUnavailable, "cannot write '{}'", fresh.string());
+  if (::rename(fresh.c_str(), path.c_str()) != 0) return SystemError(fmt::format("rename '{}'", fresh.string()));
+  return {};
 }
 
 }  // namespace penstock::base

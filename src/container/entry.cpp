@@ -3,7 +3,6 @@
 #include <unistd.h>
 
 #include <cstdio>
-#include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "base/file.h"
@@ -69,14 +68,8 @@ auto BootDirectory(const fs::path& entry) -> fs::path { return entry / "boot"; }
 auto EngineName(const fs::path& entry) -> std::string { return "penstock-" + entry.filename().string(); }
 
 auto WriteRecord(const fs::path& entry, const Record& record) -> base::Status {
-  const auto path = entry / kRecordFile;
-  const auto fresh = entry / "record.new";
-  std::ofstream file(fresh);
-  file << json{{"identity", record.identity}, {"container", record.container}}.dump() << '\n';
-  file.close();
-  if (file.fail()) return base::Fail(base::ErrorCode::kUnavailable, "cannot write '{}'", fresh.string());
-  if (::rename(fresh.c_str(), path.c_str()) != 0) return base::SystemError(fmt::format("rename '{}'", fresh.string()));
-  return {};
+  const json file{{"identity", record.identity}, {"container", record.container}};
+  return base::ReplaceFile(entry / kRecordFile, file.dump() + '\n');
 }
 
 auto ReadRecord(const fs::path& entry) -> std::optional<Record> {

@@ -1,7 +1,5 @@
 #include "session/promises.h"
 
-#include <cstdio>
-#include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "base/file.h"
@@ -66,14 +64,7 @@ auto WritePromises(const fs::path& directory, const plan::Plan& plan) -> base::S
                                   {"shared_as", promise.shared_as},
                                   {"max_sessions", promise.max_sessions}});
   }
-  const auto path = directory / kFile;
-  const auto fresh = directory / "promises.new";
-  std::ofstream stream(fresh);
-  stream << file.dump(-1, ' ', false, json::error_handler_t::replace) << '\n';
-  stream.close();
-  if (stream.fail()) return base::Fail(base::ErrorCode::kUnavailable, "cannot write '{}'", fresh.string());
-  if (::rename(fresh.c_str(), path.c_str()) != 0) return base::SystemError(fmt::format("rename '{}'", fresh.string()));
-  return {};
+  return base::ReplaceFile(directory / kFile, file.dump(-1, ' ', false, json::error_handler_t::replace) + '\n');
 }
 
 auto RunningSessions() -> base::Expected<std::vector<plan::RunningSession>> {
