@@ -13,6 +13,7 @@
 #include <csignal>
 #include <cstring>
 
+#include "base/line_cutter.h"
 #include "base/unique_fd.h"
 
 extern char** environ;
@@ -23,35 +24,13 @@ using namespace std::chrono_literals;
 
 constexpr auto kGrace = 2s;
 
-class Lines final {
- public:
-  explicit Lines(const LineSink& sink) : sink_(sink) {}
-  void Feed(std::string_view piece) {
-    for (;;) {
-      const auto end = piece.find_first_of("\n\r");
-      rest_.append(piece.substr(0, end));
-      if (end == std::string_view::npos) return;
-      Flush();
-      piece.remove_prefix(end + 1);
-    }
-  }
-  void Flush() {
-    if (!rest_.empty() && sink_) sink_(rest_);
-    rest_.clear();
-  }
-
- private:
-  const LineSink& sink_;
-  std::string rest_;
-};
-
 // Reads what is there. False when the other end is closed.
-auto Drain(int fd, Lines& lines) -> bool {
+auto Drain(int fd, LineCutter& lines, const LineSink& sink) -> bool {
   std::array<char, 8192> buffer;
   for (;;) {
     const auto size = ::read(fd, buffer.data(), buffer.size());
     if (size > 0) {
-      lines.Feed({buffer.data(), static_cast<std::size_t>(size)});
+      lines.Feed({buffer.data(), static_cast<std::size_t>(size)}, sink);
     } else if (size == 0) {
       return false;
     } else if (errno != EINTR) {
@@ -124,13 +103,14 @@ auto RunCommand(const std::vector<std::string>& arguments, const LineSink& on_li
     return SystemError(fmt::format("watch '{}'", arguments.front()), error);
   }
 
-  Lines lines(on_line);
+  LineCutter lines;
+  const LineSink sink = on_line ? on_line : [](std::string_view) {};
   std::array<pollfd, 3> watched{{{pidfd.get(), POLLIN, 0}, {stopped.get(), POLLIN, 0}, {output.get(), POLLIN, 0}}};
   for (;;) {
     const int ready = ::poll(watched.data(), watched.size(), deadline.poll_timeout_ms());
     if (ready < 0 && errno == EINTR) continue;
     // A program may close its outputs and go on; what it left in the background may keep them open after its end.
-    if (watched[2].revents != 0 && !Drain(output.get(), lines)) watched[2].fd = -1;
+    if (watched[2].revents != 0 && !Drain(output.get(), lines, sink)) watched[2].fd = -1;
     if (watched[0].revents != 0) break;
     if (watched[1].revents != 0) {
       Terminate(pid, pidfd.get());
@@ -141,8 +121,8 @@ auto RunCommand(const std::vector<std::string>& arguments, const LineSink& on_li
       return Fail(ErrorCode::kDeadline, "'{}' was not done in time and was stopped", arguments.front());
     }
   }
-  if (watched[2].fd >= 0) Drain(output.get(), lines);
-  lines.Flush();
+  if (watched[2].fd >= 0) Drain(output.get(), lines, sink);
+  lines.Flush(sink);
   return Reap(pid);
 }
 

@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <nlohmann/json.hpp>
 
+#include "base/line_cutter.h"
 #include "base/sha256.h"
 #include "image/build_context.h"
 #include "image/diagnosis.h"
@@ -25,25 +26,6 @@ auto IdentityFor(const std::string& digest, const ImageBuild& build, const docke
                                {"arch", engine.version().arch}};
   return base::Sha256(content.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
 }
-
-// The engine's output comes in pieces that may hold several lines, or end within one.
-class Lines final {
- public:
-  template <class Sink>
-  void Feed(std::string_view piece, const Sink& sink) {
-    for (;;) {
-      const auto end = piece.find_first_of("\r\n");
-      rest_.append(piece.substr(0, end));
-      if (end == std::string_view::npos) return;
-      if (!rest_.empty()) sink(std::string_view(rest_));
-      rest_.clear();
-      piece.remove_prefix(end + 1);
-    }
-  }
-
- private:
-  std::string rest_;
-};
 
 class DockerfileMaker final : public Maker {
  public:
@@ -114,7 +96,7 @@ auto DockerfileMaker::Make(BuildLog log, const docker::Call& call) -> Expected<B
   log.Step(step_);
   PENSTOCK_ASSIGN(const auto context, context_.Spool(digest_));
   PENSTOCK_ASSIGN(const auto spec, Spec(context));
-  Lines lines;
+  base::LineCutter lines;
   const auto id = engine_.Build(
       spec,
       [&](const docker::Progress& said) { lines.Feed(said.text, [&](std::string_view line) { Take(line, log); }); },
