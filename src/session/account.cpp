@@ -57,21 +57,38 @@ auto NodeReportOf(const SessionView& session, std::size_t index, const std::vect
   return report;
 }
 
+auto CountersOf(NodeState& state) -> std::optional<container::Counters> {
+  return state.watch ? state.watch->Read().counters : std::nullopt;
+}
+
+auto InFlightAt(const SessionView& session, const plan::Node& node) -> std::optional<InFlight> {
+  std::optional<InFlight> in_flight;
+  const auto now = static_cast<std::uint64_t>(transport::MonotonicNow());
+  for (const auto edge : node.inputs) {
+    const auto stats = observe::ReadEdgeStats(session.wiring.edge(edge));
+    if (stats.handling_since_ns == 0 || stats.handling_since_ns > now) continue;
+    in_flight = InFlight{.edge = session.plan.edges[edge].id,
+                         .sequence = stats.handling_sequence,
+                         .handling_ns = now - stats.handling_since_ns};
+  }
+  return in_flight;
+}
+
 // What a node uses now. Of what cannot be seen (outside a container, or on this host) nothing is said: null.
-void AddUsage(NodeState& state, const std::optional<double>& cpu_cores, nlohmann::json& status) {
+void AddUsage(const NodeState& state, const std::optional<container::Counters>& counters,
+              const std::optional<double>& cpu_cores, nlohmann::json& status) {
   status["memory_bytes"] = nullptr;
   status["cpu_cores"] = nullptr;
   if (cpu_cores) status["cpu_cores"] = *cpu_cores;
   status["cpu_limit_cores"] = nullptr;
   if (state.node->container) status["cpu_limit_cores"] = state.node->container->limits.cpu_cores;
-  if (!state.watch || state.exited) return;
-  if (const auto counters = state.watch->Read().counters; counters && counters->memory)
-    status["memory_bytes"] = counters->memory->usage_bytes;
+  if (!state.exited && counters && counters->memory) status["memory_bytes"] = counters->memory->usage_bytes;
 }
 
-auto CoresInUse(const CpuSample& before, const CpuSample& now, std::size_t index) -> std::optional<double> {
-  if (!before.nodes[index] || !now.nodes[index]) return std::nullopt;
-  return now.nodes[index]->CoresSince(*before.nodes[index], now.at - before.at);
+auto CoresInUse(const std::optional<container::CpuCounters>& before, const std::optional<container::Counters>& now,
+                std::chrono::nanoseconds between) -> std::optional<double> {
+  if (!before || !now || !now->cpu) return std::nullopt;
+  return now->cpu->CoresSince(*before, between);
 }
 
 auto QueuedAt(const plan::Node& node, const std::vector<EdgeReport>& edges) -> std::uint64_t {
@@ -87,14 +104,7 @@ auto EvidenceOf(const SessionView& session, std::size_t index) -> Evidence {
   Evidence evidence;
   evidence.phase = state.finished ? Phase::kFinished : session.started ? Phase::kRunning : Phase::kStarting;
   if (state.worker) evidence.since_start = std::chrono::steady_clock::now() - state.spawned;
-  const auto now = static_cast<std::uint64_t>(transport::MonotonicNow());
-  for (const auto edge : state.node->inputs) {
-    const auto stats = observe::ReadEdgeStats(session.wiring.edge(edge));
-    if (stats.handling_since_ns == 0 || stats.handling_since_ns > now) continue;
-    evidence.in_flight = InFlight{.edge = session.plan.edges[edge].id,
-                                  .sequence = stats.handling_sequence,
-                                  .handling_ns = now - stats.handling_since_ns};
-  }
+  evidence.in_flight = InFlightAt(session, *state.node);
   if (state.watch) evidence.container = state.watch->Read();
   evidence.host = container::ReadHostMemory();
   evidence.host.oom_kills -= std::min(session.oom_kills_before, evidence.host.oom_kills);
@@ -106,15 +116,13 @@ auto EvidenceOf(const SessionView& session, std::size_t index) -> Evidence {
 auto WaitingFor(const SessionView& session) -> std::string {
   std::vector<std::string> busy;
   std::vector<std::string> others;
-  for (std::size_t i = 0; i < session.nodes.size(); ++i) {
-    const auto& state = session.nodes[i];
+  for (const auto& state : session.nodes) {
     if (state.exited || state.finished) continue;
     others.push_back(fmt::format("node '{}'", state.node->id));
-    const auto evidence = EvidenceOf(session, i);
-    if (!evidence.in_flight) continue;
-    const auto& message = *evidence.in_flight;
+    const auto message = InFlightAt(session, *state.node);
+    if (!message) continue;
     busy.push_back(fmt::format("node '{}', which has been handling message {} of edge {} for {:.1f} s", state.node->id,
-                               message.sequence, message.edge, static_cast<double>(message.handling_ns) / 1e9));
+                               message->sequence, message->edge, static_cast<double>(message->handling_ns) / 1e9));
   }
   return fmt::format("still waiting for {}; a second Ctrl-C, or 'penstock stop --now', ends everything at once",
                      fmt::join(busy.empty() ? others : busy, " and "));
@@ -135,8 +143,7 @@ auto SampleCpu(const SessionView& session) -> CpuSample {
   CpuSample sample{.at = std::chrono::steady_clock::now(), .nodes = {}};
   for (auto& state : session.nodes) {
     auto& cpu = sample.nodes.emplace_back();
-    if (!state.watch) continue;
-    if (const auto counters = state.watch->Read().counters) cpu = counters->cpu;
+    if (const auto counters = CountersOf(state)) cpu = counters->cpu;
   }
   return sample;
 }
@@ -144,10 +151,12 @@ auto SampleCpu(const SessionView& session) -> CpuSample {
 auto StatusOf(const SessionView& session, const Report& report, const Standing& standing, const CpuSample& before)
     -> nlohmann::json {
   auto status = ToJson(report);
-  const auto now = SampleCpu(session);
   for (std::size_t i = 0; i < report.nodes.size(); ++i) {
     auto& node = status["nodes"][i];
-    AddUsage(session.nodes[i], CoresInUse(before, now, i), node);
+    auto& state = session.nodes[i];
+    const auto counters = CountersOf(state);
+    const auto between = std::chrono::steady_clock::now() - before.at;
+    AddUsage(state, counters, CoresInUse(before.nodes[i], counters, between), node);
     node["queued"] = QueuedAt(*session.nodes[i].node, report.edges);
   }
   for (std::size_t i = 0; i < report.edges.size(); ++i) {
