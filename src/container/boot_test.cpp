@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "base/packet_socket.h"
+#include "base/testing/temporary_directory.h"
 #include "docker/testing/fake_engine.h"
 #include "worker/protocol.h"
 
@@ -26,13 +27,9 @@ constexpr std::chrono::seconds kWatchdog{60};
 class BootTest : public testing::Test {
  protected:
   void SetUp() override {
-    std::string pattern = "/tmp/penstock-test-XXXXXX";
-    ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
-    root_ = pattern;
     boot_ = ListenForBoot(root_ / "boot").value();
     agent_ = base::ListenPacket((root_ / "agent.sock").string(), 0600).value();
   }
-  void TearDown() override { fs::remove_all(root_); }
 
   // Starts what it is asked to. Who waits for the container's end gets `answer_wait`.
   auto Engine(docker::FakeHandler answer_wait) -> std::unique_ptr<docker::Engine> {
@@ -53,7 +50,8 @@ class BootTest : public testing::Test {
     return StartAndBoot(engine, "c0ffee", boot_, agent_, docker::Call(Deadline::In(kWatchdog)));
   }
 
-  fs::path root_;
+  const base::testing::TemporaryDirectory directory_;
+  const fs::path root_ = directory_.path();
   base::UniqueFd boot_;
   base::UniqueFd agent_;
   std::unique_ptr<docker::FakeEngine> fake_;

@@ -8,19 +8,15 @@
 #include <csignal>
 #include <fstream>
 
+#include "base/testing/temporary_directory.h"
+
 namespace penstock::container {
 namespace {
 namespace fs = std::filesystem;
 
 class EntryTest : public testing::Test {
  protected:
-  void SetUp() override {
-    std::string pattern = "/tmp/penstock-test-XXXXXX";
-    ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
-    root_ = pattern;
-    ::setenv("XDG_RUNTIME_DIR", root_.c_str(), 1);
-  }
-  void TearDown() override { fs::remove_all(root_); }
+  void SetUp() override { ::setenv("XDG_RUNTIME_DIR", root_.c_str(), 1); }
 
   auto Make(const std::string& identity, bool shared = true) -> LockedDirectory {
     return LockedDirectory::Create(EntriesDirectory().value(), NewEntryName(identity, shared)).value();
@@ -35,7 +31,8 @@ class EntryTest : public testing::Test {
     return names;
   }
 
-  fs::path root_;
+  const base::testing::TemporaryDirectory directory_;
+  const fs::path root_ = directory_.path();
   const std::string identity_ = std::string(12, 'a') + "0123";
   const std::string neighbour_ = std::string(12, 'a') + "4567";  // of the same first digits
 };

@@ -8,20 +8,16 @@
 #include <csignal>
 #include <thread>
 
+#include "base/testing/temporary_directory.h"
+
 namespace penstock::container {
 namespace {
 namespace fs = std::filesystem;
 
 class LockedDirectoryTest : public testing::Test {
  protected:
-  void SetUp() override {
-    std::string pattern = "/tmp/penstock-test-XXXXXX";
-    ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
-    root_ = pattern;
-  }
-  void TearDown() override { fs::remove_all(root_); }
-
-  fs::path root_;
+  const base::testing::TemporaryDirectory directory_;
+  const fs::path root_ = directory_.path();
 };
 
 TEST_F(LockedDirectoryTest, CannotBeClaimedWhileAnybodyUsesIt) {

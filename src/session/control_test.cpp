@@ -12,6 +12,7 @@
 #include <thread>
 
 #include "base/paths.h"
+#include "base/testing/temporary_directory.h"
 
 namespace penstock::session {
 namespace {
@@ -23,13 +24,9 @@ constexpr std::chrono::seconds kWatchdog{20};
 class ControlTest : public testing::Test {
  protected:
   void SetUp() override {
-    std::string pattern = "/tmp/penstock-test-XXXXXX";
-    ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
-    root_ = pattern;
     ::setenv("XDG_RUNTIME_DIR", root_.c_str(), 1);
     loop_ = base::EventLoop::Create().value();
   }
-  void TearDown() override { fs::remove_all(root_); }
 
   auto Serve() -> std::unique_ptr<ControlServer> {
     return ControlServer::Create(*loop_, "0190-a",
@@ -45,7 +42,8 @@ class ControlTest : public testing::Test {
         .value();
   }
 
-  fs::path root_;
+  const base::testing::TemporaryDirectory directory_;
+  const fs::path root_ = directory_.path();
   std::unique_ptr<base::EventLoop> loop_;
   std::chrono::milliseconds status_takes_{0};
   std::function<void()> on_status_;

@@ -5,6 +5,7 @@
 
 #include <fstream>
 
+#include "base/testing/temporary_directory.h"
 #include "session/control.h"
 
 namespace penstock::session {
@@ -14,19 +15,13 @@ namespace fs = std::filesystem;
 class PromisesTest : public testing::Test {
  protected:
   void SetUp() override {
-    std::string pattern = "/tmp/penstock-test-XXXXXX";
-    ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
-    root_ = pattern;
     ::setenv("XDG_RUNTIME_DIR", root_.c_str(), 1);
     loop_ = base::EventLoop::Create().value();
     server_ = ControlServer::Create(*loop_, "0190-a", {.status = {}, .stop = {}, .kill = {}}).value();
   }
-  void TearDown() override {
-    server_.reset();
-    fs::remove_all(root_);
-  }
 
-  fs::path root_;
+  const base::testing::TemporaryDirectory directory_;
+  const fs::path root_ = directory_.path();
   std::unique_ptr<base::EventLoop> loop_;
   std::unique_ptr<ControlServer> server_;
 };
