@@ -415,6 +415,23 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         item.add_marker(pytest.mark.timeout(3 * DEADLINE))
 
 
+@pytest.fixture(scope="module")
+def module_engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
+    """With the base image; its disk has the module's ROOM_MB."""
+    with own_engine(room_mb=getattr(request.module, "ROOM_MB", None)) as engine:
+        engine.load(BASE)
+        yield engine
+
+
+@pytest.fixture
+def engine(module_engine: Engine, user: User) -> Engine:
+    """The user's, and running, whatever a test before has done to it."""
+    if module_engine.dockerd.ended:
+        module_engine.start()
+    user.host = module_engine.host
+    return module_engine
+
+
 @pytest.fixture
 def user(tmp_path: Path) -> Iterator[User]:
     (tmp_path / "nodes.py").write_text(NODES)

@@ -7,22 +7,9 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 import pytest
-from conftest import BASE, Engine, User, errors, own_engine
+from conftest import Engine, User, errors
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow]
-
-
-@pytest.fixture(scope="module")
-def module_engine() -> Iterator[Engine]:
-    with own_engine() as engine:
-        engine.load(BASE)
-        yield engine
-
-
-@pytest.fixture
-def engine(module_engine: Engine, user: User) -> Engine:
-    user.host = module_engine.host
-    return module_engine
 
 
 @pytest.fixture

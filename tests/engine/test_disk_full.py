@@ -6,23 +6,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from conftest import BASE, Engine, User, errors, own_engine
+from conftest import Engine, User, errors
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow]
 MEGABYTE = 1 << 20
-
-
-@pytest.fixture(scope="module")
-def small() -> Iterator[Engine]:
-    with own_engine(room_mb=400) as engine:
-        engine.load(BASE)
-        yield engine
-
-
-@pytest.fixture
-def engine(small: Engine, user: User) -> Engine:
-    user.host = small.host
-    return small
+ROOM_MB = 400  # of the engine's disk
 
 
 @contextmanager

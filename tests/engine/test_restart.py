@@ -2,27 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 from conftest import BASE, Engine, User, errors, own_engine, warnings
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow]
-
-
-@pytest.fixture(scope="module")
-def plain() -> Iterator[Engine]:
-    with own_engine() as engine:
-        engine.load(BASE)
-        yield engine
-
-
-@pytest.fixture
-def engine(plain: Engine, user: User) -> Engine:
-    if plain.dockerd.ended:
-        plain.start()
-    user.host = plain.host
-    return plain
 
 
 def test_an_engine_that_stops_under_a_session_is_told_as_the_cause(engine: Engine, user: User) -> None:

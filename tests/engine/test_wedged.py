@@ -3,28 +3,14 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
 
 import pytest
-from conftest import BASE, Engine, User, errors, own_engine, warnings
+from conftest import Engine, User, errors, warnings
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow]
 
 SAID = "did not answer within"
 REMEDY = "if 'docker version' hangs too, restart it with 'sudo systemctl restart docker'"
-
-
-@pytest.fixture(scope="module")
-def module_engine() -> Iterator[Engine]:
-    with own_engine() as engine:
-        engine.load(BASE)
-        yield engine
-
-
-@pytest.fixture
-def engine(module_engine: Engine, user: User) -> Engine:
-    user.host = module_engine.host
-    return module_engine
 
 
 def test_before_a_session_it_is_one_sentence(engine: Engine, user: User) -> None:
