@@ -12,7 +12,7 @@
 
 namespace penstock::base {
 
-/// Called on the thread of RunCommand, without the line's end.
+/// Called on the thread of RunCommand, without the line's end. Long lines come cut (line_cutter.h).
 using LineSink = std::function<void(std::string_view line)>;
 
 /// Runs `arguments` (the program is looked up in PATH) with this process's environment, standard input empty, and both
