@@ -1,5 +1,5 @@
 // penstock-probe: looks into the container in which it is the first process, and prints what it finds as one line of
-// JSON. It judges nothing: that is the host's (src/image/check.h).
+// JSON. It judges nothing: that is the host's (src/image/image_check.h).
 //
 // Static like the agent, so that it also runs where there is no Python, no shell and no C library.
 #include <spawn.h>
@@ -17,6 +17,7 @@
 #include <string>
 
 #include "base/command.h"
+#include "base/excerpt.h"
 #include "base/packet_socket.h"
 #include "base/unique_fd.h"
 #include "worker/agent/image_libc.h"
@@ -31,7 +32,9 @@ constexpr std::chrono::seconds kPython{30};  // a first import of numpy reads so
 constexpr std::chrono::seconds kAgent{10};
 constexpr const char* kSdk = "/opt/penstock/python";
 constexpr const char* kAgentProgram = "/opt/penstock/penstock-agent";
-constexpr std::size_t kMostOutput = 2000;
+// Of what the interpreter says besides, whose packages may say anything.
+constexpr std::size_t kFirstOutput = 500;
+constexpr std::size_t kLastOutput = 1500;
 constexpr std::string_view kMark = "::python ";
 
 // Every finding is printed at once, so that an import that ends the process leaves those before it. For any Python 3.
@@ -63,11 +66,6 @@ except Exception as error:
     tell(extension=False, extension_problem="%s: %s" % (type(error).__name__, error))
 )";
 
-auto Clip(std::string text) -> std::string {
-  if (text.size() > kMostOutput) text = text.substr(text.size() - kMostOutput);
-  return text;
-}
-
 // The first of PATH that can be run; or the first that is there and cannot.
 void FindPython(json& facts) {
   const char* path = std::getenv("PATH");
@@ -85,12 +83,13 @@ void FindPython(json& facts) {
 
 void AskPython(json& facts) {
   const auto python = facts["python"].get<std::string>();
-  std::string output;
+  base::Excerpt output(kFirstOutput, kLastOutput);
   const auto status = base::RunCommand(
       {python, "-c", kScript},
       [&](std::string_view line) {
         if (!line.starts_with(kMark)) {
-          output.append(line).append("\n");
+          output.Add(line);
+          output.Add("\n");
           return;
         }
         const auto found = json::parse(line.substr(kMark.size()), nullptr, false);
@@ -99,7 +98,7 @@ void AskPython(json& facts) {
       base::Deadline::In(kPython));
   if (status && *status == 0) return;
   facts["python_problem"] =
-      Clip(status ? fmt::format("it ended with status {}\n{}", *status, output) : status.error().ToString());
+      status ? fmt::format("it ended with status {}\n{}", *status, output.Show()) : status.error().ToString();
 }
 
 auto Libc() -> std::string {
