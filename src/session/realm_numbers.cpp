@@ -35,15 +35,14 @@ auto TryLock(const base::UniqueFd& file, int first, int count, int& blocked) -> 
   return false;
 }
 
-// Descriptors that the nodes' own code opens come from below, so realms take the upper half.
-auto LastFor(const plan::Plan& plan) -> int {
+auto LimitFor(const plan::Plan& plan) -> int {
   rlimit own{};
   ::getrlimit(RLIMIT_NOFILE, &own);
   auto limit = static_cast<std::uint64_t>(std::min<rlim_t>(own.rlim_max, 1U << 20U));
   for (const auto& node : plan.nodes) {
     if (node.container) limit = std::min<std::uint64_t>(limit, node.container->limits.nofile);
   }
-  return static_cast<int>(limit) - 1;
+  return static_cast<int>(limit);
 }
 
 }  // namespace
@@ -70,12 +69,20 @@ auto RealmNumbers::Take(const std::filesystem::path& file, int count, int first,
               count, first, last);
 }
 
+auto RealmNumbers::RangeWithin(int limit, int count) -> Range {
+  // Descriptors that the nodes' own code opens come from below, so realms take the upper half.
+  const int first = std::max(kLowest, limit / 2);
+  const int numbers = std::max(limit - first, 0);
+  // Of few numbers at most half: other sessions need some as well.
+  const int room = std::clamp(numbers - count, 0, std::min(kRoomAbove, numbers / 2));
+  return {.first = first, .last = limit - 1 - room};
+}
+
 auto RealmNumbers::TakeFor(const plan::Plan& plan) -> base::Expected<RealmNumbers> {
   PENSTOCK_ASSIGN(const auto directory, base::RuntimeDirectory());
-  const int last = LastFor(plan);
-  const int first = std::max(kLowest, (last + 1) / 2);
-  const int room = std::clamp(last - first - static_cast<int>(plan.outputs.size()), 0, kRoomAbove);
-  return Take(directory / "realms", static_cast<int>(plan.outputs.size()), first, last - room);
+  const int count = static_cast<int>(plan.outputs.size());
+  const auto range = RangeWithin(LimitFor(plan), count);
+  return Take(directory / "realms", count, range.first, range.last);
 }
 
 }  // namespace penstock::session

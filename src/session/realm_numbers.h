@@ -14,6 +14,14 @@ namespace penstock::session {
 
 class RealmNumbers final {
  public:
+  struct Range {
+    int first = 0;
+    int last = 0;  // before `first` when no number is to be had
+  };
+  /// Which numbers sessions take theirs from where processes may have `limit` descriptors, for `count` outputs. What is
+  /// left above it is for descriptors that a worker moves out of a realm's way.
+  static auto RangeWithin(int limit, int count) -> Range;
+
   /// As many successive numbers as `count`, all in [first, last]. Errors: kExhausted when so many are not free.
   static auto Take(const std::filesystem::path& file, int count, int first, int last) -> base::Expected<RealmNumbers>;
   /// For the outputs of `plan`, within the descriptor limits of its nodes.

@@ -5,8 +5,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <set>
+#include <vector>
 
 namespace penstock::session {
 namespace {
@@ -58,6 +60,29 @@ TEST_F(Numbers, ThatDoNotFitAreRefusedWithWhatToDo) {
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code(), ErrorCode::kExhausted);
   EXPECT_THAT(refused.error().message(), testing::HasSubstr("docker.resource_limits.nofile"));
+}
+
+TEST_F(Numbers, LeaveRoomForOtherSessionsAtEveryLimit) {
+  for (int limit = 400; limit <= (1 << 20); limit = limit < 2100 ? limit + 1 : limit * 2) {
+    for (const int count : {1, 8, 64}) {
+      const auto [first, last] = RealmNumbers::RangeWithin(limit, count);
+      const int above = std::max(limit - std::max(400, limit / 2), 0);  // that could be given at all
+      EXPECT_GE(first, 400);
+      EXPECT_LT(last, limit);
+      EXPECT_GE(last - first + 1, (above + 1) / 2) << limit;
+      EXPECT_TRUE(last - first + 1 >= count || above < count) << limit << " " << count;
+    }
+  }
+}
+
+TEST_F(Numbers, OfManySessionsFitIntoALimitOf512) {
+  std::vector<RealmNumbers> held;
+  const auto [first, last] = RealmNumbers::RangeWithin(512, 1);
+  for (int i = 0; i < 50; ++i) {
+    auto taken = Take(1, first, last);
+    ASSERT_TRUE(taken) << i;
+    held.push_back(std::move(*taken));
+  }
 }
 
 TEST_F(Numbers, OfAnotherProcessAreTakenUntilItIsKilled) {
