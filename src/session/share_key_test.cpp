@@ -51,6 +51,51 @@ TEST_F(Key, DiffersWithTypeParamsCommandAndCode) {
   EXPECT_NE(key, Of(kNode));
 }
 
+// As a deployment does it: the folder that holds the code is passed over by its name, the link to it is not.
+TEST_F(Key, DiffersWithCodeBehindALinkedFolder) {
+  fs::create_directories(directory_ / ".releases/1");
+  std::ofstream(directory_ / ".releases/1/model.py") << "one";
+  const auto before = Of(kNode);
+  fs::create_directory_symlink(".releases/1", directory_ / "model");
+  const auto linked = Of(kNode);
+  EXPECT_NE(linked, before);
+  EXPECT_EQ(linked, Of(kNode));
+  std::ofstream(directory_ / ".releases/1/model.py") << "other";
+  EXPECT_NE(linked, Of(kNode));
+}
+
+TEST_F(Key, DiffersWithTheTargetOfALink) {
+  for (const auto* name : {"a", "b"}) {
+    fs::create_directory(directory_ / name);
+    std::ofstream(directory_ / name / "model.py") << "same";
+  }
+  fs::create_directory_symlink("a", directory_ / "current");
+  const auto key = Of(kNode);
+  fs::remove(directory_ / "current");
+  fs::create_directory_symlink("b", directory_ / "current");
+  EXPECT_NE(key, Of(kNode));
+}
+
+TEST_F(Key, IsFoundThoughLinksGoInCircles) {
+  fs::create_directories(directory_ / ".a/deep");
+  fs::create_directory(directory_ / ".b");
+  fs::create_directory_symlink(".", directory_ / "self");
+  fs::create_directory_symlink(".a", directory_ / "a");
+  fs::create_directory_symlink("../../.b", directory_ / ".a/deep/b");
+  fs::create_directory_symlink("../.a", directory_ / ".b/a");
+  std::ofstream(directory_ / ".b/model.py") << "one";
+  const auto key = Of(kNode);
+  EXPECT_FALSE(key.empty());
+  EXPECT_EQ(key, Of(kNode));
+  std::ofstream(directory_ / ".b/model.py") << "other";
+  EXPECT_NE(key, Of(kNode));
+}
+
+TEST_F(Key, DoesNotLookWhereALinkLeavesTheFolder) {
+  fs::create_directory_symlink("/", directory_ / "everything");
+  EXPECT_FALSE(Of(kNode).empty());
+}
+
 TEST_F(Key, DoesNotDifferWithWhatTheInterpreterCaches) {
   const auto key = Of(kNode);
   fs::create_directory(directory_ / "__pycache__");
