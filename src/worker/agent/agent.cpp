@@ -266,8 +266,12 @@ void Agent::StartWorker(LeaseId id, Received<ToAgent> request) {
   auto watched = loop_->Watch(lifeline, EPOLLIN, [this, key](std::uint32_t) { OnReport(key); });
   if (watched) watched = WatchLink(key);
   if (!watched) {
-    Log(LogLevel::kError, "penstock-agent: {}", watched.error().ToString());
-    DropWorker(key);
+    const auto& failure = watched.error();
+    Log(LogLevel::kError, "penstock-agent: {}", failure.ToString());
+    const auto worker_id = workers_.at(key).spawn.id;
+    lease.workers.erase(worker_id);
+    Tell(id, SpawnFailed{.id = worker_id, .error = failure.message(), .saved_errno = EAGAIN});
+    DropWorker(key);  // its keeper sees the end of its lifeline and ends what it has started
   }
 }
 
