@@ -50,13 +50,22 @@ auto Usable(PyObject* object) -> nodes::Host* {
   return self.host.get();
 }
 
+// It joins the wire's thread, which may be waiting for a runtime that does not read: other threads go on meanwhile.
+void CloseHost(Content& self) {
+  auto host = std::move(self.host);
+  if (host) WithoutGil([&] { host.reset(); });
+}
+
 auto NoneOr(const base::Status& status) -> PyObject* {
   if (!status) return Raise(status.error());
   Py_RETURN_NONE;
 }
 
 void Dealloc(PyObject* object) {
-  if (!Forked()) std::destroy_at(&Self(object));
+  if (!Forked()) {
+    CloseHost(Self(object));
+    std::destroy_at(&Self(object));
+  }
   Free(object);
 }
 
@@ -289,8 +298,7 @@ auto Close(PyObject* object, PyObject*) -> PyObject* {
   // Memory that Python still sees stays mapped until it does not, or the process ends.
   self.closing = self.children != 0;
   if (self.closing) Py_RETURN_FALSE;
-  auto host = std::move(self.host);
-  WithoutGil([&] { host.reset(); });
+  CloseHost(self);
   Py_RETURN_TRUE;
 }
 
@@ -374,7 +382,7 @@ auto Attach(PyObject*, PyObject* const* args, Py_ssize_t count) -> PyObject* {
 void AddChild(PyObject* host) { ++Self(host).children; }
 void ReleaseChild(PyObject* host) {
   auto& self = Self(host);
-  if (--self.children == 0 && self.closing) self.host.reset();
+  if (--self.children == 0 && self.closing) CloseHost(self);
 }
 
 auto OutliveRuntimes(PyObject*, PyObject*) -> PyObject* {
