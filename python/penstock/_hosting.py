@@ -7,6 +7,8 @@ that runs the ordinary Worker, with ports, output and logs of its own. A session
 
 from __future__ import annotations
 
+import array
+import contextlib
 import json
 import logging
 import os
@@ -29,10 +31,24 @@ if TYPE_CHECKING:
     from penstock._core import Host
 
 _PACKET_BYTES = 192 * 1024
+_DESCRIPTORS_OF_A_SESSION = 4  # output, errors, control and records, in this order
 _ATTACH_TIMEOUT_S = 600.0  # the runtime has its own, shorter one
 _LOOK_AGAIN_MS = 250
 _INTERRUPT_AFTER_S = 1.0  # waits at ports end at once; what else a session does gets an exception after this
 _EXIT_FAILED, _EXIT_RUNTIME_GONE = 1, 70
+
+
+_OTHERS = "The other sessions of the process go on."
+_NO_DESCRIPTORS = (
+    "penstock: this session cannot join the process that has loaded its node's class: that one has used up its "
+    "descriptors. Raise docker.resource_limits.nofile of the node, let its code hold fewer files and sockets open, or "
+    f"end other sessions. {_OTHERS}\n"
+)
+_NO_THREAD = (
+    "penstock: this session cannot join the process that has loaded its node's class: {}. Raise "
+    "docker.resource_limits.pids of the node, let its code start fewer threads, or end other sessions. "
+    f"{_OTHERS}"
+)
 
 
 class SessionEnded(BaseException):
@@ -102,6 +118,10 @@ class HostedProcess:
         self._prepared = prepared
         self._sessions: dict[int, Session] = {}
         self._lock = threading.Lock()  # of which session is the oldest, which has descriptors 1 and 2
+        # Opened while there is room: what ends a session, or tells it that it cannot join, must not need any.
+        self._null = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
+        self._spare: list[int] = []
+        self._keep_spare()
 
     def serve(self, first: Worker) -> NoReturn:
         session = Session(0, Streams(os.dup(1), os.dup(2), _handler_of_first()), self)
@@ -140,27 +160,69 @@ class HostedProcess:
         if session.left:
             return
         session.left = True
-        packet = {"v": 1, "type": "left", "number": session.number, "code": code}
+        self._say_left(session.number, code)
+
+    def _say_left(self, number: int, code: int) -> None:
+        packet = {"v": 1, "type": "left", "number": number, "code": code}
         self._link.send(json.dumps(packet).encode())
 
     def _receive(self) -> None:
-        data, fds, _flags, _address = socket.recv_fds(self._link, _PACKET_BYTES, 4, socket.MSG_CMSG_CLOEXEC)
+        self._give_up_spare()  # the kernel drops descriptors for which there are no numbers
+        data, fds = _receive_packet(self._link)
+        room = self._keep_spare()
         if not data:
             os._exit(_EXIT_RUNTIME_GONE)  # the agent is gone
         packet = json.loads(data)
         number = packet["number"]
         if packet["type"] == "join":
-            out, err, control, records = fds
-            session = Session(number, Streams(out, err, _records.RecordHandler(records)), self)
-            with self._lock:
-                self._sessions[number] = session
-                if len(self._sessions) == 1:
-                    self._follow_oldest()
-            session.start(lambda session: self._run(session, self._attach(session, control)))
+            if room and len(fds) == _DESCRIPTORS_OF_A_SESSION:
+                self._join(number, fds)
+            else:
+                self._turn_away(number, fds)
         elif packet["type"] == "end":
             leaving = self._sessions.get(number)
             if leaving is not None:
                 leaving.end()
+
+    def _join(self, number: int, fds: list[int]) -> None:
+        out, err, control, records = fds
+        streams = Streams(out, err, _records.RecordHandler(records))
+        session = Session(number, streams, self)
+        with self._lock:
+            self._sessions[number] = session
+            if len(self._sessions) == 1:
+                self._follow_oldest()
+        try:
+            session.start(lambda session: self._run(session, self._attach(session, control)))
+        except RuntimeError as error:
+            # One session fewer, and the others go on.
+            with contextlib.suppress(OSError):
+                print(_NO_THREAD.format(error), file=streams.texts[1])
+            os.close(control)
+            self.leave(session, _EXIT_FAILED)
+
+    def _turn_away(self, number: int, fds: list[int]) -> None:
+        """A session for whose descriptors there is no room. The others go on."""
+        if len(fds) > 1:
+            with contextlib.suppress(OSError):  # whoever reads it may be gone
+                os.write(fds[1], _NO_DESCRIPTORS.encode())
+        for fd in fds:
+            os.close(fd)
+        self._keep_spare()
+        self._say_left(number, _EXIT_FAILED)
+
+    def _keep_spare(self) -> bool:
+        """Whether there is room for them."""
+        try:
+            while len(self._spare) < _DESCRIPTORS_OF_A_SESSION:
+                self._spare.append(os.dup(self._null))
+        except OSError:
+            return False
+        return True
+
+    def _give_up_spare(self) -> None:
+        while self._spare:
+            os.close(self._spare.pop())
 
     def _adopt(self, first: Worker) -> Worker:
         first.host.take_over()
@@ -212,10 +274,8 @@ class HostedProcess:
             for text, number in zip(oldest.streams.texts, (1, 2)):
                 os.dup2(text.fileno(), number)
             return
-        null = os.open(os.devnull, os.O_WRONLY)
         for number in (1, 2):
-            os.dup2(null, number)
-        os.close(null)
+            os.dup2(self._null, number)
 
     def streams_of_thread(self) -> Optional[Streams]:
         """None: nowhere, since its session has left."""
@@ -226,6 +286,18 @@ class HostedProcess:
 def serve(link: int, worker: Worker, prepared: Prepared) -> NoReturn:
     """From `load` to the end of the process, which is the agent's to decide."""
     HostedProcess(socket.socket(fileno=link), prepared).serve(worker)
+
+
+def _receive_packet(link: socket.socket) -> tuple[bytes, list[int]]:
+    """With fewer descriptors than were sent where there is no room for more. Not `socket.recv_fds`, which passes its
+    flags on from Python 3.13 only."""
+    fds = array.array("i")
+    room = socket.CMSG_LEN(_DESCRIPTORS_OF_A_SESSION * fds.itemsize)
+    data, ancillary, _flags, _address = link.recvmsg(_PACKET_BYTES, room, socket.MSG_CMSG_CLOEXEC)
+    for level, kind, content in ancillary:
+        if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
+            fds.frombytes(content[: len(content) - len(content) % fds.itemsize])
+    return data, fds.tolist()
 
 
 def _handler_of_first() -> _records.RecordHandler:

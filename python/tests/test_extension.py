@@ -116,3 +116,26 @@ read_until("outputs_open")
 thread.join()
 """)
     assert told == "dropped\n"
+
+
+def test_a_thread_that_cannot_be_started_is_an_error_and_told_to_the_runtime() -> None:
+    told = run_script("""
+def session():
+    read_until("hello")
+    configure()
+    print(read_until("failed"))
+
+thread = threading.Thread(target=session)
+thread.start()
+pages = int(open("/proc/self/statm").read().split()[0])
+# Too little for another stack.
+resource.setrlimit(resource.RLIMIT_AS, (pages * os.sysconf("SC_PAGE_SIZE") + (4 << 20),) * 2)
+try:
+    attach()
+except PortError as error:
+    print(error.code, error)
+thread.join()
+""")
+    assert "'phase': 'ports'" in told
+    assert "no thread can be started for the ports" in told
+    assert "docker.resource_limits.pids" in told

@@ -1,5 +1,6 @@
 #include "base/packet_socket.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -132,6 +133,9 @@ auto PacketSocket::Receive(Deadline deadline) const -> Expected<Packet> {
     }
   }
   if ((header.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0) {
+    // The kernel says no more than that when it found no numbers for them.
+    if (const UniqueFd one_more(::fcntl(fd_.get(), F_DUPFD_CLOEXEC, 0)); !one_more && errno == EMFILE)
+      return SystemError("take the descriptors of a packet");
     return Fail(ErrorCode::kPeerCorrupt, "a packet or its descriptors were cut off");
   }
   return packet;

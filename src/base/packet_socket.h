@@ -42,7 +42,8 @@ class PacketSocket final {
 
   /// Errors: kPeerGone when the other end is closed; kInvalidArgument beyond the limits above.
   auto Send(std::string_view data, std::span<const int> fds = {}) const -> Status;
-  /// Errors: kPeerGone at end of file; kDeadline; kPeerCorrupt for a truncated packet.
+  /// Errors: kPeerGone at end of file; kDeadline; kPeerCorrupt for a truncated packet; kExhausted when this process has
+  /// no numbers left for its descriptors, which are lost then.
   auto Receive(Deadline deadline) const -> Expected<Packet>;
 
   auto Credentials() const -> Expected<PeerCredentials>;

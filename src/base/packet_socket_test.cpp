@@ -1,6 +1,7 @@
 #include "base/packet_socket.h"
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/mapping.h"
@@ -19,6 +20,21 @@ TEST(PacketSocket, KeepsPacketBoundariesAndDescriptors) {
   ASSERT_EQ(first.fds.size(), 2U);
   EXPECT_TRUE(HasSealedSize(first.fds[1]));
   EXPECT_EQ(there.Receive(Deadline::In(5s)).value().data, "second");
+}
+
+TEST(PacketSocket, SaysThatThereAreNoNumbersForItsDescriptors) {
+  auto [here, there] = PacketSocket::Pair().value();
+  const auto memory = CreateSealedMemfd("test", 4096).value();
+  ASSERT_TRUE(here.Send("first", std::array{memory.get(), memory.get()}));
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+  const UniqueFd next(::dup(memory.get()));  // the lowest number: room for one more
+  rlimit tight{.rlim_cur = static_cast<rlim_t>(next.get()) + 2, .rlim_max = before.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &tight), 0);
+  const auto received = there.Receive(Deadline::In(5s));
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
+  ASSERT_FALSE(received);
+  EXPECT_EQ(received.error().code(), ErrorCode::kExhausted);
 }
 
 TEST(PacketSocket, CarriesThePacketOfTheLargestSize) {

@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 
 #include <csignal>
+#include <system_error>
 #include <utility>
 
 namespace penstock::nodes {
@@ -21,8 +22,21 @@ auto Wire::Start(base::PacketSocket control, PortSet& ports, std::function<void(
   sigset_t before;
   ::sigfillset(&all);
   ::pthread_sigmask(SIG_SETMASK, &all, &before);
-  wire->thread_ = std::thread([self = wire.get()] { self->Run(); });
+  base::Status started;
+  try {
+    wire->thread_ = std::thread([self = wire.get()] { self->Run(); });
+  } catch (const std::system_error& error) {
+    started =
+        base::Fail(base::ErrorCode::kExhausted,
+                   "no thread can be started for the ports ({}): raise docker.resource_limits.pids of the node, or "
+                   "let its code start fewer threads",
+                   error.what());
+  }
   ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  if (!started) {
+    wire->FailPorts(started.error());
+    return tl::unexpected(std::move(started).error());
+  }
   return wire;
 }
 

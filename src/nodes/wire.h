@@ -21,7 +21,8 @@ namespace penstock::nodes {
 
 class Wire final {
  public:
-  /// `on_runtime_gone` is called on the wire's thread. Both arguments outlive the wire.
+  /// `on_runtime_gone` is called on the wire's thread. Both arguments outlive the wire. Errors: kExhausted, which the
+  /// runtime has been told, when no thread can be started.
   static auto Start(base::PacketSocket control, PortSet& ports, std::function<void()> on_runtime_gone)
       -> base::Expected<std::unique_ptr<Wire>>;
   Wire(const Wire&) = delete;

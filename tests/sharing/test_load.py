@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import DEADLINE, Running, User
+from conftest import DEADLINE, LIMITS, Running, User
 
 NODES = """
 import ctypes
@@ -72,6 +72,35 @@ class Model(penstock.Node):
     def crashes(self):
         ctypes.string_at(0)
 
+    def greedy(self):
+        held = []
+        try:
+            while True:
+                held.append(os.open("/dev/null", os.O_RDONLY))
+        except OSError:
+            print("has it all", flush=True)
+        self.wait_for_on()
+        for each in held:
+            os.close(each)
+
+    def crowded(self):
+        enough = threading.Event()
+        threads = []
+        try:
+            while True:
+                threads.append(threading.Thread(target=enough.wait))
+                threads[-1].start()
+        except RuntimeError:
+            print("has it all", flush=True)
+        self.wait_for_on()
+        enough.set()
+        for each in threads[:-1]:
+            each.join()
+
+    def wait_for_on(self):
+        while not os.path.exists("/app/go-on") and not self.stop_requested:
+            self.sleep_until(time.monotonic_ns() + 10_000_000)
+
 
 class Echo(penstock.Node):
     '''Keeps a message beyond its session, in a cycle that only the collector finds.'''
@@ -123,6 +152,17 @@ class Pipelines:
 
     def go(self, node: str = "good") -> None:
         (self.user.folder / f"go-{node}").touch()
+
+    def chain(self, node: str) -> Path:
+        """A source, and an Echo of that id."""
+        path = self.pipeline()
+        manifest = json.loads(path.read_text())
+        source, sink = manifest["nodes"]
+        # Another container than the source's, whichever of them is placed first.
+        echo = {**source, "id": node, "node_type": "nodes:Echo", "docker": {**source["docker"], "tmpfs_mb": 65}}
+        edges = [{"from": source["id"], "to": node}, {"from": node, "to": sink["id"]}]
+        path.write_text(json.dumps({**manifest, "nodes": [source, echo, sink], "connections": edges}))
+        return path
 
 
 @pytest.fixture
@@ -263,22 +303,40 @@ def test_descriptors_of_sessions_that_left_are_closed(model: Pipelines) -> None:
 
 
 def test_sessions_with_inputs_leave_no_descriptors_though_they_keep_messages_and_fail(model: Pipelines) -> None:
-    def chain(node: str) -> Path:
-        path = model.pipeline()
-        manifest = json.loads(path.read_text())
-        source, sink = manifest["nodes"]
-        # Another container than the source's, whichever of them is placed first.
-        echo = {**source, "id": node, "node_type": "nodes:Echo", "docker": {**source["docker"], "tmpfs_mb": 65}}
-        edges = [{"from": source["id"], "to": node}, {"from": node, "to": sink["id"]}]
-        path.write_text(json.dumps({**manifest, "nodes": [source, echo, sink], "connections": edges}))
-        return path
-
     told = []
     for _ in range(6):
-        told.append(model.user.run(chain("echo")))
-        assert model.user.penstock("run", str(chain("fails"))).returncode == 1
+        told.append(model.user.run(model.chain("echo")))
+        assert model.user.penstock("run", str(model.chain("fails"))).returncode == 1
     assert len({tuple(each) for each in told[1:]}) == 1, told
     assert told[0][0] == told[1][0]
+
+
+@pytest.mark.parametrize(
+    ("last", "sentence"),
+    [
+        ("greedy", "has used up its descriptors. Raise docker.resource_limits.nofile"),
+        ("crowded", "can't start new thread. Raise docker.resource_limits.pids"),
+    ],
+)
+def test_a_session_for_which_the_process_has_no_room_is_the_only_one_that_fails(
+    model: Pipelines, last: str, sentence: str
+) -> None:
+    limits = {"resource_limits": {**LIMITS, "pids": 64}}
+    good, pid = model.start(**limits)
+    bad, _ = model.start("raises", **limits)
+    hog, same = model.start(last, **limits)
+    assert pid == same
+    model.go(last)
+    hog.read_until("has it all")
+    refused = model.user.penstock("run", str(model.pipeline(node="once", **limits)))
+    assert refused.returncode == 1
+    assert sentence in refused.stderr
+    model.go("raises")
+    assert bad.wait() == 1  # it leaves without taking anything
+    model.go("on")
+    model.go()
+    assert (hog.wait(), good.wait()) == (0, 0)
+    assert model.once(**limits)[:2] == (pid, 1)
 
 
 def test_a_process_with_a_model_does_not_keep_the_container(model: Pipelines) -> None:
