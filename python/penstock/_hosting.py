@@ -49,6 +49,10 @@ _NO_THREAD = (
     "docker.resource_limits.pids of the node, let its code start fewer threads, or end other sessions. "
     f"{_OTHERS}"
 )
+_KEEPS = (
+    "penstock: the node keeps messages, or arrays in their memory, beyond the end of its session (in what `load` gave, "
+    "or in a thread): the process with the model takes no further session. Copy what is to be kept."
+)
 
 
 class SessionEnded(BaseException):
@@ -146,11 +150,16 @@ class HostedProcess:
     def leave(self, session: Session, code: int) -> None:
         """On the session's own thread. May be called again when it was interrupted."""
         host, session.host = session.host, None
+        keeps = False
         if host is not None and not host.close():
             import gc
 
             gc.collect()  # a node that failed is in the cycles of its traceback; the ports close with its last message
+            keeps = not host.close()
         del host
+        if keeps and session.streams is not None:
+            with contextlib.suppress(OSError):
+                print(_KEEPS, file=session.streams.texts[1])
         with self._lock:
             if self._sessions.pop(session.number, None) is not None:
                 self._follow_oldest()
@@ -160,10 +169,10 @@ class HostedProcess:
         if session.left:
             return
         session.left = True
-        self._say_left(session.number, code)
+        self._say_left(session.number, code, keeps)
 
-    def _say_left(self, number: int, code: int) -> None:
-        packet = {"v": 1, "type": "left", "number": number, "code": code}
+    def _say_left(self, number: int, code: int, keeps: bool = False) -> None:
+        packet = {"v": 1, "type": "left", "number": number, "code": code, "keeps": keeps}
         self._link.send(json.dumps(packet).encode())
 
     def _receive(self) -> None:

@@ -29,8 +29,12 @@ auto PlaceRealms(const std::vector<worker::RealmHandle>& realms, Descriptors& fd
   Descriptors placed;
   for (const auto& realm : realms) {
     if (realm.number < 3 || ::fcntl(realm.number, F_GETFD) >= 0) {
-      return Fail(ErrorCode::kConflict, "descriptor {}, at which a realm belongs, is in use in this process",
-                  realm.number);
+      return Fail(
+          ErrorCode::kConflict,
+          "descriptor {}, at which shared memory belongs, is in use in this process: it holds very many files or "
+          "sockets open, or uses numbers of its own choice. Raise docker.resource_limits.nofile of the node, or "
+          "let its code hold fewer open",
+          realm.number);
     }
     PENSTOCK_ASSIGN(auto fd, base::MoveTo(Take(fds, realm.fd), realm.number));
     placed.push_back(std::move(fd));

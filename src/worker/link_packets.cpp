@@ -22,7 +22,9 @@ auto ReadFromHosted(PacketReader& packet) -> std::optional<FromHosted> {
   if (packet.type() == "shared") return Decided{.shared = true};
   if (packet.type() == "own") return Decided{.shared = false};
   if (packet.type() == "left")
-    return Left{.number = object.Integer<std::uint64_t>("number"), .code = object.Integer<std::uint8_t>("code")};
+    return Left{.number = object.Integer<std::uint64_t>("number"),
+                .code = object.Integer<std::uint8_t>("code"),
+                .keeps = object.Boolean("keeps")};
   return std::nullopt;
 }
 

@@ -240,6 +240,7 @@ struct Decided {
 struct Left {
   std::uint64_t number = 0;
   int code = 0;
+  bool keeps = false;  // not all of its descriptors could be closed: no further session may come
 };
 using FromHosted = std::variant<Decided, Left>;
 

@@ -377,11 +377,13 @@ TEST_F(Protocol, ASharedProcessSaysLittleAndAttachesNothing) {
   const auto parsed = [&](const std::string& text, std::size_t fds = 0) { return ParseFromHosted(SentRaw(text, fds)); };
   EXPECT_TRUE(std::get<Decided>(parsed(R"({"v":1,"type":"shared"})").value()).shared);
   EXPECT_FALSE(std::get<Decided>(parsed(R"({"v":1,"type":"own"})").value()).shared);
-  const auto left = std::get<Left>(parsed(R"({"v":1,"type":"left","number":3,"code":70})").value());
+  const auto left = std::get<Left>(parsed(R"({"v":1,"type":"left","number":3,"code":70,"keeps":true})").value());
   EXPECT_EQ(left.number, 3U);
   EXPECT_EQ(left.code, 70);
+  EXPECT_TRUE(left.keeps);
   for (const auto* text : {"", "[]", R"({"v":1,"type":"join","number":1})", R"({"v":1,"type":"left","number":3})",
-                           R"({"v":1,"type":"left","number":3,"code":256})", R"({"v":2,"type":"own"})"}) {
+                           R"({"v":1,"type":"left","number":3,"code":256,"keeps":false})",
+                           R"({"v":1,"type":"left","number":3,"code":70})", R"({"v":2,"type":"own"})"}) {
     EXPECT_EQ(parsed(text).error().code(), ErrorCode::kPeerCorrupt) << text;
   }
   EXPECT_THAT(parsed(R"({"v":1,"type":"own"})", 1).error().message(), HasSubstr("1 descriptors instead of 0"));

@@ -24,6 +24,7 @@ struct Content {
   std::thread::id owner;
   std::size_t children = 0;
   bool closing = false;  // the host goes with the last child
+  bool closed = false;
 };
 
 // Whether this process has sessions beside the one whose runtime has gone.
@@ -54,6 +55,7 @@ auto Usable(PyObject* object) -> nodes::Host* {
 void CloseHost(Content& self) {
   auto host = std::move(self.host);
   if (host) WithoutGil([&] { host.reset(); });
+  self.closed = true;
 }
 
 auto NoneOr(const base::Status& status) -> PyObject* {
@@ -293,8 +295,9 @@ auto SleepUntil(PyObject* object, PyObject* const* args, Py_ssize_t count) -> Py
 }
 
 auto Close(PyObject* object, PyObject*) -> PyObject* {
-  if (Usable(object) == nullptr) return nullptr;
   auto& self = Self(object);
+  if (self.closing && !self.host && !Forked()) return PyBool_FromLong(self.closed ? 1 : 0);
+  if (Usable(object) == nullptr) return nullptr;
   // Memory that Python still sees stays mapped until it does not, or the process ends.
   self.closing = self.children != 0;
   if (self.closing) Py_RETURN_FALSE;
@@ -329,8 +332,10 @@ PyMethodDef methods[] = {
     Fast("report_failed", ReportFailed, "report_failed(phase, error, message, traceback, edge, sequence)"),
     NoArguments("stop_requested", StopRequested, "stop_requested() -> bool"),
     Fast("sleep_until", SleepUntil, "sleep_until(monotonic_ns) -> bool: false when stopped first"),
-    NoArguments("close", Close,
-                "close() -> bool: closes the ports; false while Python sees their memory, after which they close"),
+    NoArguments(
+        "close", Close,
+        "close() -> bool: closes the ports; false while Python sees their memory, after which they close (and it "
+        "may be asked again)"),
     NoArguments("take_over", TakeOver, "take_over(): the ports belong to the calling thread from now on"),
     NoArguments("hang_up", HangUp, "hang_up(): as if the runtime had gone; any thread"),
     {nullptr, nullptr, 0, nullptr},

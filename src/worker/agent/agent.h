@@ -73,6 +73,7 @@ class Agent final {
   struct Waiting {
     LeaseId lease = 0;
     Received<ToAgent> request;
+    std::set<std::uint64_t> behind{};  // sessions that were being ended when it came: it follows them
   };
   struct ToldHosted {
     ToHosted message;
@@ -83,7 +84,7 @@ class Agent final {
     std::string key;
     base::PacketSocket link;
     bool shared = false;   // it has said so
-    bool retired = false;  // somebody is stuck in it: no further session comes
+    bool retired = false;  // somebody is stuck in it, or has left something: no further session comes
     std::map<std::uint64_t, Guest> guests;
     std::uint64_t next_number = 1;
     std::deque<Waiting> waiting;
@@ -130,10 +131,13 @@ class Agent final {
   void Admit(KeeperId id, Waiting waiting);
   void EndGuest(KeeperId id, std::uint64_t number);
   void GuestLeft(KeeperId id, const Left& left);
+  /// The key names this process no longer, and it ends with the last session that is not stuck.
+  void Retire(KeeperId id);
   void EndIfOnlyStuck(WorkerState& worker);
   void EndPlace(LeaseId lease, std::uint64_t worker, const Place& place);
   /// The key names this process no longer; what waited for it starts anew.
   void Disown(WorkerState& worker);
+  void StartAnew(std::deque<Waiting> again);
   void EndIdleHosts();
   void TellHosted(KeeperId id, ToHosted message, std::vector<base::UniqueFd> fds);
   void FlushLink(KeeperId id);

@@ -30,7 +30,7 @@ while True:
         for fd in fds: os.close(fd)
     else:
         print("end", packet["number"], flush=True)
-        say("left", number=packet["number"], code=70)
+        say("left", number=packet["number"], code=70, keeps=False)
 )";
 
 class Hosting : public testing::Test {
@@ -157,6 +157,70 @@ TEST_F(Hosting, ASessionThatLeavesIsTheOnlyOneThatIsToldSo) {
   EXPECT_EQ(ReadLine(again), "joined as 2 of " + pid_);
 }
 
+TEST_F(Hosting, ASessionThatComesWhileAnotherIsEndedJoinsWhenThatOneHasLeft) {
+  const auto go = NewPipe();
+  auto first = Script(1, R"(
+say("shared")
+while True:
+    packet, fds = next()
+    if packet["type"] == "join":
+        os.write(fds[0], b"joined as %d of %d\n" % (packet["number"], os.getpid()))
+    else:
+        print("end", packet["number"], flush=True)
+        os.read(os.open(os.environ["GO"], os.O_RDONLY), 1)
+        say("left", number=packet["number"], code=70, keeps=False)
+)");
+  first.env["GO"] = "/proc/" + std::to_string(::getpid()) + "/fd/" + std::to_string(go.read.get());
+  host_out_ = Start(first);
+  client_.Next<Spawned>();
+  pid_ = ReadLine(host_out_).substr(4);
+  const auto second = Start(Script(2, kServe));
+  EXPECT_EQ(client_.Next<Spawned>().id, 2U);
+  KillSession(1);
+  EXPECT_EQ(ReadLine(host_out_), "end 0");
+  const auto third = Start(Script(3, kServe));
+  SpawnTrue(9);  // answered first: 3 waits
+  ASSERT_EQ(::write(go.write.get(), "x", 1), 1);
+  EXPECT_EQ(client_.Next<Exited>().id, 1U);
+  EXPECT_EQ(client_.Next<Spawned>().id, 3U);
+  EXPECT_EQ(ReadLine(third), "joined as 2 of " + pid_);
+}
+
+TEST_F(Hosting, ASessionThatWaitsForAStuckOneGetsAnotherProcess) {
+  host_out_ = Start(Script(1, "say('shared')\nwhile True: print(next()[0]['type'], flush=True)"));
+  client_.Next<Spawned>(&pidfd_);
+  const auto pid = ReadLine(host_out_);
+  const auto second = Start(Script(2, kServe));
+  EXPECT_EQ(client_.Next<Spawned>().id, 2U);
+  KillSession(1);
+  const auto third = Start(Script(3, kServe));
+  EXPECT_EQ(client_.Next<Spawned>().id, 3U);
+  EXPECT_NE(ReadLine(third), pid);
+  KillSession(2);  // the last one that was not stuck
+  EXPECT_TRUE(Ended(pidfd_));
+}
+
+TEST_F(Hosting, AProcessThatKeepsSomethingOfASessionGetsNoFurtherOne) {
+  host_out_ = Start(Script(1, R"(
+say("shared")
+while True:
+    packet, fds = next()
+    if packet["type"] == "end": say("left", number=packet["number"], code=70, keeps=True)
+)"));
+  client_.Next<Spawned>(&pidfd_);
+  const auto pid = ReadLine(host_out_);
+  const auto second = Start(Script(2, kServe));
+  EXPECT_EQ(client_.Next<Spawned>().id, 2U);
+  KillSession(1);
+  EXPECT_EQ(client_.Next<Exited>().code, 70);
+  const auto third = Start(Script(3, kServe));
+  EXPECT_EQ(client_.Next<Spawned>().id, 3U);
+  EXPECT_NE(ReadLine(third), pid);
+  KillSession(2);
+  EXPECT_EQ(client_.Next<Exited>().id, 2U);
+  EXPECT_TRUE(Ended(pidfd_));
+}
+
 TEST_F(Hosting, ACrashIsToldToEverySession) {
   StartHost();
   const auto out = Start(Script(2, kServe));
@@ -226,13 +290,15 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Values(
         Hostile{"Nonsense", "link.send(b'nonsense')"}, Hostile{"SharedTwice", "say('shared'); say('shared')"},
         Hostile{"OwnAfterShared", "say('shared'); say('own')"},
-        Hostile{"LeftBeforeShared", "say('left', number=0, code=0)"},
-        Hostile{"LeftUnknown", "say('shared'); say('left', number=7, code=0)"},
-        Hostile{"LeftNegative", "say('shared'); say('left', number=-1, code=0)"},
-        Hostile{"LargeCode", "say('shared'); say('left', number=0, code=700)"},
+        Hostile{"LeftBeforeShared", "say('left', number=0, code=0, keeps=False)"},
+        Hostile{"LeftUnknown", "say('shared'); say('left', number=7, code=0, keeps=False)"},
+        Hostile{"LeftWithoutSayingWhatItKeeps", "say('shared'); say('left', number=0, code=0)"},
+        Hostile{"LeftNegative", "say('shared'); say('left', number=-1, code=0, keeps=False)"},
+        Hostile{"LargeCode", "say('shared'); say('left', number=0, code=700, keeps=False)"},
         Hostile{"UnknownType", "say('shared'); say('surprise')"}, Hostile{"ClosedLink", "say('shared'); link.close()"},
-        Hostile{"WithADescriptor",
-                R"(say('shared'); socket.send_fds(link, [b'{"v":1,"type":"left","number":0,"code":0}'], [1]))"}),
+        Hostile{
+            "WithADescriptor",
+            R"(say('shared'); socket.send_fds(link, [b'{"v":1,"type":"left","number":0,"code":0,"keeps":false}'], [1]))"}),
     [](const auto& tried) { return std::string(tried.param.name); });
 
 TEST_F(Hosting, ARequestWithAKeyHasTheFourDescriptorsOfAWorker) {

@@ -3,7 +3,12 @@
 // The first spawn of a key starts a process as any other, with one descriptor more: the link. Later ones wait until the
 // process has said over the link whether it is shared. If it is, their descriptors are handed to it; if not, they start
 // processes of their own. A process that is shared stays, with what it has loaded, until the agent ends, somebody is
-// stuck in it, or it has no session while another process is started (which may need the memory).
+// stuck in it or has left messages in it, or it has no session while another process is started (which may need the
+// memory).
+//
+// A session's realms sit at descriptor numbers that are its own while its runtime lives; then the next one may get
+// them. So a session that comes while another is being ended waits until that one has closed its descriptors, or is
+// stuck.
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
@@ -46,7 +51,12 @@ auto Agent::ShareOrHost(LeaseId id, Received<ToAgent>& request, std::unique_ptr<
     return Fail(ErrorCode::kInvalidArgument, "a request that may share a process has the targets 1, 2, 3 and 4");
   if (const auto host = hosts_.find(spawn.share); host != hosts_.end()) {
     leases_.at(id).workers[spawn.id] = {.keeper = host->second, .number = std::nullopt};
-    workers_.at(host->second).hosting->waiting.push_back({.lease = id, .request = std::move(request)});
+    auto& shared = *workers_.at(host->second).hosting;
+    std::set<std::uint64_t> behind;
+    for (const auto& [number, guest] : shared.guests) {
+      if (guest.ending) behind.insert(number);
+    }
+    shared.waiting.push_back({.lease = id, .request = std::move(request), .behind = std::move(behind)});
     AdmitWaiting(host->second);
     return true;
   }
@@ -105,8 +115,17 @@ void Agent::Violated(KeeperId id, const std::string& how) {
 
 void Agent::AdmitWaiting(KeeperId id) {
   auto& worker = workers_.at(id);
-  if (!worker.hosting->shared || !worker.pidfd) return;
-  for (auto& waiting : std::exchange(worker.hosting->waiting, {})) Admit(id, std::move(waiting));
+  auto& hosting = *worker.hosting;
+  if (!hosting.shared || !worker.pidfd) return;
+  for (auto& waiting : std::exchange(hosting.waiting, {})) {
+    const bool must_wait = std::any_of(waiting.behind.begin(), waiting.behind.end(),
+                                       [&](const auto number) { return hosting.guests.contains(number); });
+    if (must_wait) {
+      hosting.waiting.push_back(std::move(waiting));
+    } else {
+      Admit(id, std::move(waiting));
+    }
+  }
 }
 
 void Agent::Admit(KeeperId id, Waiting waiting) {
@@ -153,11 +172,7 @@ void Agent::EndGuest(KeeperId id, std::uint64_t number) {
   loop_->After(kGrace, [this, id, number] {
     const auto found = workers_.find(id);
     if (found == workers_.end() || !found->second.hosting || !found->second.hosting->guests.contains(number)) return;
-    auto& stuck = found->second;
-    stuck.hosting->retired = true;
-    if (const auto host = hosts_.find(stuck.hosting->key); host != hosts_.end() && host->second == id)
-      hosts_.erase(host);
-    EndIfOnlyStuck(stuck);
+    Retire(id);
   });
 }
 
@@ -166,7 +181,18 @@ void Agent::GuestLeft(KeeperId id, const Left& left) {
   const auto guest = worker.hosting->guests.extract(left.number);
   if (guest.empty()) return Violated(id, fmt::format("session {} left, which it does not have", left.number));
   TellExited(guest.mapped().lease, ExitedBy(guest.mapped().id, left.code, std::nullopt));
+  if (left.keeps) return Retire(id);
+  AdmitWaiting(id);
   EndIfOnlyStuck(worker);
+}
+
+void Agent::Retire(KeeperId id) {
+  auto& worker = workers_.at(id);
+  worker.hosting->retired = true;
+  if (const auto host = hosts_.find(worker.hosting->key); host != hosts_.end() && host->second == id)
+    hosts_.erase(host);
+  EndIfOnlyStuck(worker);
+  StartAnew(std::exchange(worker.hosting->waiting, {}));
 }
 
 void Agent::EndIfOnlyStuck(WorkerState& worker) {
@@ -198,6 +224,10 @@ void Agent::Disown(WorkerState& worker) {
   auto again = std::exchange(worker.hosting->waiting, {});
   // Those that it serves are told when it has ended.
   if (!worker.hosting->shared) worker.hosting.reset();
+  StartAnew(std::move(again));
+}
+
+void Agent::StartAnew(std::deque<Waiting> again) {
   for (auto& waiting : again) {
     const auto lease = leases_.find(waiting.lease);
     if (lease == leases_.end()) continue;
