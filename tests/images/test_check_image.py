@@ -123,6 +123,33 @@ def test_an_interpreter_of_another_kind(cache: Cache) -> None:
     assert "needs CPython" in abi["remedy"]
 
 
+@pytest.mark.parametrize("next_command", ["gc", "ps"])
+def test_what_a_killed_check_left_is_removed_by_the_next_command(cache: Cache, next_command: str) -> None:
+    lasting = cache.image(
+        "lasting", f'FROM {cache.base}\nUSER 0\nRUN printf "#!/bin/sh\\nexec sleep 1000\\n" > /usr/bin/python3\n'
+    )
+    of_this_test = f"label={cache.label}"
+    with (
+        subprocess.Popen(
+            ["docker", "events", "--since", now(), "--filter", "event=start", "--filter", of_this_test],
+            stdout=subprocess.PIPE,
+        ) as events,
+        cache.start("check-image", lasting) as check,
+    ):
+        assert events.stdout is not None
+        assert events.stdout.readline(), check.communicate()
+        events.terminate()
+        assert cache.penstock("gc").stdout == "removed 0 containers\n"  # it is in use
+        check.kill()
+    assert docker("ps", "--quiet", "--filter", of_this_test) != "", "it was not killed in the middle"
+    result = cache.penstock(next_command)
+    assert result.returncode == 0, result.stderr
+    if next_command == "gc":
+        assert result.stdout == "removed 1 container\n"
+    assert docker("ps", "--all", "--quiet", "--filter", of_this_test) == ""
+    assert [path for path in Path(cache.environment["XDG_RUNTIME_DIR"]).glob("penstock/c/*") if path.is_dir()] == []
+
+
 def test_what_was_found_is_known_until_the_image_changes(cache: Cache) -> None:
     begin = now()
     for _ in range(2):
