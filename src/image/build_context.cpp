@@ -4,7 +4,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
+#include <functional>
+#include <map>
 #include <system_error>
 
 #include "base/file.h"
@@ -23,6 +26,8 @@ namespace {
 constexpr std::size_t kLargestIgnoreFile = std::size_t{1} << 20U;
 constexpr auto kIgnoreFile = ".dockerignore";
 constexpr mode_t kModeBits = 07777;
+constexpr std::uint64_t kMebibyte = std::uint64_t{1} << 20U;
+constexpr std::size_t kLargestShown = 3;
 
 auto ReadIgnoreFile(const fs::path& file) -> Expected<IgnoreFile> {
   std::error_code error;
@@ -85,6 +90,59 @@ class Collector final {
   std::vector<docker::TarEntry> entries_;
 };
 
+// Bytes of every file and, summed up, of every folder, whose path ends in '/'.
+using Sizes = std::map<std::string, std::uint64_t>;
+
+auto SizesOf(const std::vector<docker::TarEntry>& entries) -> Sizes {
+  Sizes sizes;
+  for (const auto& entry : entries) {
+    if (entry.source_bytes == 0) continue;
+    for (auto slash = entry.path.find('/'); slash != std::string::npos; slash = entry.path.find('/', slash + 1)) {
+      sizes[entry.path.substr(0, slash + 1)] += entry.source_bytes;
+    }
+    sizes[entry.path] += entry.source_bytes;
+  }
+  return sizes;
+}
+
+// What `folder` holds itself, the largest first; "" is the context.
+auto Within(const Sizes& sizes, const std::string& folder) -> std::vector<std::string> {
+  std::vector<std::string> children;
+  for (auto at = sizes.upper_bound(folder); at != sizes.end() && at->first.starts_with(folder); ++at) {
+    const auto slash = at->first.find('/', folder.size());
+    if (slash == std::string::npos || slash + 1 == at->first.size()) children.push_back(at->first);
+  }
+  std::ranges::stable_sort(children, std::ranges::greater(), [&](const auto& child) { return sizes.at(child); });
+  return children;
+}
+
+// Where most of a folder's size comes from: seldom all of "src/" is too much.
+auto Culprit(const Sizes& sizes, std::string path) -> std::string {
+  while (path.ends_with('/')) {
+    auto children = Within(sizes, path);
+    if (sizes.at(children.front()) < sizes.at(path) / 10 * 8) break;
+    path = std::move(children.front());
+  }
+  return path;
+}
+
+auto TooLarge(const fs::path& context, const fs::path& ignore_file, const std::vector<docker::TarEntry>& entries,
+              std::uint64_t bytes) -> tl::unexpected<base::Error> {
+  const auto sizes = SizesOf(entries);
+  std::string largest;
+  auto names = Within(sizes, {});
+  names.resize(std::min(names.size(), kLargestShown));
+  for (const auto& name : names) {
+    const auto culprit = Culprit(sizes, name);
+    largest += fmt::format("{}{} ({} MB)", largest.empty() ? "" : ", ", culprit, sizes.at(culprit) / kMebibyte);
+  }
+  return Fail(ErrorCode::kInvalidArgument,
+              "the build context '{}' has {} MB, more than {}; add to '{}' what its Dockerfile does not need. The "
+              "largest in it: {}",
+              context.string(), bytes / kMebibyte, BuildContext::kLargestBytes / kMebibyte, ignore_file.string(),
+              largest);
+}
+
 auto WriteAll(int file, std::string_view rest) -> Status {
   while (!rest.empty()) {
     const auto written = ::write(file, rest.data(), rest.size());
@@ -112,6 +170,9 @@ auto BuildContext::Collect(const ImageBuild& build) -> Expected<BuildContext> {
   PENSTOCK_TRY(collector.Walk(build.context));
   BuildContext context;
   context.entries_ = std::move(collector.entries());
+  std::uint64_t bytes = 0;
+  for (const auto& entry : context.entries_) bytes += entry.source_bytes;
+  if (bytes > kLargestBytes) return TooLarge(build.context, build.context / kIgnoreFile, context.entries_, bytes);
   return context;
 }
 

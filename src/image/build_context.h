@@ -1,6 +1,7 @@
 // The files that a Dockerfile of the user's can see, as they are sent to the engine.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -15,8 +16,12 @@ namespace penstock::image {
 /// as the engine reads them there.
 class BuildContext final {
  public:
-  /// Errors: kNotFound (no such directory, no Dockerfile in it), kInvalidArgument (a broken .dockerignore),
-  /// kPermission.
+  /// All of it is read whenever somebody asks whether the image is there, and copied once to be sent. What is larger is
+  /// rather forgotten in a .dockerignore than needed in an image.
+  static constexpr std::uint64_t kLargestBytes = std::uint64_t{500} << 20U;
+
+  /// Errors: kNotFound (no such directory, no Dockerfile in it), kInvalidArgument (a broken .dockerignore, or more than
+  /// kLargestBytes), kPermission.
   static auto Collect(const ImageBuild& build) -> base::Expected<BuildContext>;
 
   /// SHA-256 in hexadecimal of what would be sent.
