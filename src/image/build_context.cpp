@@ -29,6 +29,14 @@ constexpr mode_t kModeBits = 07777;
 constexpr std::uint64_t kMebibyte = std::uint64_t{1} << 20U;
 constexpr std::size_t kLargestShown = 3;
 
+// Which one holds, relative to the context; it need not exist. One of the Dockerfile's own takes the place of the
+// common one.
+auto IgnoreFileOf(const fs::path& context, const std::string& dockerfile) -> std::string {
+  std::error_code error;
+  auto own = dockerfile + kIgnoreFile;
+  return fs::exists(context / own, error) ? own : std::string(kIgnoreFile);
+}
+
 auto ReadIgnoreFile(const fs::path& file) -> Expected<IgnoreFile> {
   std::error_code error;
   if (!fs::exists(file, error)) return IgnoreFile();
@@ -40,8 +48,11 @@ auto ReadIgnoreFile(const fs::path& file) -> Expected<IgnoreFile> {
 
 class Collector final {
  public:
-  Collector(fs::path root, std::string dockerfile, IgnoreFile ignore)
-      : root_(std::move(root)), dockerfile_(std::move(dockerfile)), ignore_(std::move(ignore)) {}
+  Collector(fs::path root, std::string dockerfile, std::string ignore_file, IgnoreFile ignore)
+      : root_(std::move(root)),
+        dockerfile_(std::move(dockerfile)),
+        ignore_file_(std::move(ignore_file)),
+        ignore_(std::move(ignore)) {}
 
   auto Walk(const fs::path& folder) -> Status {
     std::error_code error;
@@ -49,8 +60,8 @@ class Collector final {
     for (; !error && files != fs::directory_iterator(); files.increment(error)) PENSTOCK_TRY(Take(files->path()));
     if (!error) return {};
     return Fail(error == std::errc::permission_denied ? ErrorCode::kPermission : ErrorCode::kUnavailable,
-                "cannot read the folder '{}' of the build context: {}; make it readable, or name it in a {}",
-                folder.string(), error.message(), kIgnoreFile);
+                "cannot read the folder '{}' of the build context: {}; make it readable, or name it in {}",
+                folder.string(), error.message(), ignore_file_);
   }
   auto entries() -> std::vector<docker::TarEntry>& { return entries_; }
 
@@ -59,7 +70,8 @@ class Collector final {
     const auto path = file.lexically_relative(root_).string();
     struct stat status{};
     if (::lstat(file.c_str(), &status) != 0) return base::SystemError(fmt::format("look at '{}'", file.string()));
-    const bool ignored = path != dockerfile_ && path != kIgnoreFile && ignore_.Ignores(path);
+    const bool is_read = path == dockerfile_ || (path == kIgnoreFile && path == ignore_file_);
+    const bool ignored = !is_read && ignore_.Ignores(path);
     if (S_ISDIR(status.st_mode)) {
       if (!ignored) entries_.push_back({.path = path + "/", .mode = status.st_mode & kModeBits});
       const bool look_inside = !ignored || ignore_.has_exceptions() || dockerfile_.starts_with(path + "/");
@@ -74,8 +86,8 @@ class Collector final {
       return {};
     }
     if (!S_ISREG(status.st_mode)) {
-      return Fail(ErrorCode::kInvalidArgument, "'{}' is neither a file nor a folder; name it in a {}", file.string(),
-                  kIgnoreFile);
+      return Fail(ErrorCode::kInvalidArgument, "'{}' is neither a file nor a folder; name it in {}", file.string(),
+                  ignore_file_);
     }
     entries_.push_back({.path = path,
                         .mode = status.st_mode & kModeBits,
@@ -86,6 +98,7 @@ class Collector final {
 
   fs::path root_;
   std::string dockerfile_;
+  std::string ignore_file_;
   IgnoreFile ignore_;
   std::vector<docker::TarEntry> entries_;
 };
@@ -165,14 +178,15 @@ auto BuildContext::Collect(const ImageBuild& build) -> Expected<BuildContext> {
     return Fail(ErrorCode::kNotFound, "the build context '{}' has no Dockerfile '{}'; 'dockerfile' names another one",
                 build.context.string(), build.dockerfile);
   }
-  PENSTOCK_ASSIGN(auto ignore, ReadIgnoreFile(build.context / kIgnoreFile));
-  Collector collector(build.context, dockerfile, std::move(ignore));
+  const auto ignore_file = IgnoreFileOf(build.context, dockerfile);
+  PENSTOCK_ASSIGN(auto ignore, ReadIgnoreFile(build.context / ignore_file));
+  Collector collector(build.context, dockerfile, ignore_file, std::move(ignore));
   PENSTOCK_TRY(collector.Walk(build.context));
   BuildContext context;
   context.entries_ = std::move(collector.entries());
   std::uint64_t bytes = 0;
   for (const auto& entry : context.entries_) bytes += entry.source_bytes;
-  if (bytes > kLargestBytes) return TooLarge(build.context, build.context / kIgnoreFile, context.entries_, bytes);
+  if (bytes > kLargestBytes) return TooLarge(build.context, build.context / ignore_file, context.entries_, bytes);
   return context;
 }
 

@@ -96,6 +96,19 @@ def test_another_dockerfile_is_another_image(cache: Cache) -> None:
     assert run(cache) == "answer of the image\n"
 
 
+def test_a_dockerfile_may_have_an_ignore_file_of_its_own(cache: Cache) -> None:
+    folder = context(cache, "RUN false")
+    answer = "import os\nVERSION = [f for f in ('a', 'b') if os.path.exists(os.path.dirname(__file__) + '/' + f)]\n"
+    for name in ("a", "b"):
+        (folder / name).write_text("1")
+    (folder / "penstock_test_wheel.py").write_text(answer)
+    (folder / "mine").write_text(f"FROM {cache.base}\nUSER 0\nCOPY . /usr/lib/python3/dist-packages/\n")
+    (folder / ".dockerignore").write_text("a\nmine\n")
+    (folder / "mine.dockerignore").write_text("*\n!a\n!penstock_*.py\n")
+    cache.write_build(dockerfile="mine")
+    assert run(cache) == "answer ['a']\n"
+
+
 def test_a_failing_step_is_shown_and_remembered(cache: Cache) -> None:
     folder = context(cache, "RUN echo ONE", "RUN echo what went wrong && false")
     cache.write_build()
