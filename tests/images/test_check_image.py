@@ -102,6 +102,51 @@ def test_an_interpreter_that_only_root_may_run(cache: Cache) -> None:
     assert "chmod a+rx" in found["user"]["remedy"]
 
 
+def test_another_interpreter_of_the_image_can_be_checked(cache: Cache) -> None:
+    image = cache.image(
+        "two",
+        f"FROM {cache.base}\nUSER 0\n"
+        'RUN mkdir /opt/other && cp "$(readlink -f "$(command -v python3)")" /opt/other/snake '
+        '&& chmod 0700 "$(readlink -f "$(command -v python3)")"\n',
+    )
+    code, found = checks(cache, image)
+    assert code == 3
+    assert found["user"]["result"] == "failed"
+
+    code, found = checks(cache, image, "--python", "/opt/other/snake")
+    assert code == 0, found
+    assert found["python"]["found"] == "/opt/other/snake"
+    assert found["version"]["found"].startswith("Python 3.11.")
+    assert found["extension"]["result"] == "passed"
+    assert found["messages"]["result"] == "not checked"
+    assert found["messages"]["found"] == (
+        "nodes use the first python3 of the image's PATH, which is none; put /opt/other/snake before it"
+    )
+    # What was found of it says nothing about the one that nodes would have.
+    cache.base = image
+    cache.write()
+    assert "must not run" in cache.build().stderr
+
+
+def test_the_interpreter_that_nodes_use_may_be_named(cache: Cache) -> None:
+    program = docker("run", "--rm", "--label", cache.label, cache.base, "sh", "-c", "command -v python3").strip()
+    code, found = checks(cache, cache.base, "--python", program)
+    assert code == 0, found
+    assert found["messages"]["result"] == "passed"
+
+
+def test_an_interpreter_that_is_not_there_is_named(cache: Cache) -> None:
+    code, found = checks(cache, cache.base, "--python", "/opt/nowhere/python3")
+    assert code == 3
+    assert found["python"]["result"] == "failed"
+    assert found["python"]["found"] == "there is no program '/opt/nowhere/python3' in it"
+    assert found["version"]["result"] == "not checked"
+
+    result = cache.penstock("check-image", cache.base, "--python", "snake")
+    assert result.returncode == 2
+    assert "snake is neither one of 3.9, 3.10, 3.11, 3.12, 3.13 nor an absolute path in the image" in result.stderr
+
+
 def test_an_interpreter_whose_library_is_unreadable(cache: Cache) -> None:
     image = cache.image("unreadable", f"FROM {cache.base}\nUSER 0\nRUN chmod 0700 /usr/lib/python3.11\n")
     code, found = checks(cache, image)
