@@ -66,6 +66,13 @@ auto EnsureBaseOf(docker::Engine& engine, const EnvironmentSpec& spec, const Pro
 
 auto CheckLockedBase(const EnvironmentSpec& spec, const BaseImage& base) -> base::Status {
   if (!spec.locked_base || *spec.locked_base == base.content) return {};
+  if (spec.build) {
+    return Fail(ErrorCode::kInvalidArgument,
+                "the image that {} in '{}' makes has another content than the one that the lock was written upon, so "
+                "that the locked packages may not fit it: a file of the build context was changed, or its steps gave "
+                "something else this time; take the change back, or run `penstock lock` again",
+                spec.build->dockerfile, spec.build->written);
+  }
   return Fail(ErrorCode::kInvalidArgument,
               "the base image '{}' has another content than the one that the lock was written upon, so that the locked "
               "packages may not fit it: bring that base image here, or run `penstock lock` again",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 from pathlib import Path
@@ -191,14 +192,35 @@ def test_two_at_once_build_once(cache: Cache) -> None:
     assert entry["uses"] == 2
 
 
-def test_a_lock_is_refused_upon_another_base(cache: Cache) -> None:
-    context(cache, "USER 0", "RUN echo 1 > /one")
+def test_a_lock_is_refused_when_the_context_makes_another_image(cache: Cache) -> None:
+    folder = context(cache, "COPY one /")
+    (folder / "one").write_text("1")
     cache.write_build(packages=["penstock-test-wheel"])
     assert cache.penstock("lock", str(cache.manifest)).returncode == 0
+    (locked,) = json.loads(cache.lock.read_text())["environments"]
+    assert locked["build"] == {"context": "context", "dockerfile": "Dockerfile"}
     assert run(cache) == "answer 1.0\n"
-    context(cache, "USER 0", "RUN echo 2 > /one")
-    result = cache.build()
-    assert result.returncode == 3
-    assert "has another content than the one that the lock was written upon" in result.stderr
+
+    (folder / "one").write_text("2")
+    for verb in ("run", "build"):
+        result = cache.penstock(verb, str(cache.manifest))
+        assert result.returncode == 3, result.stderr
+        assert "the image that Dockerfile in 'context' makes has another content than the one that the lock" in (
+            result.stderr
+        )
+        assert "take the change back, or run `penstock lock` again" in result.stderr
+    (folder / "one").write_text("1")
+    assert run(cache) == "answer 1.0\n"
+
+    (folder / "one").write_text("2")
     assert cache.penstock("lock", str(cache.manifest)).returncode == 0
     cache.must_build()
+
+
+def test_a_lock_holds_while_a_change_of_the_context_makes_the_same_image(cache: Cache) -> None:
+    folder = context(cache, "COPY one /")
+    (folder / "one").write_text("1")
+    cache.write_build(packages=["penstock-test-wheel"])
+    assert cache.penstock("lock", str(cache.manifest)).returncode == 0
+    (folder / "not-copied").write_text("1")
+    assert run(cache) == "answer 1.0\n"
