@@ -48,6 +48,16 @@ def test_a_good_image_passes_everything_and_nothing_is_left(cache: Cache) -> Non
     assert list(Path(cache.environment["XDG_STATE_HOME"]).glob("penstock/sessions/*")) == []
 
 
+@pytest.mark.parametrize("version", ["3.9", "3.10", "3.11"])
+def test_penstocks_own_base_images_pass_everything(cache: Cache, version: str) -> None:
+    image = f"penstock/base:{version}"
+    code, found = checks(cache, image, "--python", version)
+    assert {name for name, check in found.items() if check["result"] == "passed"} == PASSED, found
+    assert code == 0
+    assert found["version"]["found"].startswith(f"Python {version}.")
+    assert docker("inspect", "--format", "{{.Config.User}}", image).strip() == "1000:1000"
+
+
 def test_the_text_has_one_line_for_each_check_and_the_script_says_the_same(cache: Cache) -> None:
     script = REPOSITORY / "docker/scripts/validate-custom-image.sh"
     result = subprocess.run(
