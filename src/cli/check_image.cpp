@@ -33,6 +33,15 @@ void PrintJson(const std::string& image, const image::CheckedImage& checked) {
   fmt::print("{}\n", value.dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
 }
 
+// Messages go through a session, and that has the Python that nodes have.
+auto NotOfNodes(const image::ImageFacts& facts) -> image::Check {
+  return {"messages",
+          image::Check::Result::kNotChecked,
+          fmt::format("nodes use the first python3 of the image's PATH, which is {}; put {} before it",
+                      facts.in_path.empty() ? "none" : facts.in_path, facts.asked),
+          {}};
+}
+
 }  // namespace
 
 auto CheckImage(const CheckImageOptions& options) -> int {
@@ -43,17 +52,20 @@ auto CheckImage(const CheckImageOptions& options) -> int {
   std::stop_source stop;
   const InterruptWatch watch([&] { stop.request_stop(); }, [] {});
   auto checked = image::CheckCustomImage(
-      **engine, options.image, options.python, image::Probing::kAnew,
+      **engine, options.image,
+      {.python_version = options.python, .interpreter = options.interpreter, .probing = image::Probing::kAnew},
       [&](const image::Progress& step) { terminal.OnProgress(step.step, step.line); },
       docker::Call(base::Deadline::Never(), stop.get_token()));
   if (!checked && stop.stop_requested()) return kInterrupted;
   if (!checked) return Complain(checked.error());
-  if (image::AllPassed(checked->checks)) {
+  if (!image::AllPassed(checked->checks)) {
+    checked->checks.push_back({"messages", image::Check::Result::kNotChecked, "because of the failures above", {}});
+  } else if (checked->facts->asked != checked->facts->in_path) {
+    checked->checks.push_back(NotOfNodes(*checked->facts));
+  } else {
     terminal.OnProgress("sending messages through a container of it", {});
     checked->checks.push_back(
         CheckRoundTrip(**engine, options.image, checked->facts->python->version, stop.get_token()));
-  } else {
-    checked->checks.push_back({"messages", image::Check::Result::kNotChecked, "because of the failures above", {}});
   }
   if (stop.stop_requested()) return kInterrupted;
   terminal.Flush();

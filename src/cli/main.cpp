@@ -1,12 +1,16 @@
 // The command line: words to options, options to verbs. Only this file and *_words.cpp know CLI11.
+#include <fmt/format.h>
+
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <csignal>
 #include <cstdio>
 #include <exception>
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "cli/images_words.h"
@@ -68,6 +72,13 @@ void AddOvercommit(CLI::App& verb, penstock::cli::PipelineOptions& options) {
                 "Promise the containers their memory although running sessions hold too much of it");
 }
 
+// Empty: it is good.
+auto PythonOrPath(const std::string& python) -> std::string {
+  constexpr std::array<std::string_view, 5> kVersions{"3.9", "3.10", "3.11", "3.12", "3.13"};
+  if (python.starts_with('/') || std::ranges::find(kVersions, python) != kVersions.end()) return {};
+  return fmt::format("{} is neither one of {} nor an absolute path in the image", python, fmt::join(kVersions, ", "));
+}
+
 void AddRetry(CLI::App& verb, penstock::cli::PipelineOptions& options) {
   verb.add_flag("--retry", options.retry, "Build again what failed before, although nothing has changed since");
 }
@@ -80,6 +91,7 @@ void AddExamples(CLI::App& app) {
       {"plan", "penstock plan pipeline.yaml --json"},
       {"build", "penstock build pipeline.yaml"},
       {"lock", "penstock lock pipeline.yaml"},
+      {"check-image", "penstock check-image registry.example/speech:7 --python 3.11"},
       {"images", "penstock images why pipeline.yaml"},
       {"version", "penstock version --json"},
       {"ps", "penstock ps --json"},
@@ -153,9 +165,14 @@ auto Main(int argc, char** argv) -> int {
   cli::CheckImageOptions check;
   auto* check_verb = app.add_subcommand("check-image", "Check that nodes can run in an image, and say what to change");
   check_verb->add_option("image", check.image, "The image's name or id")->required();
-  check_verb->add_option("--python", check.python, "The Python that it must have (default: the one that it has)")
-      ->check(CLI::IsMember({"3.9", "3.10", "3.11", "3.12", "3.13"}).description(""))
-      ->type_name("3.X");
+  check_verb
+      ->add_option_function<std::string>(
+          "--python",
+          [&](const std::string& python) { (python.starts_with('/') ? check.interpreter : check.python) = python; },
+          "The version that it must have (default: the one that it has), or the interpreter in it that is to be "
+          "checked (default: the one that nodes use)")
+      ->check(PythonOrPath)
+      ->type_name("3.X|PATH");
   check_verb->add_flag("--json", check.json, "As JSON");
 
   cli::ImagesWords images(app);

@@ -51,7 +51,8 @@ struct PlanOptions {
 
 struct CheckImageOptions {
   std::string image;
-  std::string python;  // "3.11"; empty: the one that the image has
+  std::string python;       // "3.11"; empty: the one that the image has
+  std::string interpreter;  // absolute path in the image; empty: the one that nodes use
   bool json = false;
 };
 

@@ -1,7 +1,5 @@
 #include "container/container.h"
 
-#include <unistd.h>
-
 #include <chrono>
 
 #include "base/log.h"
@@ -57,11 +55,8 @@ auto Container::Boot(const PreparedRequest& prepared, const docker::Call& call) 
   spec.name = EngineName(entry);
   spec.command = {fmt::format("{}/penstock-agent", kInstallTarget), "--bootstrap",
                   fmt::format("{}/{}", kBootTarget, kBootSocket)};
-  spec.labels = {{kUserLabel, std::to_string(::getuid())},
-                 {kDirectoryLabel, entry.parent_path()},
-                 {kEntryLabel, entry.filename()},
-                 {kSessionLabel, request.session},
-                 {kNodeLabel, request.node}};
+  spec.labels = docker::EntryLabels(entry);
+  spec.labels.insert({{kSessionLabel, request.session}, {kNodeLabel, request.node}});
   spec.mounts.push_back({.source = BootDirectory(entry), .target = kBootTarget});
   spec.auto_remove = true;
   // Not to be cancelled: a container whose creation was cut off could come into being after its removal.

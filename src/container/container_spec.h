@@ -8,14 +8,15 @@
 #include <string>
 
 #include "base/error.h"
+#include "docker/ownership.h"
 #include "docker/types.h"
 #include "plan/plan.h"
 
 namespace penstock::container {
 
-inline constexpr const char* kUserLabel = "penstock.user";
-inline constexpr const char* kDirectoryLabel = "penstock.directory";  // under which its entry is, see entry.h
-inline constexpr const char* kEntryLabel = "penstock.entry";
+using docker::kDirectoryLabel;
+using docker::kEntryLabel;
+using docker::kUserLabel;
 // For people: who had it made. Sessions that came later are not among its labels.
 inline constexpr const char* kSessionLabel = "penstock.session";
 inline constexpr const char* kNodeLabel = "penstock.node";

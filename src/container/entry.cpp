@@ -7,7 +7,6 @@
 
 #include "base/file.h"
 #include "base/log.h"
-#include "base/paths.h"
 #include "base/uuid.h"
 
 namespace penstock::container {
@@ -31,15 +30,6 @@ auto IsSilent(const fs::path& entry) -> bool {
 auto Prefix(const std::string& identity) -> std::string { return identity.substr(0, kIdentityDigits) + "-"; }
 
 }  // namespace
-
-auto EntriesDirectory() -> base::Expected<fs::path> {
-  PENSTOCK_ASSIGN(const auto home, base::RuntimeDirectory());
-  auto path = home / "c";
-  std::error_code error;
-  fs::create_directory(path, error);
-  if (error) return base::Fail(base::ErrorCode::kUnavailable, "cannot create '{}': {}", path.string(), error.message());
-  return path;
-}
 
 auto NewEntryName(const std::string& identity, bool shared) -> std::string {
   // The last group of a version 7 UUID is random. No identity begins with an 'x'.
@@ -65,7 +55,6 @@ auto CreationLock(const std::string& identity) -> base::Expected<fs::path> {
 
 auto AgentSocket(const fs::path& entry) -> fs::path { return entry / "agent.sock"; }
 auto BootDirectory(const fs::path& entry) -> fs::path { return entry / "boot"; }
-auto EngineName(const fs::path& entry) -> std::string { return "penstock-" + entry.filename().string(); }
 
 auto WriteRecord(const fs::path& entry, const Record& record) -> base::Status {
   const json file{{"identity", record.identity}, {"container", record.container}};

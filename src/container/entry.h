@@ -18,6 +18,7 @@
 #include "base/error.h"
 #include "base/packet_socket.h"
 #include "container/locked_directory.h"
+#include "docker/ownership.h"
 #include "worker/protocol.h"
 
 namespace penstock::container {
@@ -31,7 +32,8 @@ struct Record {
 /// An agent that runs answers within it, also on a loaded host; one that does not is stopped or wedged.
 inline constexpr std::chrono::seconds kAnswerTimeout{3};
 
-auto EntriesDirectory() -> base::Expected<std::filesystem::path>;
+using docker::EngineName;
+using docker::EntriesDirectory;
 /// A name for a new entry. `identity` may be shared or not: an unshared one is found by nobody.
 auto NewEntryName(const std::string& identity, bool shared) -> std::string;
 /// The containers of this identity that are offered to others, whatever their state.
@@ -42,8 +44,6 @@ auto CreationLock(const std::string& identity) -> base::Expected<std::filesystem
 
 auto AgentSocket(const std::filesystem::path& entry) -> std::filesystem::path;
 auto BootDirectory(const std::filesystem::path& entry) -> std::filesystem::path;
-/// The engine's name of the container, known before and after it exists.
-auto EngineName(const std::filesystem::path& entry) -> std::string;
 
 auto WriteRecord(const std::filesystem::path& entry, const Record& record) -> base::Status;
 /// nullopt: not written yet, or gone.

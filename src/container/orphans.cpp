@@ -19,6 +19,8 @@ auto RemoveOrphans(const docker::Engine& engine, const docker::Call& call) -> ba
     // Another runtime directory's locks cannot be looked at, so that its containers are not ours to judge.
     if (home->second != directory.string()) continue;
     const auto entry = directory / name->second;
+    // Images hand labels on: a container that somebody else makes of ours' content is not ours.
+    if (container.name != EngineName(entry)) continue;
     if (AgentAnswers(entry)) continue;
     const auto claimed = LockedDirectory::Claim(entry);
     std::error_code error;

@@ -127,9 +127,8 @@ auto EnsureBase(docker::Engine& engine, const std::string& python_version, const
   return std::move(*found);
 }
 
-auto CheckCustomImage(docker::Engine& engine, const std::string& reference, const std::string& python_version,
-                      Probing probing, const ProgressSink& progress, const docker::Call& call)
-    -> Expected<CheckedImage> {
+auto CheckCustomImage(docker::Engine& engine, const std::string& reference, const CheckOptions& options,
+                      const ProgressSink& progress, const docker::Call& call) -> Expected<CheckedImage> {
   CheckedImage checked;
   PENSTOCK_ASSIGN(checked.image, PullWhenMissing(engine, reference, progress, call));
   checked.checks.push_back(CheckArchitecture(checked.image, engine.version().arch));
@@ -137,10 +136,12 @@ auto CheckCustomImage(docker::Engine& engine, const std::string& reference, cons
   const auto on_look = [&] {
     if (progress) progress({"base image " + reference, "checking that nodes can run in it", {}});
   };
-  auto facts = FactsOf(engine, checked.image.id, probing, on_look, call);
+  if (!options.interpreter.empty()) on_look();
+  auto facts = options.interpreter.empty() ? FactsOf(engine, checked.image.id, options.probing, on_look, call)
+                                           : FactsWith(engine, checked.image.id, options.interpreter, call);
   if (!facts) return tl::make_unexpected(std::move(facts).error().While("checking the image " + reference));
   checked.facts = std::move(*facts);
-  for (auto& check : CheckFacts(*checked.facts, python_version)) checked.checks.push_back(std::move(check));
+  for (auto& check : CheckFacts(*checked.facts, options.python_version)) checked.checks.push_back(std::move(check));
   return checked;
 }
 
@@ -149,7 +150,7 @@ auto EnsureCustomBase(docker::Engine& engine, const std::string& reference, cons
     -> Expected<BaseImage> {
   const auto began = Now();
   const auto check = [&](Probing probing) {
-    return CheckCustomImage(engine, reference, python_version, probing, progress, call);
+    return CheckCustomImage(engine, reference, {.python_version = python_version, .probing = probing}, progress, call);
   };
   PENSTOCK_ASSIGN(auto checked, check(Probing::kWhenUnknown));
   const bool is_old = checked.facts && checked.facts->found < began;

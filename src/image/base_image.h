@@ -39,11 +39,16 @@ struct CheckedImage {
   std::optional<ImageFacts> facts;  // absent: it is for another machine
 };
 
-/// Looks into the image `reference`; fetches it when the engine does not have it. `python_version` may be empty: any.
-/// Errors: kNotFound, and the engine's. That an image does not fit is no error.
-auto CheckCustomImage(docker::Engine& engine, const std::string& reference, const std::string& python_version,
-                      Probing probing, const ProgressSink& progress, const docker::Call& call)
-    -> base::Expected<CheckedImage>;
+struct CheckOptions {
+  std::string python_version{};  // that it must have; empty: any
+  std::string interpreter{};     // absolute path in it, always looked at anew; empty: the python3 that nodes use
+  Probing probing = Probing::kWhenUnknown;
+};
+
+/// Looks into the image `reference`; fetches it when the engine does not have it. Errors: kNotFound, and the engine's.
+/// That an image does not fit is no error.
+auto CheckCustomImage(docker::Engine& engine, const std::string& reference, const CheckOptions& options,
+                      const ProgressSink& progress, const docker::Call& call) -> base::Expected<CheckedImage>;
 
 /// The same as a base for nodes of `python_version`. One that was refused before is looked into again when
 /// `retry_refused`, or when its content has changed. Errors: also kInvalidArgument with the checks that failed and what

@@ -7,6 +7,7 @@
 
 #include "base/paths.h"
 #include "base/sha256.h"
+#include "docker/ownership.h"
 #include "image/builder.h"
 #include "image/diagnosis.h"
 #include "image/requirement.h"
@@ -105,22 +106,23 @@ auto Build::Install(const Workspace& workspace) -> Expected<Built> {
 auto Build::Commit(const std::string& container, const Contents& contents) -> Expected<std::string> {
   PENSTOCK_ASSIGN(const auto owner, OwnerOfImages());
   const auto name = ImageName(identity_);
-  return engine_.Commit(
-      {.container = container,
-       .repository = kEnvironmentRepository,
-       .tag = name.substr(name.find(':') + 1),
-       .comment = {},
-       // The container's own label is emptied: containers of the image inherit it, and are no leftovers of a build.
-       .labels = {{kBuildLabel, ""},
-                  {kEnvironmentLabel, identity_},
-                  {kContentsLabel, ToJsonText(contents)},
-                  {kOwnerLabel, owner},
-                  {"penstock.python", spec_.python_version},
-                  {"penstock.interpreter", kEnvironmentInterpreter}},
-       .changes = {fmt::format("ENV PATH=/opt/venv/bin:{}", base_.path),
-                   fmt::format("USER {}", base_.user.empty() ? "1000:1000" : base_.user)},
-       .command = {"python3"}},
-      call_);
+  // The container's own labels are emptied: containers of the image inherit them, and are no leftovers of a build.
+  auto labels = docker::NoEntryLabels();
+  labels.insert({{kBuildLabel, ""},
+                 {kEnvironmentLabel, identity_},
+                 {kContentsLabel, ToJsonText(contents)},
+                 {kOwnerLabel, owner},
+                 {"penstock.python", spec_.python_version},
+                 {"penstock.interpreter", kEnvironmentInterpreter}});
+  return engine_.Commit({.container = container,
+                         .repository = kEnvironmentRepository,
+                         .tag = name.substr(name.find(':') + 1),
+                         .comment = {},
+                         .labels = std::move(labels),
+                         .changes = {fmt::format("ENV PATH=/opt/venv/bin:{}", base_.path),
+                                     fmt::format("USER {}", base_.user.empty() ? "1000:1000" : base_.user)},
+                         .command = {"python3"}},
+                        call_);
 }
 
 auto Build::Container(const std::filesystem::path& configuration, const char* script) const -> docker::ContainerSpec {

@@ -1,6 +1,7 @@
 // The files that a Dockerfile of the user's can see, as they are sent to the engine.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -10,13 +11,18 @@
 
 namespace penstock::image {
 
-/// Everything below the context's directory that its .dockerignore does not keep out; links as links, sockets left out,
-/// owners and times fixed, so that equal files are equal contexts. The Dockerfile and .dockerignore are always in it,
-/// as the engine reads them there.
+/// Everything below the context's directory that its ignore file does not keep out; links as links, sockets left out,
+/// owners and times fixed, so that equal files are equal contexts. The ignore file is .dockerignore, or the
+/// Dockerfile's own, "NAME.dockerignore" beside it. .dockerignore, where it counts, and the Dockerfile are always in
+/// the context, as the engine reads them there.
 class BuildContext final {
  public:
-  /// Errors: kNotFound (no such directory, no Dockerfile in it), kInvalidArgument (a broken .dockerignore),
-  /// kPermission.
+  /// All of it is read whenever somebody asks whether the image is there, and copied once to be sent. What is larger is
+  /// rather forgotten in an ignore file than needed in an image.
+  static constexpr std::uint64_t kLargestBytes = std::uint64_t{500} << 20U;
+
+  /// Errors: kNotFound (no such directory, no Dockerfile in it), kInvalidArgument (a broken ignore file, or more than
+  /// kLargestBytes), kPermission.
   static auto Collect(const ImageBuild& build) -> base::Expected<BuildContext>;
 
   /// SHA-256 in hexadecimal of what would be sent.

@@ -45,7 +45,7 @@ class EnvironmentMaker final : public Maker {
 // A base, and what keeps it from being pruned while it is used here.
 struct Base {
   BaseImage image;
-  bool was_built = false;
+  Origin origin = Origin::kBase;
   std::shared_ptr<const base::FileLock> hold;
 };
 
@@ -57,15 +57,22 @@ auto EnsureBaseOf(docker::Engine& engine, const EnvironmentSpec& spec, const Pro
   if (spec.build) {
     PENSTOCK_ASSIGN(auto built, EnsureDockerfile(engine, *spec.build, spec.python_version, options, progress, call));
     PENSTOCK_ASSIGN(auto image, custom(ImageName(built.identity)));
-    return Base{std::move(image), built.image.origin == Origin::kBuilt, std::move(built.image.hold)};
+    return Base{std::move(image), built.image.origin, std::move(built.image.hold)};
   }
   PENSTOCK_ASSIGN(auto image,
                   spec.base_image ? custom(*spec.base_image) : EnsureBase(engine, spec.python_version, progress, call));
-  return Base{std::move(image), false, {}};
+  return Base{std::move(image), Origin::kBase, {}};
 }
 
 auto CheckLockedBase(const EnvironmentSpec& spec, const BaseImage& base) -> base::Status {
   if (!spec.locked_base || *spec.locked_base == base.content) return {};
+  if (spec.build) {
+    return Fail(ErrorCode::kInvalidArgument,
+                "the image that {} in '{}' makes has another content than the one that the lock was written upon, so "
+                "that the locked packages may not fit it: a file of the build context was changed, or its steps gave "
+                "something else this time; take the change back, or run `penstock lock` again",
+                spec.build->dockerfile, spec.build->written);
+  }
   return Fail(ErrorCode::kInvalidArgument,
               "the base image '{}' has another content than the one that the lock was written upon, so that the locked "
               "packages may not fit it: bring that base image here, or run `penstock lock` again",
@@ -80,9 +87,8 @@ auto EnsureEnvironment(docker::Engine& engine, const EnvironmentSpec& spec, cons
   PENSTOCK_ASSIGN(auto found_base, EnsureBaseOf(engine, spec, progress, call, options));
   const auto& base = found_base.image;
   PENSTOCK_TRY(CheckLockedBase(spec, base));
-  Environment environment{base.id,       Identity(normal, base.content), base.interpreter, spec.python_version,
-                          Origin::kBase, std::move(found_base.hold)};
-  if (found_base.was_built) environment.origin = Origin::kBuilt;
+  Environment environment{base.id,           Identity(normal, base.content), base.interpreter, spec.python_version,
+                          found_base.origin, std::move(found_base.hold)};
   if (normal.empty()) return environment;
   EnvironmentMaker maker(engine, normal, base, environment.identity, progress, call);
   auto found = FindOrMake(engine, maker, options, progress, call);

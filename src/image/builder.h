@@ -20,9 +20,10 @@ namespace penstock::image {
 inline constexpr auto kEnvironmentLabel = "penstock.environment";
 
 enum class Origin {
-  kBase,    // no packages: the base image itself
-  kCached,  // was there
-  kBuilt,   // made by this call, or by somebody else while this call waited
+  kBase,     // no packages: the base image itself
+  kCached,   // was there
+  kBuilt,    // made by this call
+  kAwaited,  // made by another process or thread, for which this call waited
 };
 
 struct Environment {

@@ -29,36 +29,38 @@ class Finder final {
     PENSTOCK_ASSIGN(const auto use_file, Workspace::UseFile(identity_));
     PENSTOCK_ASSIGN(auto hold, FileLock::Acquire(use_file, call_.deadline, call_.stop, base::LockMode::kShared));
     FoundImage found{{}, Origin::kCached, std::make_shared<const FileLock>(std::move(hold))};
-    PENSTOCK_ASSIGN(auto image, Look(index));
-    if (image) {
-      PENSTOCK_TRY(index.Touch(identity_, Now()));
-    } else {
+    const auto began = Now();
+    PENSTOCK_ASSIGN(auto image, Use(index));
+    std::optional<FileLock> lock;
+    if (!image) {
+      PENSTOCK_ASSIGN(const auto lock_file, Workspace::LockFile(identity_));
+      PENSTOCK_ASSIGN(lock, FileLock::TryAcquire(lock_file));
+      if (!lock) {
+        PENSTOCK_ASSIGN(lock, WaitForOther(lock_file));
+        found.origin = Origin::kAwaited;
+      }
+      // With the lock it is certain; without it, it may have been made since.
+      PENSTOCK_ASSIGN(image, Use(index));
+    }
+    if (!image) {
       found.origin = Origin::kBuilt;
-      PENSTOCK_ASSIGN(image, Make(index));
+      PENSTOCK_ASSIGN(image, Make(index, began));
     }
     found.image_id = std::move(*image);
     return found;
   }
 
  private:
-  auto Look(Index& index) -> Expected<std::optional<std::string>> {
+  // nullopt: it is not there. One that is counts as used.
+  auto Use(Index& index) -> Expected<std::optional<std::string>> {
     PENSTOCK_ASSIGN(const auto entry, FindAvailable(engine_, index, identity_, call_));
     if (!entry) return std::nullopt;
+    PENSTOCK_TRY(index.Touch(identity_, Now()));
     return entry->image;
   }
 
-  auto Make(Index& index) -> Expected<std::string> {
-    const auto began = Now();
-    PENSTOCK_ASSIGN(const auto lock_file, Workspace::LockFile(identity_));
-    PENSTOCK_ASSIGN(auto lock, FileLock::TryAcquire(lock_file));
-    if (!lock) {
-      PENSTOCK_ASSIGN(lock, WaitForOther(lock_file));
-    }
-    PENSTOCK_ASSIGN(auto found, Look(index));
-    if (found) {
-      PENSTOCK_TRY(index.Touch(identity_, Now()));
-      return std::move(*found);
-    }
+  // With the lock, for a call that began at `began`.
+  auto Make(Index& index, Time began) -> Expected<std::string> {
     PENSTOCK_ASSIGN(const auto before, index.Find(identity_));
     PENSTOCK_ASSIGN(const auto fingerprint, maker_.Prepare(call_));
     // One that failed while this call waited for it counts, also for those who want another try.

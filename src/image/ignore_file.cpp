@@ -1,6 +1,7 @@
 #include "image/ignore_file.h"
 
 #include <filesystem>
+#include <optional>
 #include <ranges>
 
 namespace penstock::image {
@@ -13,40 +14,86 @@ auto Trim(std::string_view text) -> std::string_view {
   return text.substr(begin, text.find_last_not_of(kSpace) - begin + 1);
 }
 
-// "./a//b/" and "/a/b" are "a/b".
+// "./a//b/" and "/a/b" are "a/b"; the context itself is "".
 auto Clean(std::string_view pattern) -> std::string {
-  auto clean = std::filesystem::path(fmt::format("/{}", pattern)).lexically_normal().string();
-  while (clean.size() > 1 && clean.back() == '/') clean.pop_back();
-  return clean.substr(1);
+  auto clean = std::filesystem::path(pattern).lexically_normal().string();
+  while (clean.ends_with('/')) clean.pop_back();
+  if (clean.starts_with('/')) clean.erase(0, 1);
+  return clean == "." ? std::string() : clean;
 }
 
-auto ToRegex(std::string_view pattern) -> std::string {
-  std::string regex;
-  for (std::size_t i = 0; i < pattern.size(); ++i) {
-    const char c = pattern[i];
-    if (pattern.substr(i).starts_with("**/")) {
-      regex += "(.*/)?";
-      i += 2;
-    } else if (pattern.substr(i).starts_with("**")) {
-      regex += ".*";
-      ++i;
-    } else if (c == '*') {
-      regex += "[^/]*";
-    } else if (c == '?') {
-      regex += "[^/]";
-    } else if (c == '[' || c == ']') {
-      regex += c;
-    } else {
-      if (c == '\\' && i + 1 < pattern.size()) ++i;
-      if (std::string_view(R"(.+(){}|^$\*?[])").find(pattern[i]) != std::string_view::npos &&
-          !(c == '^' && i > 0 && pattern[i - 1] == '[')) {
-        regex += '\\';
-      }
-      regex += pattern[i];
+/// The docker command's patterns (those of Go's path/filepath.Match, and `**`) as expressions of ECMAScript.
+class Translator final {
+ public:
+  explicit Translator(std::string_view pattern) : rest_(pattern) {}
+
+  /// nullopt: it is no pattern.
+  auto Run() -> std::optional<std::string> {
+    while (!rest_.empty()) {
+      const bool good = rest_.starts_with('*') ? Stars() : rest_.starts_with('[') ? Class() : Character();
+      if (!good) return std::nullopt;
     }
+    return std::move(regex_);
   }
-  return regex;
-}
+
+ private:
+  auto Skip(std::string_view text) -> bool {
+    if (!rest_.starts_with(text)) return false;
+    rest_.remove_prefix(text.size());
+    return true;
+  }
+
+  // Two of them also match no folder at all, so that the slash behind them goes with them.
+  auto Stars() -> bool {
+    if (!Skip("**")) {
+      rest_.remove_prefix(1);
+      regex_ += "[^/]*";
+      return true;
+    }
+    Skip("/");
+    regex_ += rest_.empty() ? ".*" : "(.*/)?";
+    return true;
+  }
+
+  auto Class() -> bool {
+    Skip("[");
+    regex_ += Skip("^") ? "[^" : "[";
+    bool is_empty = true;
+    while (!Skip("]")) {
+      if (!ClassMember() || (Skip("-") && !Between())) return false;
+      is_empty = false;
+    }
+    regex_ += ']';
+    return !is_empty;
+  }
+  auto Between() -> bool {
+    regex_ += '-';
+    return ClassMember();
+  }
+  auto ClassMember() -> bool {
+    if (rest_.starts_with('-') || rest_.starts_with(']')) return false;
+    return Literal(R"(\^-[])");
+  }
+
+  auto Character() -> bool {
+    if (!Skip("?")) return Literal(R"(.+(){}|^$\*?[])");
+    regex_ += "[^/]";
+    return true;
+  }
+
+  // A backslash takes away what the next character means.
+  auto Literal(std::string_view special) -> bool {
+    Skip("\\");
+    if (rest_.empty()) return false;
+    if (special.find(rest_.front()) != std::string_view::npos) regex_ += '\\';
+    regex_ += rest_.front();
+    rest_.remove_prefix(1);
+    return true;
+  }
+
+  std::string_view rest_;
+  std::string regex_;
+};
 
 // The path itself, and every folder above it.
 auto Matches(const std::regex& pattern, const std::string& path) -> bool {
@@ -72,13 +119,18 @@ auto IgnoreFile::Parse(std::string_view text) -> base::Expected<IgnoreFile> {
     auto line = Trim(raw);
     const bool exception = line.starts_with('!');
     if (exception) line = Trim(line.substr(1));
-    if (line.empty()) continue;
+    const auto broken = [&] {
+      return base::Fail(base::ErrorCode::kInvalidArgument, "line {}: '{}' is no pattern", number, Trim(raw));
+    };
+    if (line.empty() && exception) return broken();
     const auto clean = Clean(line);
     if (clean.empty()) continue;
+    const auto regex = Translator(clean).Run();
+    if (!regex) return broken();
     try {
-      file.rules_.push_back({std::regex(ToRegex(clean)), !exception});
-    } catch (const std::regex_error&) {
-      return base::Fail(base::ErrorCode::kInvalidArgument, "line {}: '{}' is no pattern", number, line);
+      file.rules_.push_back({std::regex(*regex), !exception});
+    } catch (const std::regex_error&) {  // "[b-a]"
+      return broken();
     }
     file.has_exceptions_ = file.has_exceptions_ || exception;
   }

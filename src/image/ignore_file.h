@@ -12,8 +12,10 @@ namespace penstock::image {
 
 class IgnoreFile final {
  public:
-  /// One pattern a line: `*` and `?` within a name, `**` over any number of folders, `[…]`; `!` takes back what lines
-  /// above it ignore; `#` begins a comment. Errors: kInvalidArgument with the line.
+  /// One pattern a line, relative to the context with or without a slash before it or behind it: `*` and `?` within a
+  /// name, `**` over any number of folders, `[a-z]`, `[^a-z]`; `\` before a character that means itself. `!` takes back
+  /// what lines above it ignore; a `#` at a line's beginning makes it a comment. Errors: kInvalidArgument with the
+  /// line.
   static auto Parse(std::string_view text) -> base::Expected<IgnoreFile>;
 
   /// `path` is relative to the context. What lies in an ignored folder is ignored, too, unless a later line says `!`.

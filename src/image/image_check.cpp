@@ -43,6 +43,10 @@ auto CheckLibc(const ImageFacts& facts) -> Check {
 auto CheckPython(const ImageFacts& facts) -> Check {
   if (facts.python) return Passed("python", facts.python->program);
   if (!facts.refused.empty()) return Passed("python", facts.refused);
+  if (!facts.asked.empty()) {
+    return Failed("python", fmt::format("there is no program '{}' in it", facts.asked),
+                  "name an interpreter of the image by its absolute path");
+  }
   return Failed("python", "there is no python3 in its PATH",
                 "install Python 3 in the image, with a `python3` in a folder of its PATH");
 }

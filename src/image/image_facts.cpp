@@ -27,11 +27,13 @@ auto ContainerUser() -> std::string {
 
 auto Prober() -> std::string { return fmt::format("{} {} {}", kProbeVersion, PENSTOCK_VERSION, ContainerUser()); }
 
-auto ProbeSpec(const std::string& image_id, const std::filesystem::path& home) -> docker::ContainerSpec {
+auto ProbeSpec(const std::string& image_id, const std::string& program, const std::filesystem::path& home)
+    -> docker::ContainerSpec {
   docker::ContainerSpec spec;
   spec.image = image_id;
   spec.entrypoint = docker::Strings{};
   spec.command = {"/opt/penstock/penstock-probe"};
+  if (!program.empty()) spec.command.push_back(program);
   spec.working_dir = "/";
   spec.labels = {{"penstock.build", "probe"}};
   spec.mounts = {{.source = home / "worker", .target = "/opt/penstock"}};
@@ -47,9 +49,10 @@ auto ProbeSpec(const std::string& image_id, const std::filesystem::path& home) -
   return spec;
 }
 
-auto RunProbe(docker::Engine& engine, const std::string& image_id, const docker::Call& call) -> Expected<std::string> {
+auto RunProbe(docker::Engine& engine, const std::string& image_id, const std::string& program, const docker::Call& call)
+    -> Expected<std::string> {
   PENSTOCK_ASSIGN(const auto home, base::InstallDirectory());
-  PENSTOCK_ASSIGN(auto container, StepContainer::Create(engine, ProbeSpec(image_id, home), call));
+  PENSTOCK_ASSIGN(auto container, StepContainer::Create(engine, ProbeSpec(image_id, program, home), call));
   std::string found;
   Tail tail;
   PENSTOCK_ASSIGN(const auto status, container.Run(
@@ -75,6 +78,8 @@ auto ParseFacts(const std::string& text) -> Expected<ImageFacts> {
     facts.agent_problem = json.at("agent_problem").get<std::string>();
     facts.libc = json.value("libc", "");  // as Python has it, where there is one
     if (facts.libc.empty()) facts.libc = json.at("system_libc").get<std::string>();
+    facts.asked = json.value("asked", "");
+    facts.in_path = json.value("in_path", "");
     facts.refused = json.value("refused", "");
     facts.numpy = json.value("numpy", "");
     facts.numpy_problem = json.value("numpy_problem", "");
@@ -107,10 +112,18 @@ auto FactsOf(docker::Engine& engine, const std::string& image_id, Probing probin
     }
   }
   if (on_look) on_look();
-  PENSTOCK_ASSIGN(auto text, RunProbe(engine, image_id, call));
+  PENSTOCK_ASSIGN(auto text, RunProbe(engine, image_id, {}, call));
   PENSTOCK_ASSIGN(auto facts, ParseFacts(text));
   facts.found = Now();
   PENSTOCK_TRY(index.RecordFacts(image_id, Prober(), {std::move(text), facts.found}));
+  return facts;
+}
+
+auto FactsWith(docker::Engine& engine, const std::string& image_id, const std::string& program,
+               const docker::Call& call) -> Expected<ImageFacts> {
+  PENSTOCK_ASSIGN(const auto text, RunProbe(engine, image_id, program, call));
+  PENSTOCK_ASSIGN(auto facts, ParseFacts(text));
+  facts.found = Now();
   return facts;
 }
 

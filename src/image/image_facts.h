@@ -14,7 +14,7 @@
 namespace penstock::image {
 
 struct PythonFacts {
-  std::string program;     // where PATH has it
+  std::string program;     // where PATH has it, or as it was asked for
   std::string executable;  // as it calls itself; empty: it does not run
   std::string version;     // "3.11"
   std::string full_version;
@@ -28,7 +28,9 @@ struct ImageFacts {
   std::uint64_t user = 0;  // who has looked
   std::string libc;        // "glibc 2.36", "musl"; empty: none
   std::optional<PythonFacts> python;
-  std::string refused;        // a python3 in PATH that the user must not run; empty: none
+  std::string asked;          // the Python that was looked for; empty: the first python3 of PATH
+  std::string in_path;        // the latter, when another one was asked for; empty: none
+  std::string refused;        // a Python that the user must not run; empty: none
   std::string numpy;          // version; empty: not there …
   std::string numpy_problem;  // … or this
   bool extension = false;
@@ -50,5 +52,10 @@ enum class Probing {
 /// Errors: the engine's, and those of the index.
 auto FactsOf(docker::Engine& engine, const std::string& image_id, Probing probing, const std::function<void()>& on_look,
              const docker::Call& call) -> base::Expected<ImageFacts>;
+
+/// The same with the Python `program` of the image, an absolute path. Asked anew every time, and not remembered: nodes
+/// do not use it.
+auto FactsWith(docker::Engine& engine, const std::string& image_id, const std::string& program,
+               const docker::Call& call) -> base::Expected<ImageFacts>;
 
 }  // namespace penstock::image

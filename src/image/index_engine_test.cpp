@@ -131,6 +131,8 @@ TEST_F(IndexEngineTest, WhoWaitsSeesHowFarTheBuilderIs) {
   ASSERT_TRUE(built) << built.error().ToString();
   ASSERT_TRUE(waited) << waited.error().ToString();
   EXPECT_EQ(waited->image_id, built->image_id);
+  EXPECT_EQ(built->origin, Origin::kBuilt);
+  EXPECT_EQ(waited->origin, Origin::kAwaited);
   EXPECT_THAT(waiting, Contains("waiting for another process that makes it: downloading Python packages"));
 }
 

@@ -4,7 +4,9 @@
 #include <chrono>
 
 #include "base/log.h"
+#include "base/uuid.h"
 #include "docker/lines.h"
+#include "docker/ownership.h"
 
 namespace penstock::image {
 namespace {
@@ -13,23 +15,38 @@ using namespace std::chrono_literals;
 // Removing must also work when the caller's own deadline has passed.
 constexpr auto kRemoveWithin = 60s;
 
+void RemoveEntry(base::LockedDirectory& entry) {
+  if (entry.ClaimIfLast()) entry.Remove();
+}
+
 }  // namespace
 
-auto StepContainer::Create(docker::Engine& engine, const docker::ContainerSpec& spec, const docker::Call& call)
+auto StepContainer::Create(docker::Engine& engine, docker::ContainerSpec spec, const docker::Call& call)
     -> base::Expected<StepContainer> {
-  PENSTOCK_ASSIGN(auto created, engine.Create(spec, call));
-  return StepContainer(engine, std::move(created.id));
+  PENSTOCK_ASSIGN(const auto entries, docker::EntriesDirectory());
+  // The last group of a version 7 UUID is random. No entry of a node's container begins with an 's'.
+  PENSTOCK_ASSIGN(auto entry, base::LockedDirectory::Create(entries, "s-" + base::NewUuidV7().substr(24)));
+  spec.name = docker::EngineName(entry.path());
+  spec.labels.merge(docker::EntryLabels(entry.path()));
+  // Not to be cancelled: a container whose creation was cut off could come into being after its removal.
+  auto created = engine.Create(spec, docker::Call(call.deadline));
+  if (created) return StepContainer(engine, std::move(entry), std::move(created->id));
+  // It may have been made all the same, and is then nobody's.
+  RemoveEntry(entry);
+  return tl::make_unexpected(std::move(created).error());
 }
 
 StepContainer::StepContainer(StepContainer&& other) noexcept
-    : engine_(std::exchange(other.engine_, nullptr)), id_(std::move(other.id_)) {}
+    : engine_(std::exchange(other.engine_, nullptr)), entry_(std::move(other.entry_)), id_(std::move(other.id_)) {}
 
 StepContainer::~StepContainer() {
   if (engine_ == nullptr) return;
   if (auto removed = engine_->Remove(id_, base::Deadline::In(kRemoveWithin)); !removed) {
-    base::Log(base::LogLevel::kWarning, "cannot remove the build container {}: {}", id_.substr(0, 12),
-              removed.error().ToString());
+    base::Log(base::LogLevel::kWarning, "the container {} stays until the next penstock command: {}",
+              docker::EngineName(entry_.path()), removed.error().ToString());
+    return;  // with its entry, which nobody holds from here on
   }
+  RemoveEntry(entry_);
 }
 
 auto StepContainer::Run(const base::LineSink& on_line, const docker::Call& call) -> base::Expected<std::int64_t> {

@@ -1,12 +1,12 @@
-// A container that does one thing while an image is made, and is removed afterwards whatever happens.
+// A container that does one thing while an image is made or looked into, and is removed afterwards whatever happens: by
+// its owner, or, when that was killed, by the next command (docker/ownership.h).
 #pragma once
 
-#include <memory>
-#include <mutex>
 #include <string>
 #include <string_view>
 
 #include "base/command.h"
+#include "base/locked_directory.h"
 #include "docker/engine.h"
 
 namespace penstock::image {
@@ -14,7 +14,8 @@ namespace penstock::image {
 /// Owns one container of the engine. Move-only; used by one thread.
 class StepContainer final {
  public:
-  static auto Create(docker::Engine& engine, const docker::ContainerSpec& spec, const docker::Call& call)
+  /// Name and labels of its entry are added to `spec`.
+  static auto Create(docker::Engine& engine, docker::ContainerSpec spec, const docker::Call& call)
       -> base::Expected<StepContainer>;
   StepContainer(StepContainer&& other) noexcept;
   auto operator=(StepContainer&&) -> StepContainer& = delete;
@@ -26,8 +27,10 @@ class StepContainer final {
   auto Run(const base::LineSink& on_line, const docker::Call& call) -> base::Expected<std::int64_t>;
 
  private:
-  StepContainer(docker::Engine& engine, std::string id) : engine_(&engine), id_(std::move(id)) {}
+  StepContainer(docker::Engine& engine, base::LockedDirectory entry, std::string id)
+      : engine_(&engine), entry_(std::move(entry)), id_(std::move(id)) {}
   docker::Engine* engine_;
+  base::LockedDirectory entry_;
   std::string id_;
 };
 

@@ -48,6 +48,16 @@ def test_a_good_image_passes_everything_and_nothing_is_left(cache: Cache) -> Non
     assert list(Path(cache.environment["XDG_STATE_HOME"]).glob("penstock/sessions/*")) == []
 
 
+@pytest.mark.parametrize("version", ["3.9", "3.10", "3.11"])
+def test_penstocks_own_base_images_pass_everything(cache: Cache, version: str) -> None:
+    image = f"penstock/base:{version}"
+    code, found = checks(cache, image, "--python", version)
+    assert {name for name, check in found.items() if check["result"] == "passed"} == PASSED, found
+    assert code == 0
+    assert found["version"]["found"].startswith(f"Python {version}.")
+    assert docker("inspect", "--format", "{{.Config.User}}", image).strip() == "1000:1000"
+
+
 def test_the_text_has_one_line_for_each_check_and_the_script_says_the_same(cache: Cache) -> None:
     script = REPOSITORY / "docker/scripts/validate-custom-image.sh"
     result = subprocess.run(
@@ -102,6 +112,51 @@ def test_an_interpreter_that_only_root_may_run(cache: Cache) -> None:
     assert "chmod a+rx" in found["user"]["remedy"]
 
 
+def test_another_interpreter_of_the_image_can_be_checked(cache: Cache) -> None:
+    image = cache.image(
+        "two",
+        f"FROM {cache.base}\nUSER 0\n"
+        'RUN mkdir /opt/other && cp "$(readlink -f "$(command -v python3)")" /opt/other/snake '
+        '&& chmod 0700 "$(readlink -f "$(command -v python3)")"\n',
+    )
+    code, found = checks(cache, image)
+    assert code == 3
+    assert found["user"]["result"] == "failed"
+
+    code, found = checks(cache, image, "--python", "/opt/other/snake")
+    assert code == 0, found
+    assert found["python"]["found"] == "/opt/other/snake"
+    assert found["version"]["found"].startswith("Python 3.11.")
+    assert found["extension"]["result"] == "passed"
+    assert found["messages"]["result"] == "not checked"
+    assert found["messages"]["found"] == (
+        "nodes use the first python3 of the image's PATH, which is none; put /opt/other/snake before it"
+    )
+    # What was found of it says nothing about the one that nodes would have.
+    cache.base = image
+    cache.write()
+    assert "must not run" in cache.build().stderr
+
+
+def test_the_interpreter_that_nodes_use_may_be_named(cache: Cache) -> None:
+    program = docker("run", "--rm", "--label", cache.label, cache.base, "sh", "-c", "command -v python3").strip()
+    code, found = checks(cache, cache.base, "--python", program)
+    assert code == 0, found
+    assert found["messages"]["result"] == "passed"
+
+
+def test_an_interpreter_that_is_not_there_is_named(cache: Cache) -> None:
+    code, found = checks(cache, cache.base, "--python", "/opt/nowhere/python3")
+    assert code == 3
+    assert found["python"]["result"] == "failed"
+    assert found["python"]["found"] == "there is no program '/opt/nowhere/python3' in it"
+    assert found["version"]["result"] == "not checked"
+
+    result = cache.penstock("check-image", cache.base, "--python", "snake")
+    assert result.returncode == 2
+    assert "snake is neither one of 3.9, 3.10, 3.11, 3.12, 3.13 nor an absolute path in the image" in result.stderr
+
+
 def test_an_interpreter_whose_library_is_unreadable(cache: Cache) -> None:
     image = cache.image("unreadable", f"FROM {cache.base}\nUSER 0\nRUN chmod 0700 /usr/lib/python3.11\n")
     code, found = checks(cache, image)
@@ -121,6 +176,33 @@ def test_an_interpreter_of_another_kind(cache: Cache) -> None:
     assert abi["result"] == "failed"
     assert abi["found"] == "pypy"
     assert "needs CPython" in abi["remedy"]
+
+
+@pytest.mark.parametrize("next_command", ["gc", "ps"])
+def test_what_a_killed_check_left_is_removed_by_the_next_command(cache: Cache, next_command: str) -> None:
+    lasting = cache.image(
+        "lasting", f'FROM {cache.base}\nUSER 0\nRUN printf "#!/bin/sh\\nexec sleep 1000\\n" > /usr/bin/python3\n'
+    )
+    of_this_test = f"label={cache.label}"
+    with (
+        subprocess.Popen(
+            ["docker", "events", "--since", now(), "--filter", "event=start", "--filter", of_this_test],
+            stdout=subprocess.PIPE,
+        ) as events,
+        cache.start("check-image", lasting) as check,
+    ):
+        assert events.stdout is not None
+        assert events.stdout.readline(), check.communicate()
+        events.terminate()
+        assert cache.penstock("gc").stdout == "removed 0 containers\n"  # it is in use
+        check.kill()
+    assert docker("ps", "--quiet", "--filter", of_this_test) != "", "it was not killed in the middle"
+    result = cache.penstock(next_command)
+    assert result.returncode == 0, result.stderr
+    if next_command == "gc":
+        assert result.stdout == "removed 1 container\n"
+    assert docker("ps", "--all", "--quiet", "--filter", of_this_test) == ""
+    assert [path for path in Path(cache.environment["XDG_RUNTIME_DIR"]).glob("penstock/c/*") if path.is_dir()] == []
 
 
 def test_what_was_found_is_known_until_the_image_changes(cache: Cache) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 from pathlib import Path
@@ -96,6 +97,33 @@ def test_another_dockerfile_is_another_image(cache: Cache) -> None:
     assert run(cache) == "answer of the image\n"
 
 
+def test_a_dockerfile_may_have_an_ignore_file_of_its_own(cache: Cache) -> None:
+    folder = context(cache, "RUN false")
+    answer = "import os\nVERSION = [f for f in ('a', 'b') if os.path.exists(os.path.dirname(__file__) + '/' + f)]\n"
+    for name in ("a", "b"):
+        (folder / name).write_text("1")
+    (folder / "penstock_test_wheel.py").write_text(answer)
+    (folder / "mine").write_text(f"FROM {cache.base}\nUSER 0\nCOPY . /usr/lib/python3/dist-packages/\n")
+    (folder / ".dockerignore").write_text("a\nmine\n")
+    (folder / "mine.dockerignore").write_text("*\n!a\n!penstock_*.py\n")
+    cache.write_build(dockerfile="mine")
+    assert run(cache) == "answer ['a']\n"
+
+
+def test_a_context_that_is_too_large_is_refused_with_what_makes_it_so(cache: Cache) -> None:
+    folder = context(cache)
+    (folder / "recordings").mkdir()
+    with (folder / "recordings" / "day.wav").open("wb") as recording:
+        recording.truncate(501 << 20)
+    cache.write_build()
+    result = cache.build()
+    assert result.returncode == 3
+    assert f"the build context '{folder}' has 501 MB, more than 500; add to '{folder}/.dockerignore'" in result.stderr
+    assert "recordings/day.wav (501 MB)" in result.stderr
+    (folder / ".dockerignore").write_text("recordings\n")
+    cache.must_build()
+
+
 def test_a_failing_step_is_shown_and_remembered(cache: Cache) -> None:
     folder = context(cache, "RUN echo ONE", "RUN echo what went wrong && false")
     cache.write_build()
@@ -178,14 +206,35 @@ def test_two_at_once_build_once(cache: Cache) -> None:
     assert entry["uses"] == 2
 
 
-def test_a_lock_is_refused_upon_another_base(cache: Cache) -> None:
-    context(cache, "USER 0", "RUN echo 1 > /one")
+def test_a_lock_is_refused_when_the_context_makes_another_image(cache: Cache) -> None:
+    folder = context(cache, "COPY one /")
+    (folder / "one").write_text("1")
     cache.write_build(packages=["penstock-test-wheel"])
     assert cache.penstock("lock", str(cache.manifest)).returncode == 0
+    (locked,) = json.loads(cache.lock.read_text())["environments"]
+    assert locked["build"] == {"context": "context", "dockerfile": "Dockerfile"}
     assert run(cache) == "answer 1.0\n"
-    context(cache, "USER 0", "RUN echo 2 > /one")
-    result = cache.build()
-    assert result.returncode == 3
-    assert "has another content than the one that the lock was written upon" in result.stderr
+
+    (folder / "one").write_text("2")
+    for verb in ("run", "build"):
+        result = cache.penstock(verb, str(cache.manifest))
+        assert result.returncode == 3, result.stderr
+        assert "the image that Dockerfile in 'context' makes has another content than the one that the lock" in (
+            result.stderr
+        )
+        assert "take the change back, or run `penstock lock` again" in result.stderr
+    (folder / "one").write_text("1")
+    assert run(cache) == "answer 1.0\n"
+
+    (folder / "one").write_text("2")
     assert cache.penstock("lock", str(cache.manifest)).returncode == 0
     cache.must_build()
+
+
+def test_a_lock_holds_while_a_change_of_the_context_makes_the_same_image(cache: Cache) -> None:
+    folder = context(cache, "COPY one /")
+    (folder / "one").write_text("1")
+    cache.write_build(packages=["penstock-test-wheel"])
+    assert cache.penstock("lock", str(cache.manifest)).returncode == 0
+    (folder / "not-copied").write_text("1")
+    assert run(cache) == "answer 1.0\n"

@@ -43,6 +43,8 @@ def test_an_image_of_a_container_is_never_pruned(cache: Cache) -> None:
     cache.must_build()
     (entry,) = cache.json()
     container = docker("create", "--label", cache.label, entry["image"]).strip()
+    # Nor is a container that somebody makes of it taken for one of the build.
+    assert cache.penstock("gc").stdout == "removed 0 containers\n"
     assert cache.json()[0]["in_use"]
     pruned = cache.json("prune", "--keep", "0")
     assert pruned["removed"] == []
@@ -109,6 +111,16 @@ def test_a_builder_that_is_killed_is_taken_over(cache: Cache) -> None:
     cache.must_build()
     (entry,) = cache.json()
     assert entry["state"] == "available"
+    assert docker("ps", "--all", "--quiet", "--filter", f"label={cache.label}") == ""
+
+
+def test_the_container_of_a_build_that_was_killed_is_removed_by_gc(cache: Cache) -> None:
+    cache.write("penstock-test-wheel")
+    with cache.start("build", str(cache.manifest)) as killed:
+        read_until(killed, "downloading Python packages")
+        assert cache.penstock("gc").stdout == "removed 0 containers\n"  # it is in use
+        killed.kill()
+    assert cache.penstock("gc").stdout == "removed 1 container\n"
     assert docker("ps", "--all", "--quiet", "--filter", f"label={cache.label}") == ""
 
 

@@ -1,5 +1,6 @@
 // penstock-probe: looks into the container in which it is the first process, and prints what it finds as one line of
-// JSON. It judges nothing: that is the host's (src/image/image_check.h).
+// JSON. It judges nothing: that is the host's (src/image/image_check.h). Its argument, if any, is the Python to look at
+// in place of the one that nodes would have.
 //
 // Static like the agent, so that it also runs where there is no Python, no shell and no C library.
 #include <spawn.h>
@@ -81,6 +82,18 @@ void FindPython(json& facts) {
   }
 }
 
+void TakePython(const char* program, json& facts) {
+  json of_path;
+  FindPython(of_path);
+  facts["asked"] = program;
+  facts["in_path"] = of_path.value("python", "");
+  if (::access(program, X_OK) == 0) {
+    facts["python"] = program;
+  } else if (errno == EACCES) {
+    facts["refused"] = program;
+  }
+}
+
 void AskPython(json& facts) {
   const auto python = facts["python"].get<std::string>();
   base::Excerpt output(kFirstOutput, kLastOutput);
@@ -145,12 +158,12 @@ auto StartAgent() -> base::Status {
   return granted;
 }
 
-auto Main() -> int {
+auto Main(const char* python) -> int {
   ::setenv("PYTHONPATH", kSdk, 1);
   ::setenv("PYTHONDONTWRITEBYTECODE", "1", 1);
   ::setenv("HOME", "/tmp", 1);
   json facts{{"user", ::getuid()}, {"system_libc", Libc()}, {"tmp_problem", WriteProblem("/tmp")}};
-  FindPython(facts);
+  python == nullptr ? FindPython(facts) : TakePython(python, facts);
   if (facts.contains("python")) AskPython(facts);
   const auto agent = StartAgent();
   facts["agent_problem"] = agent ? std::string() : agent.error().ToString();
@@ -161,4 +174,4 @@ auto Main() -> int {
 }  // namespace
 }  // namespace penstock::worker::probe
 
-auto main() -> int { return penstock::worker::probe::Main(); }
+auto main(int argc, char** argv) -> int { return penstock::worker::probe::Main(argc > 1 ? argv[1] : nullptr); }

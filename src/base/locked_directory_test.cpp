@@ -1,4 +1,4 @@
-#include "container/locked_directory.h"
+#include "base/locked_directory.h"
 
 #include <gtest/gtest.h>
 #include <stdlib.h>
@@ -10,13 +10,13 @@
 
 #include "base/testing/temporary_directory.h"
 
-namespace penstock::container {
+namespace penstock::base {
 namespace {
 namespace fs = std::filesystem;
 
-class LockedDirectoryTest : public testing::Test {
+class LockedDirectoryTest : public ::testing::Test {
  protected:
-  const base::testing::TemporaryDirectory directory_;
+  const testing::TemporaryDirectory directory_;
   const fs::path root_ = directory_.path();
 };
 
@@ -85,4 +85,4 @@ TEST_F(LockedDirectoryTest, TwoOfOneNameAreRefused) {
 }
 
 }  // namespace
-}  // namespace penstock::container
+}  // namespace penstock::base
