@@ -85,7 +85,7 @@ auto RenderOutputs(const Plan& plan) -> std::string {
     const auto expected = output.expected_bytes == 0 ? "learned" : manifest::RenderSize(output.expected_bytes);
     table.Row({fmt::format("{}.{}", output.port.node, output.port.port), manifest::RenderSize(output.max_message_bytes),
                expected, std::to_string(output.slots), std::to_string(output.history),
-               manifest::RenderSize(output.realm_bytes)});
+               manifest::RenderSize(output.realm_bytes) + (output.segments > 1 ? ", two segments" : "")});
   }
   return table.Render();
 }
@@ -140,7 +140,23 @@ auto Count(std::size_t count, std::string_view noun) -> std::string {
   return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
 }
 
-/// One node's environment, rights, environment variables (their names: values may be secrets), descriptors and notes.
+/// What follows when it fails or takes too long; nothing for what ends the session in any case.
+auto RenderFailure(const Node& node) -> std::string {
+  std::string text;
+  if (node.restart) {
+    text += fmt::format("    restarts up to {} in {:g} s", node.restart->max_attempts, Seconds(node.restart->window));
+    if (node.restart->max_attempts > 1) {
+      const auto backoff = Seconds(node.restart->backoff);
+      text += backoff == 0 ? ", at once" : fmt::format(", {:g} s apart at first", backoff);
+    }
+    text += "\n";
+  }
+  if (node.process_timeout) text += fmt::format("    timeout  {:g} s for a message\n", Seconds(*node.process_timeout));
+  return text;
+}
+
+/// One node's environment, rights, what follows its failures, environment variables (their names: values may be
+/// secrets), descriptors and notes.
 auto RenderNodeDetails(const Node& node) -> std::string {
   auto text = fmt::format("  {}\n", node.id);
   if (node.environment) text += RenderEnvironment(node);
@@ -151,6 +167,7 @@ auto RenderNodeDetails(const Node& node) -> std::string {
     text += fmt::format("    env      {}\n", fmt::join(names, ", "));
   }
   if (node.env_file) text += fmt::format("    env      and what {} says\n", node.env_file->written);
+  text += RenderFailure(node);
   text += RenderGrants(node);
   for (const auto& note : node.notes) text += fmt::format("    note     {}\n", note);
   return text;
@@ -180,6 +197,12 @@ auto NodeToJson(const Plan& plan, const Node& node) -> nlohmann::json {
   if (node.container) object["container"] = ToJson(*node.container);
   if (!node.env.empty()) object["env"] = node.env;
   if (node.env_file) object["env_file"] = node.env_file->written;
+  if (node.restart) {
+    object["restart"] = {{"max_attempts", node.restart->max_attempts},
+                         {"backoff", Seconds(node.restart->backoff)},
+                         {"window", Seconds(node.restart->window)}};
+  }
+  if (node.process_timeout) object["process_timeout"] = Seconds(*node.process_timeout);
   object["inputs"] = nlohmann::json::array();
   for (const auto index : node.inputs) object["inputs"].push_back(plan.edges[index].id);
   object["outputs"] = nlohmann::json::array();
@@ -203,6 +226,7 @@ auto OutputToJson(const Plan& plan, const Output& output) -> nlohmann::json {
           {"max_held", output.max_held},
           {"max_loans", output.max_loans},
           {"slots", output.slots},
+          {"segments", output.segments},
           {"max_message_bytes", output.max_message_bytes},
           {"expected_bytes", output.expected_bytes},
           {"prefault_bytes", output.prefault_bytes},
