@@ -173,27 +173,12 @@ auto RenderNodeDetails(const Node& node) -> std::string {
   return text;
 }
 
-auto EnvironmentToJson(const Environment& environment) -> nlohmann::json {
-  nlohmann::json object{{"python_version", nullptr}, {"system_packages", environment.system_packages}};
-  if (!environment.python_version.empty()) object["python_version"] = environment.python_version;
-  if (environment.interpreter) object["interpreter"] = *environment.interpreter;
-  if (environment.base_image) object["base_image"] = *environment.base_image;
-  if (environment.build) {
-    object["build"] = {{"context", environment.build->context.written}, {"dockerfile", environment.build->dockerfile}};
-  }
-  object["python_packages"] = nlohmann::json::array();
-  for (const auto& package : environment.python_packages) {
-    object["python_packages"].push_back({{"package", package.requirement}, {"no_deps", package.no_deps}});
-  }
-  return object;
-}
-
 auto NodeToJson(const Plan& plan, const Node& node) -> nlohmann::json {
   nlohmann::json object{{"id", node.id},          {"node_type", node.node_type},
                         {"params", *node.params}, {"placement", ToString(node.placement)},
                         {"reason", node.reason},  {"start_timeout", Seconds(node.start_timeout)},
                         {"notes", node.notes}};
-  if (node.environment) object["environment"] = EnvironmentToJson(*node.environment);
+  if (node.environment) object["environment"] = ToJson(*node.environment);
   if (node.container) object["container"] = ToJson(*node.container);
   if (!node.env.empty()) object["env"] = node.env;
   if (node.env_file) object["env_file"] = node.env_file->written;
@@ -254,6 +239,21 @@ auto RenderTable(const Plan& plan) -> std::string {
   for (const auto& node : plan.nodes) text += RenderNodeDetails(node);
   for (const auto& warning : plan.warnings) text += fmt::format("warning: {}\n", warning);
   return text;
+}
+
+auto ToJson(const Environment& environment) -> nlohmann::json {
+  nlohmann::json object{{"python_version", nullptr}, {"system_packages", environment.system_packages}};
+  if (!environment.python_version.empty()) object["python_version"] = environment.python_version;
+  if (environment.interpreter) object["interpreter"] = *environment.interpreter;
+  if (environment.base_image) object["base_image"] = *environment.base_image;
+  if (environment.build) {
+    object["build"] = {{"context", environment.build->context.written}, {"dockerfile", environment.build->dockerfile}};
+  }
+  object["python_packages"] = nlohmann::json::array();
+  for (const auto& package : environment.python_packages) {
+    object["python_packages"].push_back({{"package", package.requirement}, {"no_deps", package.no_deps}});
+  }
+  return object;
 }
 
 auto ToJson(const Plan& plan) -> nlohmann::json {
