@@ -16,7 +16,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from figures import PENSTOCK, figure, median, node, percentile, write, write_pipeline
+from figures import PENSTOCK, container_of, figure, median, node, percentile, write, write_pipeline
 
 # How it dies: how many times, and whether in a container.
 RUNS = {"exception": (40, False), "signal": (40, False), "signal_in_container": (20, True), "container": (20, True)}
@@ -43,19 +43,6 @@ class Die(penstock.Node):
 """
 
 
-def host_pid_of_container(session: str) -> int:
-    container = subprocess.run(
-        ["docker", "ps", "-q", "--filter", f"label=penstock.session={session}", "--filter", "label=penstock.node=die"],
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout.strip()
-    state = subprocess.run(
-        ["docker", "inspect", "-f", "{{.State.Pid}}", container], capture_output=True, text=True, check=True
-    )
-    return int(state.stdout)
-
-
 def one(manifest: Path, how: str) -> float:
     """Milliseconds from death to sentence."""
     with subprocess.Popen(
@@ -71,7 +58,7 @@ def one(manifest: Path, how: str) -> float:
                 died = int(line.split()[2])
             elif line.startswith("[die] ready"):
                 assert session is not None
-                pid = host_pid_of_container(session)
+                pid = container_of(session, "die")
                 died = time.monotonic_ns()
                 os.kill(pid, signal.SIGKILL)
             elif line.startswith("penstock: error:"):

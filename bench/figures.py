@@ -91,3 +91,11 @@ def run(manifest: Path, *arguments: str, report: Optional[Path] = None) -> dict[
     if done.returncode != 0:
         raise SystemExit(f"penstock run ended with {done.returncode}:\n{done.stderr}")
     return json.loads(report.read_text())
+
+
+def container_of(session: str, node: str) -> int:
+    """The first process of a node's container, as the host counts."""
+    filters = ("--filter", f"label=penstock.session={session}", "--filter", f"label=penstock.node={node}")
+    found = subprocess.run(["docker", "ps", "-q", *filters], capture_output=True, text=True, check=True)
+    inspect = ["docker", "inspect", "-f", "{{.State.Pid}}", found.stdout.strip()]
+    return int(subprocess.run(inspect, capture_output=True, text=True, check=True).stdout)

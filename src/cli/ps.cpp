@@ -98,12 +98,13 @@ void PrintSession(const json& session) {
              session.value("phase", ""), session.value("age_s", 0.0), Number(session, "pid"));
   if (const auto problem = session.find("problem"); problem != session.end())
     return fmt::print("  {}\n\n", problem->get<std::string>());
-  std::vector<Row> nodes{{"  node", "where", "container", "memory", "peak", "cores", "queued", "handled", "sent"}};
+  std::vector<Row> nodes{{"  node", "where", "container", "memory", "peak", "cores", "queued", "handled", "sent",
+                         "restarts"}};
   for (const auto& node : session.at("nodes")) {
     nodes.push_back({"  " + node.value("id", ""), node.value("placement", ""),
                      node.value("container", "").substr(0, 12), OfLimit(node), Megabytes(node, "peak_memory_bytes"),
                      Cores(node), std::to_string(Number(node, "queued")), std::to_string(Number(node, "messages")),
-                     std::to_string(Number(node, "sent"))});
+                     std::to_string(Number(node, "sent")), std::to_string(Number(node, "restarts"))});
   }
   std::vector<Row> edges{{"  edge", "policy", "sent", "queued", "unacknowledged", "lost", "redelivered"}};
   for (const auto& edge : session.at("edges")) {

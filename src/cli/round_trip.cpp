@@ -119,6 +119,7 @@ class Silent final : public session::Observer {
   void OnLog(const observe::LogRecord& /*record*/) override {}
   void OnFailure(const session::Failure& /*failure*/) override {}
   void OnFailureDetail(std::string_view /*sentence*/) override {}
+  void OnRestart(const session::Restarting& /*restarting*/) override {}
 };
 
 // What the sink has taken.

@@ -23,6 +23,21 @@ auto Memory(const session::NodeReport& node) -> std::string {
   return fmt::format("{:.0f} of {:.0f} MB", peak, static_cast<double>(*node.memory_limit_bytes) / kMebibyte);
 }
 
+auto RenderRestarts(const session::Report& report) -> std::string {
+  std::string text;
+  for (const auto& node : report.nodes) {
+    if (node.restarts == 0) continue;
+    text += fmt::format("\nnode '{}' was restarted {}\n", node.id,
+                        node.restarts == 1 ? "once" : fmt::format("{} times", node.restarts));
+  }
+  for (const auto& edge : report.edges) {
+    if (edge.stats.redelivered == 0 && edge.stats.suppressed == 0) continue;
+    text += fmt::format("edge {}: {} delivered again, {} not sent twice\n", edge.id, edge.stats.redelivered,
+                        edge.stats.suppressed);
+  }
+  return text;
+}
+
 }  // namespace
 
 auto RenderSummary(const session::Report& report) -> std::string {
@@ -47,6 +62,7 @@ auto RenderSummary(const session::Report& report) -> std::string {
     if (has_failed(node)) continue;
     for (const auto& remark : node.remarks) text += fmt::format("\n{}\n", remark);
   }
+  text += RenderRestarts(report);
   const auto& timeline = report.timeline;
   if (timeline.started > 0) {
     text += fmt::format("\nstarted in {:.2f} s, ran {:.2f} s\n", timeline.started, timeline.ended - timeline.started);

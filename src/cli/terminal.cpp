@@ -111,10 +111,22 @@ auto Terminal::HasRoom(std::string_view node, const std::function<void()>& resum
   return !options_.sinks.contains(node) || out_.HasRoom(resume);
 }
 
+void Terminal::OnRestart(const session::Restarting& restarting) {
+  const auto when = restarting.after.count() == 0
+                        ? "at once"
+                        : fmt::format("in {:.1f} s", std::chrono::duration<double>(restarting.after).count());
+  Tell(fmt::format("{} {}\n", Colour(kYellow, "penstock: warning:"), ShortenIds(restarting.failure.sentence)),
+       restarting.failure.traceback + fmt::format("penstock: node '{}' is restarted {} (restart {})\n",
+                                                  restarting.failure.node, when, restarting.restart));
+}
+
 void Terminal::OnFailure(const session::Failure& failure) {
+  Tell(fmt::format("{} {}\n", Colour(kRed, "penstock: error:"), ShortenIds(failure.sentence)), failure.traceback);
+}
+
+void Terminal::Tell(std::string text, std::string_view details) {
   const std::lock_guard lock(mutex_);
-  auto text = fmt::format("{} {}\n", Colour(kRed, "penstock: error:"), ShortenIds(failure.sentence));
-  if (!failure.traceback.empty()) text += failure.traceback;
+  text += details;
   if (!text.ends_with('\n')) text += '\n';
   Say(text);
 }

@@ -30,6 +30,7 @@ class Terminal final : public session::Observer {
   void OnStarted(std::string_view session_id) override;
   void OnLog(const observe::LogRecord& record) override;
   auto HasRoom(std::string_view node, const std::function<void()>& resume) -> bool override;
+  void OnRestart(const session::Restarting& restarting) override;
   void OnFailure(const session::Failure& failure) override;
   void OnFailureDetail(std::string_view sentence) override;
   void OnKilled() override { Abandon(); }
@@ -55,6 +56,7 @@ class Terminal final : public session::Observer {
   auto ClearProgress() -> std::string;
   auto NotShown() const -> std::string;
   void Say(std::string_view text);
+  void Tell(std::string text, std::string_view details);
   auto Colour(const char* code, std::string_view text) const -> std::string;
 
   Options options_;

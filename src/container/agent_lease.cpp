@@ -39,6 +39,10 @@ auto AgentLease::Spawn(worker::Spawn request, std::function<void(base::Expected<
   return {};
 }
 
+auto AgentLease::Kill(std::uint64_t id, int signal) -> base::Status {
+  return worker::Send(socket_, worker::ToAgent(worker::Kill{.id = id, .signal = signal}));
+}
+
 void AgentLease::Close() {
   if (loop_ != nullptr && socket_.valid()) loop_->Unwatch(socket_.fd().get());
   loop_ = nullptr;

@@ -44,6 +44,8 @@ class AgentLease final {
   auto Serve(base::EventLoop& loop, Handlers handlers) -> base::Status;
   /// Asks for a worker. `on_started` gets its pidfd or why it could not be started.
   auto Spawn(worker::Spawn request, std::function<void(base::Expected<StartedWorker>)> on_started) -> base::Status;
+  /// Sends a signal to a worker; nothing happens when it has ended already.
+  auto Kill(std::uint64_t id, int signal) -> base::Status;
   /// Gives the lease back: all its workers end.
   void Close();
 

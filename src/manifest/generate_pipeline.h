@@ -96,6 +96,19 @@ inline auto GenerateDocker() -> DockerSection {
   return docker;
 }
 
+/// What follows a failure, for nodes that are neither sources nor native.
+inline void GenerateFailure(Node& node) {
+  node.process_timeout = Maybe(GenerateDuration());
+  node.on_failure = Maybe(rc::gen::element(OnFailure::kFail, OnFailure::kRestart));
+  if (node.on_failure == OnFailure::kFail || *rc::gen::arbitrary<bool>()) return;
+  constexpr auto kHour = std::int64_t{3'600'000'000'000};
+  const auto backoff =
+      rc::gen::map(rc::gen::inRange<std::int64_t>(0, kHour + 1), [](std::int64_t count) { return Duration(count); });
+  node.retry = Retry{.max_attempts = Maybe(rc::gen::inRange<std::uint32_t>(1, 101)),
+                     .backoff = Maybe(backoff),
+                     .window = Maybe(GenerateDuration())};
+}
+
 inline auto GenerateNode(std::size_t index) -> Node {
   Node node;
   node.id = std::string("n").append(std::to_string(index)).append(*rc::gen::element<std::string>("", "-a", "_B"));
@@ -107,6 +120,7 @@ inline auto GenerateNode(std::size_t index) -> Node {
   node.runtime_hint = Maybe(rc::gen::element(RuntimeHint::kAuto, RuntimeHint::kCPythonWasm));
   node.start_timeout = Maybe(GenerateDuration());
   if (ClassifyNodeType(node.node_type) == NodeTypeKind::kNative) return node;
+  if (index > 0) GenerateFailure(node);  // the first has no inputs
   if (*rc::gen::arbitrary<bool>()) {
     node.docker = GenerateDocker();
   } else {

@@ -113,6 +113,12 @@ TEST(Manifest, EveryFieldReachesTheModel) {
   EXPECT_EQ(process.runtime_hint, RuntimeHint::kRustPython);
   EXPECT_EQ(process.python, "/usr/bin/python3.11");
   EXPECT_EQ(process.start_timeout, std::chrono::milliseconds(2500));
+  EXPECT_EQ(pipeline.nodes[1].on_failure, OnFailure::kRestart);
+  ASSERT_TRUE(pipeline.nodes[1].retry);
+  EXPECT_EQ(pipeline.nodes[1].retry->max_attempts, 2);
+  EXPECT_EQ(pipeline.nodes[1].retry->backoff, std::chrono::minutes(1));
+  EXPECT_EQ(pipeline.nodes[1].retry->window, std::chrono::hours(1));
+  EXPECT_EQ(pipeline.nodes[1].process_timeout, std::chrono::seconds(30));
   const auto& docker = *pipeline.nodes[1].docker;
   EXPECT_EQ(docker.resource_limits.memory_mb, 128);
   EXPECT_EQ(docker.resource_limits.cpu_cores, 0.1);

@@ -12,6 +12,7 @@ namespace penstock::manifest {
 namespace {
 
 constexpr std::int64_t kMostMessages = 4096;  // depth and max_held: each costs a slot of the segment
+constexpr std::uint32_t kMostAttempts = 100;
 
 /// For parts of the format that are checked and then refused.
 struct Nothing {};
@@ -68,7 +69,17 @@ auto PolicyType() -> Type<Policy> {
   }};
 }
 
-auto OnFailure() -> Type<int> { return OneOf<int>({{"fail", 0}, {"restart", 1}, {"skip", 2}}); }
+auto OnFailureType() -> Type<OnFailure> {
+  return {[](Report& report, std::string_view name, const Value& value) -> std::optional<OnFailure> {
+    if (value.kind == Value::Kind::kScalar && value.text == "skip") {
+      report.Add(value.at, "'{}: skip' has no effect in this version of Penstock: use fail or restart", name);
+      return std::nullopt;
+    }
+    return OneOf<OnFailure>({{"fail", OnFailure::kFail}, {"restart", OnFailure::kRestart}}).read(report, name, value);
+  }};
+}
+
+auto OnFailureOfSession() -> Type<int> { return OneOf<int>({{"fail", 0}, {"restart", 1}, {"skip", 2}}); }
 
 auto RuntimeHintType() -> Type<RuntimeHint> {
   return OneOf<RuntimeHint>({{"auto", RuntimeHint::kAuto},
@@ -83,10 +94,14 @@ auto JoinType() -> Type<Nothing> {
   return Object<Nothing>("'join'", kFields);
 }
 
-auto RetryType() -> Type<Nothing> {
-  static const std::array<Field<Nothing>, 3> kFields{
-      Known("max_attempts", Integer(0, 1000)), Known("backoff", DurationValue()), Known("window", DurationValue())};
-  return Object<Nothing>("'retry'", kFields);
+auto RetryType() -> Type<Retry> {
+  static const std::array<Field<Retry>, 3> kFields{
+      Optional("max_attempts", Integer<std::uint32_t>(1, kMostAttempts), &Retry::max_attempts),
+      Optional("backoff", DurationBetween(Duration::zero(), std::chrono::hours(1), "up to 1 hour"), &Retry::backoff),
+      Optional("window", DurationBetween(Duration(1), std::chrono::hours(24), "above 0, up to 24 hours"),
+               &Retry::window),
+  };
+  return Object<Retry>("'retry'", kFields);
 }
 
 auto NodeType() -> Type<Node> {
@@ -101,12 +116,12 @@ auto NodeType() -> Type<Node> {
       Optional("python", TextOrNumber(nullptr), &Node::python),
       Optional("python_packages", Packages(), &Node::python_packages),
       Optional("start_timeout", DurationValue(), &Node::start_timeout),
+      WithKeyAt(Optional("on_failure", OnFailureType(), &Node::on_failure), &Node::on_failure_at),
+      WithKeyAt(Optional("retry", RetryType(), &Node::retry), &Node::retry_at),
+      WithKeyAt(Optional("process_timeout", DurationValue(), &Node::process_timeout), &Node::process_timeout_at),
       WithoutEffect<Node>("host", Text()),
       WithoutEffect<Node>("execution", AnyJson()),
       WithoutEffect<Node>("join", JoinType()),
-      WithoutEffect<Node>("retry", RetryType()),
-      WithoutEffect<Node>("on_failure", OnFailure()),
-      WithoutEffect<Node>("process_timeout", DurationValue()),
   };
   return Object<Node>("a node", kFields);
 }
@@ -146,7 +161,7 @@ auto SessionType() -> Type<Session> {
       Optional("shm_quota_mb", Integer<std::uint64_t>(16, kMostMegabytes), &Session::shm_quota_mb,
                &Session::shm_quota_at),
       WithoutEffect<Session>("idle_timeout", DurationValue()),
-      WithoutEffect<Session>("on_failure", OnFailure()),
+      WithoutEffect<Session>("on_failure", OnFailureOfSession()),
   };
   return Object<Session>("'session'", kFields);
 }

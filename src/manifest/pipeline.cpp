@@ -28,6 +28,14 @@ auto AllParts(std::string_view text, Check check) -> bool {
   }
 }
 
+auto RetryToJson(const Retry& retry) -> nlohmann::json {
+  auto object = nlohmann::json::object();
+  Put(object, "max_attempts", retry.max_attempts);
+  Put(object, "backoff", retry.backoff);
+  Put(object, "window", retry.window);
+  return object;
+}
+
 auto NodeToJson(const Node& node) -> nlohmann::json {
   nlohmann::json object{{"id", node.id}, {"node_type", node.node_type}};
   if (!node.params->empty()) object["params"] = *node.params;
@@ -38,6 +46,9 @@ auto NodeToJson(const Node& node) -> nlohmann::json {
   Put(object, "python", node.python);
   if (!node.python_packages.empty()) object["python_packages"] = ToJson(node.python_packages);
   Put(object, "start_timeout", node.start_timeout);
+  Put(object, "on_failure", node.on_failure);
+  if (node.retry) object["retry"] = RetryToJson(*node.retry);
+  Put(object, "process_timeout", node.process_timeout);
   return object;
 }
 
@@ -77,6 +88,16 @@ auto ToString(RuntimeHint hint) -> std::string_view {
       return "rust_python";
     case RuntimeHint::kCPythonWasm:
       return "cpython_wasm";
+  }
+  return "unknown";
+}
+
+auto ToString(OnFailure on_failure) -> std::string_view {
+  switch (on_failure) {
+    case OnFailure::kFail:
+      return "fail";
+    case OnFailure::kRestart:
+      return "restart";
   }
   return "unknown";
 }

@@ -24,9 +24,19 @@ using Json = std::shared_ptr<const nlohmann::json>;
 enum class Policy { kBlock, kDropOldest, kLatest };
 /// Which interpreter an older manifest wished for. Shown by `plan`, without effect.
 enum class RuntimeHint { kAuto, kCPython, kRustPython, kCPythonWasm };
+/// What follows a failure of a node while it runs.
+enum class OnFailure { kFail, kRestart };
 
 auto ToString(Policy policy) -> std::string_view;
 auto ToString(RuntimeHint hint) -> std::string_view;
+auto ToString(OnFailure on_failure) -> std::string_view;
+
+/// How often a node is restarted. Alone, without `on_failure`, it asks for restarts too.
+struct Retry {
+  std::optional<std::uint32_t> max_attempts;  // 1 to 100
+  std::optional<Duration> backoff;            // up to 1 hour, may be 0
+  std::optional<Duration> window;             // above 0, up to 24 hours
+};
 
 struct Node {
   std::string id;  // letters, digits, '-' and '_'; unique
@@ -39,8 +49,14 @@ struct Node {
   std::optional<std::string> python;           // interpreter of a process node: a path or "3.11"
   std::vector<PythonPackage> python_packages;  // of a process node
   std::optional<Duration> start_timeout;
+  std::optional<OnFailure> on_failure;
+  std::optional<Retry> retry;
+  std::optional<Duration> process_timeout;  // of one call of its handler for a message
   base::SourcePosition at;
   base::SourcePosition node_type_at;
+  base::SourcePosition on_failure_at;  // of these three, where the key stands
+  base::SourcePosition retry_at;
+  base::SourcePosition process_timeout_at;
 };
 
 /// One edge: from an output of a node to an input of another.

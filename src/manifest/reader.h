@@ -61,6 +61,16 @@ auto Required(std::string_view name, Type<V> type, M T::* member, base::SourcePo
   return field;
 }
 
+/// The same field, keeping where its key stands: for errors about its being there, whatever its value.
+template <class T>
+auto WithKeyAt(Field<T> field, base::SourcePosition T::* at) -> Field<T> {
+  field.read = [read = std::move(field.read), at](Report& report, const Entry& entry, T& out) {
+    read(report, entry, out);
+    out.*at = report.Source(entry.key_at);
+  };
+  return field;
+}
+
 /// A field of the format that nothing acts on so far: checked like any other, then refused, because a setting that is
 /// silently without effect is worse than none.
 template <class T, class V>

@@ -10,6 +10,8 @@
 namespace penstock::manifest {
 namespace {
 
+constexpr Duration kMostDuration = std::chrono::hours(7 * 24);  // what ParseDuration takes
+
 auto KindOf(const Value& value) -> std::optional<ScalarKind> {
   if (value.kind != Value::Kind::kScalar) return std::nullopt;
   return ClassifyScalar(value.text, value.quoted);
@@ -95,16 +97,6 @@ auto ReadText(Report& report, std::string_view name, const Value& value, Check c
   return std::nullopt;
 }
 
-auto ReadDuration(Report& report, std::string_view name, const Value& value, Duration least, std::string_view range)
-    -> std::optional<Duration> {
-  if (RefuseLeadingZero(report, name, value)) return std::nullopt;
-  const auto duration = value.kind == Value::Kind::kScalar ? ParseDuration(value.text) : std::nullopt;
-  if (duration && *duration >= least) return duration;
-  ReportWrongType(report, name, fmt::format("a duration such as 250ms, 30s or 5m (a bare number: seconds), {}", range),
-                  value);
-  return std::nullopt;
-}
-
 }  // namespace
 
 auto Text() -> Type<std::string> { return Text(nullptr); }
@@ -168,15 +160,18 @@ auto Number(double least, double most) -> Type<double> {
   }};
 }
 
-auto DurationValue() -> Type<Duration> {
-  return {[](Report& report, std::string_view name, const Value& value) {
-    return ReadDuration(report, name, value, Duration(1), "above 0, up to 7 days");
-  }};
-}
+auto DurationValue() -> Type<Duration> { return DurationBetween(Duration(1), kMostDuration, "above 0, up to 7 days"); }
 
-auto DurationOrZero() -> Type<Duration> {
-  return {[](Report& report, std::string_view name, const Value& value) {
-    return ReadDuration(report, name, value, Duration::zero(), "up to 7 days");
+auto DurationOrZero() -> Type<Duration> { return DurationBetween(Duration::zero(), kMostDuration, "up to 7 days"); }
+
+auto DurationBetween(Duration least, Duration most, std::string_view range) -> Type<Duration> {
+  return {[least, most, range](Report& report, std::string_view name, const Value& value) -> std::optional<Duration> {
+    if (RefuseLeadingZero(report, name, value)) return std::nullopt;
+    const auto duration = value.kind == Value::Kind::kScalar ? ParseDuration(value.text) : std::nullopt;
+    if (duration && *duration >= least && *duration <= most) return duration;
+    ReportWrongType(report, name,
+                    fmt::format("a duration such as 250ms, 30s or 5m (a bare number: seconds), {}", range), value);
+    return std::nullopt;
   }};
 }
 

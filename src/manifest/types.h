@@ -23,6 +23,8 @@ auto Boolean() -> Type<bool>;
 auto Number(double least, double most) -> Type<double>;
 auto DurationValue() -> Type<Duration>;
 auto DurationOrZero() -> Type<Duration>;
+/// `range` says both bounds, for messages.
+auto DurationBetween(Duration least, Duration most, std::string_view range) -> Type<Duration>;
 /// Bytes, at least 1.
 auto Size() -> Type<std::uint64_t>;
 /// Any value, as JSON.

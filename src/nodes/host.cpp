@@ -24,6 +24,11 @@ struct Current {
   std::vector<std::uint32_t> published;  // by output
 };
 
+// Whether an earlier incarnation of this node has published `origin`, when `last` is what it published last.
+auto WasPublished(const transport::Origin& origin, const std::optional<transport::Origin>& last) -> bool {
+  return last && origin.input == last->input && origin.sequence == last->sequence && origin.index <= last->index;
+}
+
 }  // namespace
 
 struct Host::State {
@@ -33,7 +38,8 @@ struct Host::State {
   transport::SpinBudget spin = transport::SpinBudget::ForThisProcess();
   TraceIds trace_ids;
   std::optional<Current> current;
-  std::size_t next_edge = 0;  // where the next round starts looking
+  std::vector<std::uint32_t> published_of_itself{};  // by output: messages without an origin
+  std::size_t next_edge = 0;                         // where the next round starts looking
 
   auto Gone() const -> base::Status {
     if (wire->runtime_gone()) return Fail(ErrorCode::kCancelled, "the runtime has gone");
@@ -41,9 +47,12 @@ struct Host::State {
   }
   auto Look() -> base::Expected<std::optional<Event>>;
   auto TakeFrom(std::size_t edge) -> base::Expected<std::optional<Event>>;
+  auto Owed() const -> std::optional<std::size_t>;
   auto AllEnded() const -> bool;
   auto WorthLooking() const -> bool;
-  void Complete(std::size_t output, message::Header& header);
+  auto OriginOfNext(std::size_t output) -> transport::Origin;
+  auto Published(std::size_t output) -> std::uint32_t&;
+  void Complete(const transport::Origin& origin, message::Header& header);
 };
 
 Host::Host(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -102,9 +111,11 @@ auto Host::Next(base::Deadline deadline) -> base::Expected<Event> {
   }
 }
 
-// One round over all edges, starting behind the one that was served last.
+// One round over all edges, starting behind the one that was served last. What an earlier incarnation had in hands
+// comes first: once anything else is published, nobody knows any more what it had published of that.
 auto Host::State::Look() -> base::Expected<std::optional<Event>> {
   const auto count = ports->inputs().size();
+  if (const auto owed = Owed()) return TakeFrom(*owed);
   for (std::size_t i = 0; i < count; ++i) {
     PENSTOCK_ASSIGN(auto event, TakeFrom((next_edge + i) % count));
     if (event) return event;
@@ -140,6 +151,14 @@ auto Host::State::TakeFrom(std::size_t index) -> base::Expected<std::optional<Ev
   return Event{.kind = Event::Kind::kPortEnded, .input = edge.port, .message = std::nullopt};
 }
 
+auto Host::State::Owed() const -> std::optional<std::size_t> {
+  for (std::size_t i = 0; i < ports->inputs().size(); ++i) {
+    const auto& edge = *ports->inputs()[i];
+    if (!edge.ended && edge.input->owed()) return i;
+  }
+  return std::nullopt;
+}
+
 auto Host::State::AllEnded() const -> bool {
   for (const auto& edge : ports->inputs()) {
     if (!edge->ended) return false;
@@ -151,8 +170,10 @@ auto Host::State::WorthLooking() const -> bool {
   if (wire->runtime_gone()) return true;
   const auto& inputs = ports->inputs();
   if (inputs.empty()) return wire->stop_requested();
-  for (const auto& edge : inputs) {
-    if (edge->ended) continue;
+  const auto owed = Owed();
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    const auto& edge = inputs[i];
+    if (edge->ended || i != owed.value_or(i)) continue;
     if (edge->input->ready() || edge->input->ended() || edge->given_up.load(std::memory_order_acquire)) return true;
   }
   return AllEnded();
@@ -195,23 +216,44 @@ auto Host::Borrow(std::size_t output, std::uint64_t payload_bytes, std::uint32_t
 }
 
 auto Host::Publish(std::size_t output, transport::Loan loan) -> base::Status {
-  state_->Complete(output, loan.header());
-  PENSTOCK_TRY(state_->ports->outputs().at(output)->Publish(std::move(loan), base::Deadline::Never()));
-  if (state_->current) ++state_->current->published[output];
+  auto& port = *state_->ports->outputs().at(output);
+  const auto origin = state_->OriginOfNext(output);
+  if (WasPublished(origin, port.inherited())) {
+    port.CountSuppressed();
+  } else {
+    state_->Complete(origin, loan.header());
+    PENSTOCK_TRY(port.Publish(std::move(loan), base::Deadline::Never()));
+  }
+  ++state_->Published(output);
   return {};
 }
 
-void Host::State::Complete(std::size_t output, message::Header& header) {
+auto Host::State::Published(std::size_t output) -> std::uint32_t& {
+  if (current) return current->published[output];
+  published_of_itself.resize(ports->outputs().size());
+  return published_of_itself[output];
+}
+
+auto Host::State::OriginOfNext(std::size_t output) -> transport::Origin {
+  transport::Origin origin{.index = Published(output)};
+  if (current) {
+    origin.input = static_cast<std::uint32_t>(current->edge);
+    origin.sequence = current->header.sequence;
+  }
+  return origin;
+}
+
+void Host::State::Complete(const transport::Origin& origin, message::Header& header) {
   header.span_id = trace_ids.NewSpan();
+  header.origin_index = origin.index;
   if (!current) {
     header.flags &= static_cast<std::uint8_t>(~message::kFlagHasOrigin);
     header.trace_id = trace_ids.NewTrace();
     return;
   }
   header.flags |= message::kFlagHasOrigin;
-  header.origin_input = static_cast<std::uint32_t>(current->edge);
-  header.origin_sequence = current->header.sequence;
-  header.origin_index = current->published[output];
+  header.origin_input = origin.input;
+  header.origin_sequence = origin.sequence;
   header.attempt = current->attempt;
   header.trace_id = current->header.trace_id;
   if ((header.flags & message::kFlagHasMediaTime) == 0 && (current->header.flags & message::kFlagHasMediaTime) != 0) {

@@ -155,9 +155,10 @@ auto PortSet::Connect() -> base::Status {
   for (std::size_t i = 0; i < outputs_.size(); ++i) {
     PENSTOCK_TRY(outputs_[i]->Refresh());
     const auto connected = outputs_[i]->ConnectedConsumers();
-    if (connected < output_edges_[i].size()) {
+    const auto awaited = outputs_[i]->AwaitedConsumers();
+    if (connected < awaited) {
       return Fail(ErrorCode::kInternal, "output '{}' sees {} of its {} consumers although all of them have attached",
-                  output_names_[i], connected, output_edges_[i].size());
+                  output_names_[i], connected, awaited);
     }
   }
   return {};

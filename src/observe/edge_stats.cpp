@@ -18,6 +18,7 @@ auto ReadEdgeStats(const transport::ControlBlock& block) -> EdgeStats {
   stats.queued = reserved > taken ? std::min<std::uint64_t>(reserved - taken, block.contract().depth) : 0;
   stats.lost = layout->lost.load(kRelaxed);
   stats.redelivered = layout->redelivered.load(kRelaxed);
+  stats.suppressed = layout->suppressed.load(kRelaxed);
   stats.blocked_ns = layout->blocked_ns.load(kRelaxed);
   stats.queue_wait_p50_ns = layout->queue_wait.Quantile(0.5);
   stats.queue_wait_p99_ns = layout->queue_wait.Quantile(0.99);

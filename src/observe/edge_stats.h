@@ -14,6 +14,7 @@ struct EdgeStats {
   std::uint64_t queued = 0;  // given a number by the producer, not yet taken by the consumer
   std::uint64_t lost = 0;
   std::uint64_t redelivered = 0;
+  std::uint64_t suppressed = 0;  // not sent again by a restarted producer
   std::uint64_t blocked_ns = 0;
   std::uint64_t queue_wait_p50_ns = 0;
   std::uint64_t queue_wait_p99_ns = 0;

@@ -95,6 +95,14 @@ void PlaceAsNative(const manifest::Node& node, const HostFacts& host, manifest::
                fmt::format("there is no native node '{}'{}", node.node_type, manifest::Suggest(node.node_type, known)));
 }
 
+auto PlanRestart(const manifest::Node& node) -> std::optional<Restart> {
+  if (node.on_failure == manifest::OnFailure::kFail || (!node.on_failure && !node.retry)) return std::nullopt;
+  const auto retry = node.retry.value_or(manifest::Retry{});
+  return Restart{.max_attempts = retry.max_attempts.value_or(kDefaultMaxAttempts),
+                 .backoff = retry.backoff.value_or(kDefaultBackoff),
+                 .window = retry.window.value_or(kDefaultRetryWindow)};
+}
+
 /// Fields of older manifests that are carried along and shown, so that nobody takes them for settings.
 void NoteWhatIsOnlyShown(const manifest::Node& node, Node& planned) {
   if (node.is_streaming) planned.notes.push_back(fmt::format("is_streaming: {} (no effect)", *node.is_streaming));
@@ -115,6 +123,8 @@ auto PlaceNode(const manifest::Node& node, const Surroundings& around, manifest:
   planned.kind = *manifest::ClassifyNodeType(node.node_type);
   planned.params = node.params;
   planned.start_timeout = node.start_timeout.value_or(kDefaultNodeStartTimeout);
+  planned.restart = PlanRestart(node);
+  planned.process_timeout = node.process_timeout;
   if (planned.kind == manifest::NodeTypeKind::kNative) {
     PlaceAsNative(node, around.host, report, planned);
   } else if (!node.docker) {
@@ -130,6 +140,25 @@ auto PlaceNode(const manifest::Node& node, const Surroundings& around, manifest:
   }
   NoteWhatIsOnlyShown(node, planned);
   return planned;
+}
+
+void CheckSources(const manifest::Pipeline& pipeline, const Plan& plan, manifest::Report& report) {
+  for (std::size_t index = 0; index < plan.nodes.size(); ++index) {
+    const auto& node = pipeline.nodes[index];
+    if (!plan.nodes[index].is_source()) continue;
+    const auto refuse_restart = [&](std::string_view field, const base::SourcePosition& at) {
+      report.AddAt(at, fmt::format("a source cannot be restarted, as what it has sent already would be sent again: "
+                                   "remove '{}' from node '{}', which has no inputs",
+                                   field, node.id));
+    };
+    if (node.on_failure == manifest::OnFailure::kRestart) refuse_restart("on_failure", node.on_failure_at);
+    if (node.retry) refuse_restart("retry", node.retry_at);
+    if (!node.process_timeout) continue;
+    report.AddAt(node.process_timeout_at,
+                 fmt::format("'process_timeout' is for handling a message, and a source handles none: remove it from "
+                             "node '{}', which has no inputs",
+                             node.id));
+  }
 }
 
 void WarnOfOpenDoors(Plan& plan) {

@@ -56,6 +56,7 @@ auto MakePlan(const manifest::Pipeline& pipeline, const HostFacts& host, Placeme
   const Surroundings around{.directory = pipeline.directory, .host = host, .placement = placement};
   for (const auto& node : pipeline.nodes) plan.nodes.push_back(PlaceNode(node, around, report));
   WireEdges(pipeline, plan);
+  CheckSources(pipeline, plan, report);
   CheckFanOut(pipeline, plan, report);
   DivideMemory(pipeline, host, plan, report);
   CheckRoom(pipeline, host, plan, report);

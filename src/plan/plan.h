@@ -43,6 +43,9 @@ inline constexpr std::uint64_t kUndeclaredBytes = std::uint64_t{64} * 1024;
 inline constexpr std::uint64_t kUndeclaredTotalBytes = 4 * kMebibyte;
 inline constexpr std::chrono::seconds kDefaultNodeStartTimeout{30};
 inline constexpr std::chrono::seconds kDefaultSessionStartTimeout{120};
+inline constexpr std::uint32_t kDefaultMaxAttempts = 3;
+inline constexpr std::chrono::milliseconds kDefaultBackoff{100};
+inline constexpr std::chrono::seconds kDefaultRetryWindow{60};
 
 enum class Placement { kContainer, kProcess, kNative };
 auto ToString(Placement placement) -> std::string_view;
@@ -101,11 +104,14 @@ struct Output {
   std::uint32_t buffer = 0;        // messages: the largest depth of any edge
   std::uint32_t max_held = 0;      // messages a consumer may have in hands: the largest max_held + 1
   std::uint32_t max_loans = kMaxLoans;
-  std::uint32_t slots = 0;  // chunks of max_message_bytes in the segment, sparse
+  std::uint32_t slots = 0;  // chunks of max_message_bytes in a segment, sparse
+  /// Segments that its realm may have to hold at a time: two where the node restarts, since the old one stays until its
+  /// consumers have let go of it. Each has an equal part of `realm_bytes`.
+  std::uint32_t segments = 1;
   std::uint64_t max_message_bytes = kDefaultMaxMessageBytes;
   std::uint64_t expected_bytes = 0;  // of one message; 0: not declared
   std::uint64_t prefault_bytes = 0;  // of each chunk, taken from the host before the start
-  std::uint64_t realm_bytes = 0;     // quota of its realm, its share of the session's
+  std::uint64_t realm_bytes = 0;     // quota of its realm, its share of the session's: for all its segments
 };
 
 /// `{session}_{node}_output`, with `.port` appended when the node has several outputs (FR-010).
@@ -119,6 +125,14 @@ struct Grant {
   std::string why;      // "writes its output", "rings its consumer", …
 };
 auto ToString(Grant::Kind kind) -> std::string_view;
+
+/// What follows a failure of a node while it runs; absent on a node: the session fails.
+struct Restart {
+  std::uint32_t max_attempts = kDefaultMaxAttempts;  // at one message, and restarts within the window
+  /// Before the second restart within the window, the first is at once; doubled for each further one.
+  manifest::Duration backoff{kDefaultBackoff};
+  manifest::Duration window{kDefaultRetryWindow};
+};
 
 struct Node {
   std::string id;
@@ -134,6 +148,8 @@ struct Node {
   std::vector<std::size_t> inputs;   // indices in Plan::edges
   std::vector<std::size_t> outputs;  // indices in Plan::outputs
   manifest::Duration start_timeout{kDefaultNodeStartTimeout};
+  std::optional<Restart> restart;                     // never on sources and native nodes, likewise the next
+  std::optional<manifest::Duration> process_timeout;  // of one call of its handler for a message
   std::vector<Grant> grants;
   std::vector<std::string> notes;  // what the manifest says and the plan only shows, or what an override leaves out
 

@@ -77,6 +77,7 @@ INSTANTIATE_TEST_SUITE_P(
                     Snapshot{"demo.yaml", PlacementOverride::kProcess, "demo_process"},
                     Snapshot{"fan_out_with_mixed_policies.yaml", PlacementOverride::kAsDeclared, "fan_out"},
                     Snapshot{"several_outputs.yaml", PlacementOverride::kAsDeclared, "several_outputs"},
+                    Snapshot{"restart.yaml", PlacementOverride::kAsDeclared, "restart"},
                     Snapshot{"docker_every_field.yaml", PlacementOverride::kAsDeclared, "docker_every_field"},
                     Snapshot{"old_manifest_fields.yaml", PlacementOverride::kAsDeclared, "old_manifest_fields"}),
     [](const auto& snapshot) { return snapshot.param.name; });
@@ -246,6 +247,88 @@ session: {shm_quota_mb: 16})"),
       "'shm_quota_mb' or lower this\n");
 }
 
+TEST(Plan, RestartsAreAskedForByOnFailureOrByRetryAlone) {  // FR-009
+  const auto plan = PlanOf(R"(
+nodes:
+  - {id: source, node_type: media.source}
+  - {id: a, node_type: "n:A"}
+  - {id: b, node_type: "n:B", on_failure: fail, process_timeout: 2s}
+  - {id: c, node_type: "n:C", on_failure: restart}
+  - {id: d, node_type: "n:D", retry: {max_attempts: 7}}
+  - {id: e, node_type: "n:E", on_failure: restart, retry: {backoff: 0, window: 5m}}
+connections: [{from: source, to: a}, {from: a, to: b}, {from: b, to: c}, {from: c, to: d}, {from: d, to: e}]
+)");
+
+  for (std::size_t index = 0; index < 3; ++index) EXPECT_FALSE(plan.nodes.at(index).restart) << plan.nodes.at(index).id;
+  EXPECT_EQ(plan.nodes.at(2).process_timeout, std::chrono::seconds(2));
+  const auto expect_restart = [&](std::size_t index, const Restart& expected) {
+    const auto& restart = plan.nodes.at(index).restart;
+    ASSERT_TRUE(restart) << plan.nodes.at(index).id;
+    EXPECT_EQ(restart->max_attempts, expected.max_attempts);
+    EXPECT_EQ(restart->backoff, expected.backoff);
+    EXPECT_EQ(restart->window, expected.window);
+  };
+  using std::chrono::milliseconds;
+  using std::chrono::seconds;
+  expect_restart(3, {.max_attempts = 3, .backoff = milliseconds(100), .window = seconds(60)});
+  expect_restart(4, {.max_attempts = 7, .backoff = milliseconds(100), .window = seconds(60)});
+  expect_restart(5, {.max_attempts = 3, .backoff = milliseconds(0), .window = seconds(300)});
+}
+
+TEST(Plan, SourcesAreNeitherRestartedNorTimed) {
+  EXPECT_EQ(ErrorsOf(R"(nodes:
+  - id: a
+    node_type: n:A
+    on_failure: restart
+    retry: {max_attempts: 2}
+    process_timeout: 1s
+  - {id: b, node_type: "n:B", on_failure: fail}
+  - {id: c, node_type: "n:C", retry: {}}
+connections: [{from: a, to: c}, {from: b, to: c, to_input: other}]
+)"),
+            "p.yaml:6:5: a source cannot be restarted, as what it has sent already would be sent again: remove "
+            "'on_failure' from node 'a', which has no inputs\n"
+            "p.yaml:7:5: a source cannot be restarted, as what it has sent already would be sent again: remove 'retry' "
+            "from node 'a', which has no inputs\n"
+            "p.yaml:8:5: 'process_timeout' is for handling a message, and a source handles none: remove it from node "
+            "'a', which has no inputs\n3 errors\n");
+}
+
+TEST(Plan, OutputsOfNodesThatRestartHaveTheirMemoryTwice) {
+  const auto plan = PlanOf(R"(
+nodes: [{id: a, node_type: media.source}, {id: b, node_type: "n:B", on_failure: restart}, {id: c, node_type: text.sink}]
+connections: [{from: a, to: b, expected_bytes: 1MiB}, {from: b, to: c, expected_bytes: 1MiB}]
+session: {shm_quota_mb: 300}
+)");
+
+  EXPECT_EQ(plan.outputs.at(0).segments, 1);
+  EXPECT_EQ(plan.outputs.at(1).segments, 2);
+  EXPECT_EQ(plan.outputs.at(0).realm_bytes, 100 * kMebibyte);
+  EXPECT_EQ(plan.outputs.at(1).realm_bytes, 200 * kMebibyte);
+  EXPECT_EQ(plan.outputs.at(0).prefault_bytes, plan.outputs.at(1).prefault_bytes);
+}
+
+TEST(Plan, PromisedSizesMustFitTwiceWhereANodeRestarts) {
+  const std::string nodes =
+      "nodes: [{id: a, node_type: media.source}, {id: b, node_type: \"n:B\", on_failure: restart}, {id: c, node_type: "
+      "text.sink}]\n";
+  // Once it is 2 MB, 23 chunks of 1 MiB and 12 KiB: 25.3 MB. The other output has chunks of two pages.
+  EXPECT_EQ(
+      ErrorsOf(nodes + R"(connections: [{from: a, to: b}, {from: b, to: c, expected_bytes: 1MiB}]
+session: {shm_quota_mb: 52})"),
+      "p.yaml:5:25: the edges need 53 MB of shared memory by their 'expected_bytes' and depths (b.out twice, as the "
+      "old "
+      "memory stays for a moment when a node restarts), but the session's 'shm_quota_mb' is 52: raise it, or lower "
+      "those\n");
+  PlanOf(nodes +
+         "connections: [{from: a, to: b}, {from: b, to: c, expected_bytes: 1MiB}]\nsession: {shm_quota_mb: 53}");
+  // 32 of 48 MB are b's: 16 for each of two, of which 2 are for the shared memory's own files.
+  EXPECT_EQ(ErrorsOf(nodes + R"(connections: [{from: a, to: b}, {from: b, to: c, max_message_bytes: 15MiB}]
+session: {shm_quota_mb: 48})"),
+            "p.yaml:4:69: 'max_message_bytes' is 15 MiB, but output b.out gets 32 MiB of the session's shared memory, "
+            "half of it kept for when its node restarts: raise 'shm_quota_mb' or lower this\n");
+}
+
 TEST(Plan, ADefaultThatDoesNotFitIsAWarning) {
   const auto plan = PlanOf(R"(nodes: [{id: a, node_type: media.source}, {id: b, node_type: text.sink}]
 connections: [{from: a, to: b}]
@@ -303,7 +386,7 @@ RC_GTEST_PROP(PlanProperty, IsConsistentForAnyPipeline, ()) {
   for (const auto& output : plan->outputs) {
     shared += output.realm_bytes;
     RC_ASSERT(services.insert(ServiceName(output, "s")).second);
-    RC_ASSERT(output.realm_bytes >= output.slots * output.expected_bytes);
+    RC_ASSERT(output.realm_bytes >= output.segments * output.slots * output.expected_bytes);
     for (const auto index : output.edges) {
       const auto& edge = plan->edges[index];
       RC_ASSERT(edge.from.node == output.port.node && edge.from.port == output.port.port);

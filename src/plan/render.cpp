@@ -85,7 +85,7 @@ auto RenderOutputs(const Plan& plan) -> std::string {
     const auto expected = output.expected_bytes == 0 ? "learned" : manifest::RenderSize(output.expected_bytes);
     table.Row({fmt::format("{}.{}", output.port.node, output.port.port), manifest::RenderSize(output.max_message_bytes),
                expected, std::to_string(output.slots), std::to_string(output.history),
-               manifest::RenderSize(output.realm_bytes)});
+               manifest::RenderSize(output.realm_bytes) + (output.segments > 1 ? ", two segments" : "")});
   }
   return table.Render();
 }
@@ -140,7 +140,23 @@ auto Count(std::size_t count, std::string_view noun) -> std::string {
   return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
 }
 
-/// One node's environment, rights, environment variables (their names: values may be secrets), descriptors and notes.
+/// What follows when it fails or takes too long; nothing for what ends the session in any case.
+auto RenderFailure(const Node& node) -> std::string {
+  std::string text;
+  if (node.restart) {
+    text += fmt::format("    restarts up to {} in {:g} s", node.restart->max_attempts, Seconds(node.restart->window));
+    if (node.restart->max_attempts > 1) {
+      const auto backoff = Seconds(node.restart->backoff);
+      text += backoff == 0 ? ", at once" : fmt::format(", {:g} s apart at first", backoff);
+    }
+    text += "\n";
+  }
+  if (node.process_timeout) text += fmt::format("    timeout  {:g} s for a message\n", Seconds(*node.process_timeout));
+  return text;
+}
+
+/// One node's environment, rights, what follows its failures, environment variables (their names: values may be
+/// secrets), descriptors and notes.
 auto RenderNodeDetails(const Node& node) -> std::string {
   auto text = fmt::format("  {}\n", node.id);
   if (node.environment) text += RenderEnvironment(node);
@@ -151,24 +167,10 @@ auto RenderNodeDetails(const Node& node) -> std::string {
     text += fmt::format("    env      {}\n", fmt::join(names, ", "));
   }
   if (node.env_file) text += fmt::format("    env      and what {} says\n", node.env_file->written);
+  text += RenderFailure(node);
   text += RenderGrants(node);
   for (const auto& note : node.notes) text += fmt::format("    note     {}\n", note);
   return text;
-}
-
-auto EnvironmentToJson(const Environment& environment) -> nlohmann::json {
-  nlohmann::json object{{"python_version", nullptr}, {"system_packages", environment.system_packages}};
-  if (!environment.python_version.empty()) object["python_version"] = environment.python_version;
-  if (environment.interpreter) object["interpreter"] = *environment.interpreter;
-  if (environment.base_image) object["base_image"] = *environment.base_image;
-  if (environment.build) {
-    object["build"] = {{"context", environment.build->context.written}, {"dockerfile", environment.build->dockerfile}};
-  }
-  object["python_packages"] = nlohmann::json::array();
-  for (const auto& package : environment.python_packages) {
-    object["python_packages"].push_back({{"package", package.requirement}, {"no_deps", package.no_deps}});
-  }
-  return object;
 }
 
 auto NodeToJson(const Plan& plan, const Node& node) -> nlohmann::json {
@@ -176,10 +178,16 @@ auto NodeToJson(const Plan& plan, const Node& node) -> nlohmann::json {
                         {"params", *node.params}, {"placement", ToString(node.placement)},
                         {"reason", node.reason},  {"start_timeout", Seconds(node.start_timeout)},
                         {"notes", node.notes}};
-  if (node.environment) object["environment"] = EnvironmentToJson(*node.environment);
+  if (node.environment) object["environment"] = ToJson(*node.environment);
   if (node.container) object["container"] = ToJson(*node.container);
   if (!node.env.empty()) object["env"] = node.env;
   if (node.env_file) object["env_file"] = node.env_file->written;
+  if (node.restart) {
+    object["restart"] = {{"max_attempts", node.restart->max_attempts},
+                         {"backoff", Seconds(node.restart->backoff)},
+                         {"window", Seconds(node.restart->window)}};
+  }
+  if (node.process_timeout) object["process_timeout"] = Seconds(*node.process_timeout);
   object["inputs"] = nlohmann::json::array();
   for (const auto index : node.inputs) object["inputs"].push_back(plan.edges[index].id);
   object["outputs"] = nlohmann::json::array();
@@ -203,6 +211,7 @@ auto OutputToJson(const Plan& plan, const Output& output) -> nlohmann::json {
           {"max_held", output.max_held},
           {"max_loans", output.max_loans},
           {"slots", output.slots},
+          {"segments", output.segments},
           {"max_message_bytes", output.max_message_bytes},
           {"expected_bytes", output.expected_bytes},
           {"prefault_bytes", output.prefault_bytes},
@@ -230,6 +239,21 @@ auto RenderTable(const Plan& plan) -> std::string {
   for (const auto& node : plan.nodes) text += RenderNodeDetails(node);
   for (const auto& warning : plan.warnings) text += fmt::format("warning: {}\n", warning);
   return text;
+}
+
+auto ToJson(const Environment& environment) -> nlohmann::json {
+  nlohmann::json object{{"python_version", nullptr}, {"system_packages", environment.system_packages}};
+  if (!environment.python_version.empty()) object["python_version"] = environment.python_version;
+  if (environment.interpreter) object["interpreter"] = *environment.interpreter;
+  if (environment.base_image) object["base_image"] = *environment.base_image;
+  if (environment.build) {
+    object["build"] = {{"context", environment.build->context.written}, {"dockerfile", environment.build->dockerfile}};
+  }
+  object["python_packages"] = nlohmann::json::array();
+  for (const auto& package : environment.python_packages) {
+    object["python_packages"].push_back({{"package", package.requirement}, {"no_deps", package.no_deps}});
+  }
+  return object;
 }
 
 auto ToJson(const Plan& plan) -> nlohmann::json {

@@ -14,5 +14,7 @@ auto RenderTable(const Plan& plan) -> std::string;
 
 /// Stable keys; bytes in bytes, durations in seconds. `"version": 1`.
 auto ToJson(const Plan& plan) -> nlohmann::json;
+/// What makes up the Python of a node.
+auto ToJson(const Environment& environment) -> nlohmann::json;
 
 }  // namespace penstock::plan

@@ -55,22 +55,39 @@ auto CountSlots(const Output& output) -> std::uint32_t {
   return consumers * (output.buffer + output.max_held) + output.history + output.max_loans;
 }
 
-/// Memory for all chunks with `bytes` in each. Headers and page borders cost at most two pages a chunk.
+/// Memory for all chunks of one segment with `bytes` in each. Headers and page borders cost at most two pages a chunk.
 auto ChunkMemory(const Output& output, std::uint64_t bytes) -> std::uint64_t {
   constexpr std::uint64_t kPage = 4096;
   return output.slots * ((bytes + kPage - 1) / kPage * kPage + 2 * kPage);
 }
 
+/// What the edges declare, for as many segments as there may be at a time.
 auto Declared(const Output& output) -> std::uint64_t {
   const auto metadata = output.expected_bytes == 0 ? 0 : kExpectedMetadataBytes;
-  return kRealmOverheadBytes + ChunkMemory(output, output.expected_bytes + metadata);
+  return output.segments * (kRealmOverheadBytes + ChunkMemory(output, output.expected_bytes + metadata));
+}
+
+/// For the chunks of one segment, whatever another has in use.
+auto UsableBytes(const Output& output) -> std::uint64_t {
+  return output.realm_bytes / output.segments - kRealmOverheadBytes;
 }
 
 auto PrefaultBytes(const Output& output) -> std::uint64_t {
   if (output.expected_bytes != 0)
     return std::min(output.expected_bytes + kExpectedMetadataBytes, output.max_message_bytes);
   const auto bytes = std::min({kUndeclaredBytes, kUndeclaredTotalBytes / output.slots, output.max_message_bytes});
-  return ChunkMemory(output, bytes) <= output.realm_bytes - kRealmOverheadBytes ? bytes : 0;
+  return ChunkMemory(output, bytes) <= UsableBytes(output) ? bytes : 0;
+}
+
+/// The outputs whose memory counts twice, for a message about its sum.
+auto NameDoubled(const Plan& plan) -> std::string {
+  std::vector<std::string> names;
+  for (const auto& output : plan.outputs) {
+    if (output.segments > 1) names.push_back(fmt::format("{}.{}", output.port.node, output.port.port));
+  }
+  return names.empty() ? ""
+                       : fmt::format(" ({} twice, as the old memory stays for a moment when a node restarts)",
+                                     fmt::join(names, ", "));
 }
 
 auto CeilMebibytes(std::uint64_t bytes) -> std::uint64_t { return (bytes + kMebibyte - 1) / kMebibyte; }
@@ -80,8 +97,7 @@ auto CeilMebibytes(std::uint64_t bytes) -> std::uint64_t { return (bytes + kMebi
 void CheckMessageSizes(const manifest::Pipeline& pipeline, Plan& plan, manifest::Report& report) {
   std::vector<std::string> short_of_default;
   for (const auto& output : plan.outputs) {
-    const auto usable = output.realm_bytes - kRealmOverheadBytes;
-    if (output.max_message_bytes <= usable) continue;
+    if (output.max_message_bytes <= UsableBytes(output)) continue;
     // Edges are in the order of the connections.
     const auto promised = std::ranges::find_if(output.edges, [&](std::size_t edge) {
       return pipeline.connections[edge].max_message_bytes == output.max_message_bytes;
@@ -91,10 +107,11 @@ void CheckMessageSizes(const manifest::Pipeline& pipeline, Plan& plan, manifest:
       continue;
     }
     auto message = fmt::format(
-        "'max_message_bytes' is {}, but output {}.{} gets {} of the session's shared memory: raise "
+        "'max_message_bytes' is {}, but output {}.{} gets {} of the session's shared memory{}: raise "
         "'shm_quota_mb' or lower this",
         manifest::RenderSize(output.max_message_bytes), output.port.node, output.port.port,
-        manifest::RenderSize(output.realm_bytes));
+        manifest::RenderSize(output.realm_bytes),
+        output.segments > 1 ? ", half of it kept for when its node restarts" : "");
     report.AddAt(pipeline.connections[*promised].max_message_at, std::move(message));
   }
   if (!short_of_default.empty()) {
@@ -124,7 +141,9 @@ void WireEdges(const manifest::Pipeline& pipeline, Plan& plan) {
     plan.nodes[nodes.at(plan.outputs[index].port.node)].outputs.push_back(index);
   }
   for (auto& output : plan.outputs) {
-    output.only_output = plan.nodes[nodes.at(output.port.node)].outputs.size() == 1;
+    const auto& node = plan.nodes[nodes.at(output.port.node)];
+    output.only_output = node.outputs.size() == 1;
+    output.segments = node.restart ? 2 : 1;
     if (output.max_message_bytes == 0)
       output.max_message_bytes = std::max(kDefaultMaxMessageBytes, output.expected_bytes);
     output.slots = CountSlots(output);
@@ -161,16 +180,21 @@ void DivideMemory(const manifest::Pipeline& pipeline, const HostFacts& host, Pla
   if (plan.outputs.empty()) return;
 
   std::uint64_t declared = 0;
-  for (const auto& output : plan.outputs) declared += Declared(output);
+  std::uint64_t segments = 0;
+  for (const auto& output : plan.outputs) {
+    declared += Declared(output);
+    segments += output.segments;
+  }
   if (declared > plan.shm_quota_bytes) {
     return report.AddAt(
-        at, fmt::format("the edges need {} MB of shared memory by their 'expected_bytes' and depths, but the session's "
-                        "'shm_quota_mb' is {}: raise it, or lower those",
-                        CeilMebibytes(declared), plan.shm_quota_bytes / kMebibyte));
+        at, fmt::format("the edges need {} MB of shared memory by their 'expected_bytes' and depths{}, but the "
+                        "session's 'shm_quota_mb' is {}: raise it, or lower those",
+                        CeilMebibytes(declared), NameDoubled(plan), plan.shm_quota_bytes / kMebibyte));
   }
-  const auto share = (plan.shm_quota_bytes - declared) / plan.outputs.size();
+  const auto share = (plan.shm_quota_bytes - declared) / segments;
   for (auto& output : plan.outputs) {
-    output.realm_bytes = std::max((Declared(output) + share) / kMebibyte * kMebibyte, Declared(output));
+    output.realm_bytes =
+        std::max((Declared(output) + output.segments * share) / kMebibyte * kMebibyte, Declared(output));
     output.prefault_bytes = PrefaultBytes(output);
   }
   CheckMessageSizes(pipeline, plan, report);

@@ -13,8 +13,8 @@ namespace penstock::plan {
 /// Fills `edges` and `outputs`, and the indices in `nodes`, which must be there.
 void WireEdges(const manifest::Pipeline& pipeline, Plan& plan);
 
-/// Gives every realm its share of the session's quota: first what its edges declare (slots × expected_bytes), then an
-/// equal part of the rest.
+/// Gives every realm its share of the session's quota: first what its edges declare (slots × expected_bytes), then its
+/// part of the rest, the same for each segment.
 void DivideMemory(const manifest::Pipeline& pipeline, const HostFacts& host, Plan& plan, manifest::Report& report);
 
 /// Errors for an output with more consumers, or a node with more connections, than the transport can carry.

@@ -45,6 +45,7 @@ auto NodeReportOf(const SessionView& session, std::size_t index, const std::vect
   report.id = node.id;
   report.placement = node.placement;
   report.interpreter = state.interpreter;
+  report.restarts = state.restarts;
   AddMessages(report, session.plan, node, edges);
   if (state.container) {
     report.container = state.container->id();
@@ -111,6 +112,30 @@ auto EvidenceOf(const SessionView& session, std::size_t index) -> Evidence {
   evidence.stack = state.dump.text();
   evidence.host_cores = std::thread::hardware_concurrency();
   return evidence;
+}
+
+auto HandlerOf(const SessionView& session, std::size_t index) -> HandlerState {
+  const auto& node = *session.nodes[index].node;
+  HandlerState handler{.now_ns = static_cast<std::uint64_t>(transport::MonotonicNow()), .waits_at = {}};
+  for (const auto edge : node.inputs) {
+    const auto& block = session.wiring.edge(edge);
+    const auto since = block->handling_since_ns.load(std::memory_order_acquire);
+    if (since == 0 || (handler.since_ns != 0 && since >= handler.since_ns)) continue;
+    handler.since_ns = since;
+    handler.edge = edge;
+    handler.sequence = block->handling_sequence.load(std::memory_order_relaxed);
+  }
+  for (const auto output : node.outputs) {
+    for (const auto edge : session.plan.outputs[output].edges) {
+      const auto& block = session.wiring.edge(edge);
+      handler.blocked_ns += block->blocked_ns.load(std::memory_order_relaxed);
+      const auto published = block->published.load(std::memory_order_relaxed);
+      const auto acked = std::min(published, block->acked.load(std::memory_order_relaxed));
+      if (session.plan.edges[edge].policy == manifest::Policy::kBlock && published - acked >= block.contract().depth)
+        handler.waits_at.push_back(edge);
+    }
+  }
+  return handler;
 }
 
 auto WaitingFor(const SessionView& session) -> std::string {

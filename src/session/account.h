@@ -32,6 +32,17 @@ struct SessionView {
 /// What is known about node `index`, for its autopsy.
 auto EvidenceOf(const SessionView& session, std::size_t index) -> Evidence;
 
+/// What node `index` is doing, as its control blocks say: one edge whose message it handles, and what holds it up.
+struct HandlerState {
+  std::uint64_t now_ns = 0;    // CLOCK_MONOTONIC
+  std::uint64_t since_ns = 0;  // 0: it handles nothing
+  std::size_t edge = 0;
+  std::uint64_t sequence = 0;
+  std::uint64_t blocked_ns = 0;       // by all its outputs, so far
+  std::vector<std::size_t> waits_at;  // edges that have no room for its next message
+};
+auto HandlerOf(const SessionView& session, std::size_t index) -> HandlerState;
+
 /// For whom the end of the streams waits, as a sentence: the nodes that handle a message, else all that have not ended.
 auto WaitingFor(const SessionView& session) -> std::string;
 

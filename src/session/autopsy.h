@@ -33,6 +33,7 @@ struct Overdue {
   std::string what;
   std::chrono::nanoseconds allowed{0};
   std::string remedy;
+  bool while_running = false;  // in handling a message, not in its start
 };
 /// Its container is gone, and the agent with it, which would have told how the worker ended.
 struct ContainerLost {};

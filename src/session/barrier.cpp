@@ -55,6 +55,11 @@ auto AttachBarrier::InputsOpen(std::size_t node) -> std::vector<Command> {
   return commands;
 }
 
+void AttachBarrier::Replaced(std::size_t node) {
+  auto& state = state_.at(node);
+  state = {.producers = std::move(state.producers), .consumers = std::move(state.consumers)};
+}
+
 auto AttachBarrier::Passed() const -> bool {
   return std::ranges::all_of(state_, [](const State& state) { return state.connected && state.ready; });
 }

@@ -1,5 +1,6 @@
 // The order in which ports open: every output before any input that reads it, every input before its producer counts
-// its consumers, everything before anyone starts. Pure bookkeeping over the plan's graph.
+// its consumers, everything before anyone starts. A node that is replaced goes through the same, beside those that run.
+// Pure bookkeeping over the plan's graph.
 #pragma once
 
 #include <cstddef>
@@ -22,11 +23,17 @@ class AttachBarrier final {
   /// Each returns the commands that may be sent now, each command once.
   auto OutputsOpen(std::size_t node) -> std::vector<Command>;
   auto InputsOpen(std::size_t node) -> std::vector<Command>;
+  /// The node's worker has ended and is replaced: it has everything before it again. The others go on.
+  void Replaced(std::size_t node);
   void Connected(std::size_t node) { state_.at(node).connected = true; }
   void Ready(std::size_t node) { state_.at(node).ready = true; }
 
   /// Everybody is connected and set up.
   auto Passed() const -> bool;
+  /// This node is connected and set up.
+  auto Passed(std::size_t node) const -> bool { return state_.at(node).connected && state_.at(node).ready; }
+  /// The node was told to open its inputs.
+  auto reads(std::size_t node) const -> bool { return state_.at(node).told_to_open; }
   /// Nodes that are still awaited, for the sentence when the deadline passes.
   auto Missing() const -> std::vector<std::size_t>;
 

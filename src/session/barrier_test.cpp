@@ -46,6 +46,40 @@ TEST(AttachBarrier, PassesOnlyWhenEveryNodeIsConnectedAndReady) {
   EXPECT_TRUE(barrier.Passed());
 }
 
+TEST(AttachBarrier, ANodeThatIsReplacedOpensAgainAndTheOthersAreNotToldAgain) {
+  AttachBarrier barrier(MakePlan(3, {{0, 1}, {1, 2}}));
+  for (std::size_t node = 0; node < 3; ++node) {
+    barrier.OutputsOpen(node);
+    barrier.InputsOpen(node);
+    barrier.Connected(node);
+    barrier.Ready(node);
+  }
+  barrier.Replaced(1);
+  EXPECT_FALSE(barrier.Passed(1));
+  EXPECT_FALSE(barrier.reads(1));
+  EXPECT_TRUE(barrier.Passed(0) && barrier.Passed(2));
+  const auto opens = barrier.OutputsOpen(1);
+  ASSERT_EQ(opens.size(), 1U);
+  EXPECT_EQ(opens[0].node, 1U);
+  EXPECT_EQ(opens[0].step, AttachBarrier::Step::kOpenInputs);
+  const auto connects = barrier.InputsOpen(1);
+  ASSERT_EQ(connects.size(), 1U);
+  EXPECT_EQ(connects[0].node, 1U);
+  EXPECT_EQ(connects[0].step, AttachBarrier::Step::kConnect);
+}
+
+TEST(AttachBarrier, OfTwoNeighboursThatAreReplacedTheConsumerWaitsForItsProducer) {
+  AttachBarrier barrier(MakePlan(2, {{0, 1}}));
+  for (std::size_t node = 0; node < 2; ++node) {
+    barrier.OutputsOpen(node);
+    barrier.InputsOpen(node);
+  }
+  barrier.Replaced(0);
+  barrier.Replaced(1);
+  EXPECT_TRUE(barrier.OutputsOpen(1).empty());
+  EXPECT_EQ(barrier.OutputsOpen(0).size(), 2U);
+}
+
 // Whatever the graph and whoever is slow, every node gets both commands once, in an order that ports can open in.
 TEST(AttachBarrier, BringsEveryGraphUpInWhateverOrderWorkersAnswer) {
   EXPECT_TRUE(rc::check([] {

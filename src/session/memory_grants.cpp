@@ -30,7 +30,7 @@ void MemoryGrants::Open(std::size_t node, const worker::OutputsOpen& opened, std
         node, base::Error(ErrorCode::kPeerCorrupt, fmt::format("it described {} outputs, of the {} it has to open once",
                                                                opened.segments.size(), outputs.size())));
   }
-  Enqueue([this, node, segments = opened.segments,
+  Enqueue([this, node, incarnation = incarnations_[node], segments = opened.segments,
            fds = std::make_shared<std::vector<base::UniqueFd>>(std::move(fds))] {
     const auto& indices = plan_.nodes[node].outputs;
     for (std::size_t i = 0; i < indices.size(); ++i) {
@@ -38,15 +38,15 @@ void MemoryGrants::Open(std::size_t node, const worker::OutputsOpen& opened, std
       if (!grant) {
         auto error =
             std::move(grant).error().While(fmt::format("opening output {}", NameOf(plan_.outputs[indices[i]])));
-        return loop_.Post([this, node, error] { handlers_.on_failed(node, error); });
+        return Tell(node, incarnation, [this, node, error] { handlers_.on_failed(node, error); });
       }
-      loop_.Post([this, node, i, grant = *grant] {
+      Tell(node, incarnation, [this, node, i, grant = *grant] {
         handlers_.on_answer(
             node, worker::Grown{
                       .id = 0, .output = static_cast<std::uint32_t>(i), .every = grant.every, .chunk = grant.chunk});
       });
     }
-    loop_.Post([this, node] { handlers_.on_prepared(node); });
+    Tell(node, incarnation, [this, node] { handlers_.on_prepared(node); });
   });
 }
 
@@ -77,9 +77,9 @@ void MemoryGrants::Grow(std::size_t node, const worker::Grow& request) {
                                       "or has asked for already",
                                       request.output)));
   }
-  Enqueue([this, node, request, output = outputs[request.output]] {
+  Enqueue([this, node, incarnation = incarnations_[node], request, output = outputs[request.output]] {
     auto grant = GrowOutput(output, request);
-    loop_.Post([this, node, request, output, grant = std::move(grant)] {
+    Tell(node, incarnation, [this, node, request, output, grant = std::move(grant)] {
       asking_.erase(output);
       if (grant) {
         handlers_.on_answer(
@@ -103,6 +103,21 @@ auto MemoryGrants::GrowOutput(std::size_t index, const worker::Grow& request) ->
         std::move(grant).error().While(fmt::format("sending from output {}", NameOf(plan_.outputs[index]))));
   }
   return grant;
+}
+
+void MemoryGrants::Forget(std::size_t node) {
+  ++incarnations_[node];
+  opened_.erase(node);
+  for (const auto output : plan_.nodes.at(node).outputs) asking_.erase(output);
+  Enqueue([this, node] {
+    for (const auto output : plan_.nodes[node].outputs) segments_.erase(output);
+  });
+}
+
+void MemoryGrants::Tell(std::size_t node, std::uint64_t incarnation, std::function<void()> then) {
+  loop_.Post([this, node, incarnation, then = std::move(then)] {
+    if (incarnations_[node] == incarnation) then();
+  });
 }
 
 void MemoryGrants::Enqueue(Work work) {

@@ -7,6 +7,7 @@
 
 #include <condition_variable>
 #include <cstddef>
+#include <cstdint>
 #include <deque>
 #include <functional>
 #include <map>
@@ -46,6 +47,9 @@ class MemoryGrants final {
 
   void Open(std::size_t node, const worker::OutputsOpen& opened, std::vector<base::UniqueFd> fds);
   void Grow(std::size_t node, const worker::Grow& request);
+  /// The worker of the node has ended: its replacement opens outputs of its own, and gets no answer to a question of
+  /// its predecessor.
+  void Forget(std::size_t node);
 
  private:
   using Work = std::function<void()>;
@@ -53,6 +57,8 @@ class MemoryGrants final {
       -> base::Expected<transport::Grant>;
   auto GrowOutput(std::size_t output, const worker::Grow& request) -> base::Expected<transport::Grant>;
   void Enqueue(Work work);
+  /// Posts `then` to the loop, where it is called unless the worker that it is about has ended meanwhile.
+  void Tell(std::size_t node, std::uint64_t incarnation, std::function<void()> then);
   void Serve(const std::stop_token& stop);
 
   base::EventLoop& loop_;
@@ -60,7 +66,8 @@ class MemoryGrants final {
   const Wiring& wiring_;
   Handlers handlers_;
 
-  std::set<std::size_t> opened_;  // nodes
+  std::set<std::size_t> opened_;                       // nodes
+  std::map<std::size_t, std::uint64_t> incarnations_;  // of nodes; the loop's
   std::set<std::size_t> asking_;  // outputs with a request under way; bounds what a hostile worker can queue here
 
   std::map<std::size_t, transport::SegmentMemory> segments_;  // by output; the thread's

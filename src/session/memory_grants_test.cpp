@@ -138,6 +138,20 @@ TEST_F(MemoryGrantsTest, AWorkerThatAsksForTooMuchBreaksTheProtocol) {
   EXPECT_EQ(failure_->code(), ErrorCode::kPeerCorrupt);
 }
 
+TEST_F(MemoryGrantsTest, AReplacedWorkerOpensAnewAndGetsNoAnswerToItsPredecessor) {
+  Open(Segment());
+  Hear();
+  grants_.Grow(0, {.id = 1, .output = 0, .chunk = 0, .bytes = 2 * kMebibyte});
+  grants_.Forget(0);
+  ::unlinkat(wiring_.realm(0).fd().get(), "segment", 0);  // as the cleaner does
+  started_ = false;
+  Open(Segment());
+  Hear();
+  EXPECT_EQ(prepared_, 2);
+  EXPECT_FALSE(failure_);
+  for (const auto& answer : answers_) EXPECT_EQ(std::get<worker::Grown>(answer).id, 0U);
+}
+
 TEST_F(MemoryGrantsTest, RequestsOutOfTurnBreakTheProtocol) {
   const auto expect_violation = [this] {
     ASSERT_TRUE(failure_);

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -12,10 +13,25 @@
 #include "container/container.h"
 #include "container/evidence.h"
 #include "plan/plan.h"
+#include "session/autopsy.h"
 #include "session/fault_dump.h"
+#include "session/handler_watch.h"
+#include "session/restart_budget.h"
+#include "session/settlement.h"
 #include "session/worker_process.h"
 
 namespace penstock::session {
+
+/// A worker that has failed, on the way to its successor.
+struct Replacement {
+  bool ended = false;           // the old worker is gone
+  bool container_lost = false;  // with its container
+  bool settled = false;         // what it left in shared memory is cleared
+  bool may_start = false;       // the backoff is over
+  bool greeted = false;         // the new worker waits to be configured
+  std::shared_ptr<Settlement> settlement;
+  base::EventLoop::TimerId timer = 0;
+};
 
 /// Owned by the session, and lives on its loop.
 struct NodeState {
@@ -23,13 +39,21 @@ struct NodeState {
   std::optional<container::Container> container;
   std::unique_ptr<container::AgentLease> lease;  // of its container; null: the host agent's
   std::optional<container::ContainerWatch> watch;
+  WorkerCommand command;
   std::unique_ptr<WorkerProcess> worker;
   std::chrono::steady_clock::time_point spawned;  // meaningful while there is a worker
   FaultDump dump;
   base::EventLoop::TimerId deadline = 0;
+  std::optional<HandlerWatch> handler;  // of nodes whose handler has a time limit, while they run
+  base::EventLoop::TimerId watchdog = 0;
+  std::optional<Overdue> overdue;  // it was late, and is being ended for that
   std::string interpreter;
   bool finished = false;
   bool exited = false;
+  std::uint32_t restarts = 0;
+  std::optional<RestartBudget> budget;             // of nodes that may be restarted
+  std::unique_ptr<Replacement> replacing;          // from its failure until its new worker opens its ports
+  std::map<std::size_t, std::uint64_t> refreshed;  // by edge into it: how often its history had come when it attached
   std::optional<std::int64_t> max_rss_kb;
 };
 

@@ -1,6 +1,8 @@
 // Who follows a session while it runs: a terminal, a log, a test. Called on the session's thread unless said otherwise.
 #pragma once
 
+#include <chrono>
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <string_view>
@@ -11,6 +13,12 @@
 namespace penstock::session {
 
 using observe::Stream;
+
+struct Restarting {
+  const Failure& failure;
+  std::uint32_t restart = 1;  // of this node, from 1
+  std::chrono::nanoseconds after{0};
+};
 
 class Observer {
  public:
@@ -29,6 +37,8 @@ class Observer {
       -> bool {
     return true;
   }
+  /// A node failed and is started again; the session goes on.
+  virtual void OnRestart(const Restarting& restarting) = 0;
   /// At once when the first failure is known; the session ends everything after it.
   virtual void OnFailure(const Failure& failure) = 0;
   /// What became known after OnFailure about the same failure, as a sentence. Any thread.

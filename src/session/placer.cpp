@@ -3,10 +3,13 @@
 #include <unistd.h>
 
 #include <cstdlib>
+#include <nlohmann/json.hpp>
 
 #include "base/paths.h"
 #include "container/pool.h"
 #include "manifest/env_file.h"
+#include "plan/render.h"
+#include "plan/render_container.h"
 #include "session/share_key.h"
 
 namespace penstock::session {
@@ -47,6 +50,12 @@ void AddPythonSettings(std::map<std::string, std::string>& env, const std::strin
 
 auto PythonCommand(std::string interpreter) -> std::vector<std::string> {
   return {std::move(interpreter), "-m", "penstock.worker"};
+}
+
+auto AskForTheSame(const plan::Node& one, const plan::Node& other) -> bool {
+  if (!one.container || !other.container || one.env != other.env || one.env_file != other.env_file) return false;
+  return plan::ToJson(*one.environment) == plan::ToJson(*other.environment) &&
+         plan::ToJson(*one.container) == plan::ToJson(*other.container);
 }
 
 auto CommandInContainer(const plan::Node& node, const NodeEnvironment& environment) -> base::Expected<WorkerCommand> {
@@ -118,10 +127,7 @@ auto Placer::Lease(const plan::Plan& plan, const plan::Node& node, const std::st
     -> base::Expected<container::Container::Leased> {
   PENSTOCK_ASSIGN(const auto home, base::InstallDirectory());
   observer_.OnProgress("starting containers", node.id);
-  const auto ordinal = [this](const std::string& content) {
-    const std::lock_guard lock(mutex_);
-    return placed_of_content_[content]++;
-  };
+  const auto ordinal = [&](const std::string& content) { return OrdinalOf(plan, node, content); };
   PENSTOCK_ASSIGN(const auto prepared, container::Prepare({.session = options_.session,
                                                            .node = node.id,
                                                            .image = image,
@@ -135,6 +141,21 @@ auto Placer::Lease(const plan::Plan& plan, const plan::Node& node, const std::st
   };
   const docker::Call call(base::Deadline::In(kContainerTimeout), options_.stop);
   return container::Acquire(*options_.engine, prepared, on_wait, call);
+}
+
+auto Placer::OrdinalOf(const plan::Plan& plan, const plan::Node& node, const std::string& content) const
+    -> std::uint32_t {
+  std::uint32_t ordinal = 0;
+  for (const auto& earlier : plan.nodes) {
+    if (earlier.id == node.id) break;
+    if (AskForTheSame(earlier, node)) ++ordinal;
+  }
+  const std::lock_guard lock(mutex_);
+  // Nodes that are written differently may come to the same content all the same.
+  for (;; ++ordinal) {
+    const auto& owner = ordinals_.try_emplace({content, ordinal}, node.id).first->second;
+    if (owner == node.id) return ordinal;
+  }
 }
 
 // Somebody may remove an image between the moment that it was found and the one that it is used.

@@ -9,6 +9,7 @@
 #include <optional>
 #include <stop_token>
 #include <string>
+#include <utility>
 
 #include "base/error.h"
 #include "container/agent_lease.h"
@@ -52,12 +53,16 @@ class Placer final {
   auto Lease(const plan::Plan& plan, const plan::Node& node, const std::string& image) const
       -> base::Expected<container::Container::Leased>;
   auto ImageIsGone(const std::string& image) const -> bool;
+  /// Which of this session's containers with `content` is the node's: nodes that are written alike have them in the
+  /// order of the plan, so that later sessions find each its own, and a node that is placed again gets the same.
+  auto OrdinalOf(const plan::Plan& plan, const plan::Node& node, const std::string& content) const -> std::uint32_t;
   auto SecondsSinceStart() const -> double;
 
   Options options_;
   Observer& observer_;
   mutable std::mutex mutex_;
-  mutable std::map<std::string, std::uint32_t> placed_of_content_;  // guarded by mutex_
+  // By content and ordinal, the node; guarded by mutex_.
+  mutable std::map<std::pair<std::string, std::uint32_t>, std::string> ordinals_;
   base::Deadline::Clock::time_point began_ = base::Deadline::Clock::now();
 };
 

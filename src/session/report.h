@@ -25,9 +25,10 @@ struct Failure {
 struct NodeReport {
   std::string id;
   plan::Placement placement = plan::Placement::kNative;
-  std::string interpreter;     // "python 3.10.13", "native"
-  std::string container;       // id, empty outside containers
-  int landlock = 0;            // version by which it was kept apart from other workers of its container; 0: not
+  std::string interpreter;  // "python 3.10.13", "native"
+  std::string container;    // id, empty outside containers
+  int landlock = 0;         // version by which it was kept apart from other workers of its container; 0: not
+  std::uint32_t restarts = 0;
   std::uint64_t messages = 0;  // handled
   std::uint64_t sent = 0;
   std::uint64_t handler_p50_ns = 0;

@@ -8,6 +8,13 @@ using base::LogLevel;
 // A disk that does not answer must not keep a session from ending.
 constexpr std::chrono::seconds kWritten{10};
 
+auto WithTraceback(const Failure& failure) -> std::string {
+  auto text = failure.sentence;
+  if (!failure.traceback.empty()) text += '\n' + failure.traceback;
+  while (text.ends_with('\n')) text.pop_back();
+  return text;
+}
+
 auto HowItEnded(const Report& report) -> std::string_view {
   if (report.failure) return "failed";
   return report.interrupted ? "was interrupted" : "is done";
@@ -47,11 +54,13 @@ void SessionLog::OnLines(std::vector<observe::LogRecord> lines) {
   writer_.Push(std::move(lines));
 }
 
+void SessionLog::OnRestart(const Restarting& restarting) {
+  Add("restart", LogLevel::kWarning, WithTraceback(restarting.failure), restarting.failure.node);
+  next_.OnRestart(restarting);
+}
+
 void SessionLog::OnFailure(const Failure& failure) {
-  auto text = failure.sentence;
-  if (!failure.traceback.empty()) text += '\n' + failure.traceback;
-  while (text.ends_with('\n')) text.pop_back();
-  Add("failed", LogLevel::kError, std::move(text), failure.node);
+  Add("failed", LogLevel::kError, WithTraceback(failure), failure.node);
   next_.OnFailure(failure);
 }
 

@@ -18,6 +18,7 @@ class SessionLog final : public Observer {
   void OnProgress(std::string_view phase, std::string_view text) override;
   void OnStarted(std::string_view session_id) override;
   void OnLog(const observe::LogRecord& record) override;
+  void OnRestart(const Restarting& restarting) override;
   void OnFailure(const Failure& failure) override;
   void OnFailureDetail(std::string_view sentence) override;
   void OnKilled() override;

@@ -55,7 +55,8 @@ auto Wiring::Make(const plan::Plan& plan, const std::string& session_id, int fir
   return wiring;
 }
 
-auto Wiring::ConfigureFor(const plan::Plan& plan, std::size_t index) const -> worker::Configure {
+auto Wiring::ConfigureFor(const plan::Plan& plan, std::size_t index, std::uint32_t restarts) const
+    -> worker::Configure {
   const auto& node = plan.nodes.at(index);
   worker::Configure configure;
   configure.session = session_id_;
@@ -63,6 +64,7 @@ auto Wiring::ConfigureFor(const plan::Plan& plan, std::size_t index) const -> wo
   configure.node_type = node.node_type;
   configure.params_json = node.params->dump();
   configure.modules = plan.modules;
+  configure.attempt = restarts;
   configure.bell = doorbells_.at(index).fd().get();
   const auto service = [&](const plan::Output& output) { return plan::ServiceName(output, session_id_); };
   const auto hold_realm = [&](std::size_t output) {
@@ -83,6 +85,7 @@ auto Wiring::ConfigureFor(const plan::Plan& plan, std::size_t index) const -> wo
     spec.history = output.history;
     spec.buffer = output.buffer;
     spec.max_held = output.max_held;
+    spec.epoch = restarts;
     for (const auto edge_index : output.edges) {
       spec.edges.push_back({.edge = plan.edges.at(edge_index).id,
                             .control = edges_.at(edge_index).fd().get(),

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -21,11 +22,17 @@ class Wiring final {
   static auto Make(const plan::Plan& plan, const std::string& session_id, int first_realm_number)
       -> base::Expected<Wiring>;
 
-  /// What the worker of node `index` is handed. The descriptors in it are borrowed from this object.
-  auto ConfigureFor(const plan::Plan& plan, std::size_t index) const -> worker::Configure;
+  /// What the worker of node `index` is handed, after `restarts` of the node. The descriptors in it are borrowed from
+  /// this object.
+  auto ConfigureFor(const plan::Plan& plan, std::size_t index, std::uint32_t restarts = 0) const -> worker::Configure;
   /// Of output `index`.
   auto realm(std::size_t index) const -> const transport::Realm& { return realms_.at(index); }
   auto edge(std::size_t index) const -> const transport::ControlBlock& { return edges_.at(index); }
+  /// Of node `index`.
+  auto doorbell(std::size_t index) const -> const transport::Doorbell& { return doorbells_.at(index); }
+  /// Nodes by index.
+  auto producer_of(std::size_t output) const -> std::size_t { return producer_of_output_.at(output); }
+  auto consumer_of(std::size_t edge) const -> std::size_t { return consumer_of_edge_.at(edge); }
 
  private:
   Wiring(std::string session_id, int first_realm_number)

@@ -56,6 +56,8 @@ class WorkerProcess final {
 
   auto Spawn(container::AgentLease& lease, std::uint64_t id, const WorkerCommand& command) -> base::Status;
   auto Send(const worker::ToWorker& message) -> base::Status;
+  /// Becomes readable when the worker has ended; invalid before it was spawned.
+  auto pidfd() const noexcept -> const base::UniqueFd& { return pidfd_; }
   /// Reads what is left in the channel and the pipes, after the worker's end: its last words may still be there when
   /// the agent's report of its end is read.
   void DrainControl();

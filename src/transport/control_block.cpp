@@ -69,6 +69,23 @@ auto Histogram::Quantile(double quantile) const noexcept -> std::uint64_t {
   return UpperEdge(kBuckets - 1);
 }
 
+void OriginRecord::Set(std::uint64_t message, const Origin& origin) noexcept {
+  auto& slot = slots_[message % slots_.size()];
+  slot.message_plus_1.store(0, std::memory_order_release);  // killed in between, it is empty
+  slot.sequence.store(origin.sequence, std::memory_order_relaxed);
+  slot.input.store(origin.input, std::memory_order_relaxed);
+  slot.index.store(origin.index, std::memory_order_relaxed);
+  slot.message_plus_1.store(message + 1, std::memory_order_release);
+}
+
+auto OriginRecord::Of(std::uint64_t message) const noexcept -> std::optional<Origin> {
+  const auto& slot = slots_[message % slots_.size()];
+  if (slot.message_plus_1.load(std::memory_order_acquire) != message + 1) return std::nullopt;
+  return Origin{.input = slot.input.load(std::memory_order_relaxed),
+                .index = slot.index.load(std::memory_order_relaxed),
+                .sequence = slot.sequence.load(std::memory_order_relaxed)};
+}
+
 ControlBlock::ControlBlock(base::UniqueFd fd, base::Mapping mapping, const EdgeContract& contract)
     : fd_(std::move(fd)), mapping_(std::move(mapping)), contract_(contract) {}
 

@@ -8,6 +8,7 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <optional>
 
 #include "base/error.h"
 #include "base/mapping.h"
@@ -38,6 +39,34 @@ struct Histogram {
   auto Quantile(double quantile) const noexcept -> std::uint64_t;
 };
 
+/// What a node was doing when it published a message: handling the message `sequence` of its input edge `input`, of
+/// which this was output number `index`. Without an input (kNoInput: a source, or `finish`) `index` counts all such.
+struct Origin {
+  static constexpr std::uint32_t kNoInput = 0xffff'ffff;
+  std::uint32_t input = kNoInput;
+  std::uint32_t index = 0;
+  std::uint64_t sequence = 0;
+};
+
+/// The origins of an edge's last two messages. Two, since the one being published may turn out not to have been: then
+/// the one before must still be there. Written before the message is sent, so that whatever was sent has its origin
+/// here. One writer, the producer; read by its successor.
+class OriginRecord final {
+ public:
+  void Set(std::uint64_t message, const Origin& origin) noexcept;
+  /// Of `message`; nullopt when it is none of the last two.
+  auto Of(std::uint64_t message) const noexcept -> std::optional<Origin>;
+
+ private:
+  struct Slot {
+    std::atomic<std::uint64_t> message_plus_1;  // 0: empty
+    std::atomic<std::uint64_t> sequence;
+    std::atomic<std::uint32_t> input;
+    std::atomic<std::uint32_t> index;
+  };
+  std::array<Slot, 2> slots_;
+};
+
 enum class EndState : std::uint32_t { kDetached = 0, kAttached = 1, kFinished = 2 };
 
 struct ControlLayout {
@@ -53,9 +82,10 @@ struct ControlLayout {
   // Producer.
   alignas(64) std::atomic<std::uint64_t> reserved;  // sequence numbers given out: the next one to give
   std::atomic<std::uint64_t> published;             // all below are in the consumer's reach
-  std::atomic<std::uint64_t> last_origin_sequence;
-  std::atomic<std::uint32_t> last_origin_index;
+  std::atomic<std::uint64_t> first_of_epoch;        // messages below are an earlier incarnation's
+  std::atomic<std::uint64_t> suppressed;            // not sent, since an earlier incarnation had sent them
   std::atomic<std::uint32_t> epoch;
+  OriginRecord origins;
   std::atomic<std::uint64_t> blocked_ns;  // time the producer waited for credit on this edge
   std::atomic<std::uint64_t> closed;      // end of stream: 1 + the number of messages ever published; 0: open
   std::atomic<std::uint64_t> refreshed;   // grows when history was delivered: messages appear, `published` stands still

@@ -91,7 +91,7 @@ struct InputPort::State {
   auto Next() -> base::Expected<std::optional<Arrival>>;
   auto FetchAll() -> base::Status;
   auto CloseGap(std::uint64_t sequence) -> base::Status;
-  void CountTail();
+  void CountTail(std::uint64_t first_of_epoch, std::uint64_t closed);
   auto Deliver(Arrival arrival) -> Message;
   void Credit(std::uint64_t upto) noexcept;
 };
@@ -162,26 +162,35 @@ auto InputPort::State::FetchAll() -> base::Status {
 }
 
 auto InputPort::State::CloseGap(std::uint64_t sequence) -> base::Status {
-  if (contract().policy == Policy::kBlock) {
+  // Both ends were gone at a time: what only their memory held went with them.
+  const auto died = std::min(sequence, control().first_of_epoch.load(std::memory_order_acquire));
+  if (contract().policy == Policy::kBlock && died < sequence) {
     return Fail(ErrorCode::kPeerCorrupt,
                 "edge '{}' jumped from message {} to {} although it never drops: its producer broke the contract or "
                 "lost its shared memory",
                 options.id, next, sequence);
   }
   auto& block = control();
-  block.lost.store(block.lost.load(std::memory_order_relaxed) + (sequence - next), std::memory_order_release);
+  // Those that an earlier incarnation had taken and not handled to the end are lost now, not delivered.
+  const auto unhandled = std::min(sequence, taken_before) - std::min(next, taken_before);
+  const auto before = block.delivered.load(std::memory_order_relaxed);
+  const auto delivered = before - std::min(before, unhandled);
+  block.lost.store(std::max(sequence, taken_before) - delivered, std::memory_order_release);
+  block.delivered.store(delivered, std::memory_order_release);
+  const bool nothing_in_hands = acked >= after_delivered;
   next = sequence;
+  if (nothing_in_hands) Credit(next);
   return {};
 }
 
-// The stream is closed and its last messages were dropped before this consumer could take them.
-void InputPort::State::CountTail() {
+// There is nothing to take, and messages are missing: of an incarnation of the producer that is dead, or, when the
+// stream is closed, its last ones, dropped before this consumer could take them.
+void InputPort::State::CountTail(std::uint64_t first_of_epoch, std::uint64_t closed) {
   auto& block = control();
-  const auto closed = block.closed.load(std::memory_order_acquire);
-  if (closed == 0 || contract().policy == Policy::kBlock || next + 1 >= closed) return;
-  static_cast<void>(CloseGap(closed - 1));
-  block.taken.store(next, std::memory_order_release);
-  if (acked >= after_delivered) Credit(next);
+  const auto reached = closed != 0 && contract().policy != Policy::kBlock ? closed - 1 : first_of_epoch;
+  if (next >= reached) return;
+  static_cast<void>(CloseGap(reached));
+  block.taken.store(std::max(next, taken_before), std::memory_order_release);
 }
 
 auto InputPort::State::Deliver(Arrival arrival) -> Message {
@@ -250,6 +259,7 @@ auto InputPort::TryTake() -> base::Expected<std::optional<Message>> {
     const auto published = block.published.load(std::memory_order_acquire);
     const auto refreshed = block.refreshed.load(std::memory_order_acquire);
     const auto closed = block.closed.load(std::memory_order_acquire);
+    const auto first_of_epoch = block.first_of_epoch.load(std::memory_order_acquire);
     const auto limit = state.contract().max_held + 1;
     if (state.held->load(std::memory_order_acquire) >= limit) {
       if (published <= state.next) return std::nullopt;
@@ -262,7 +272,7 @@ auto InputPort::TryTake() -> base::Expected<std::optional<Message>> {
       state.seen_published = published;
       state.seen_refreshed = refreshed;
       state.seen_closed = closed;
-      if (closed != 0) state.CountTail();
+      state.CountTail(first_of_epoch, closed);
       return std::nullopt;
     }
     const auto sequence = arrival->header.sequence;
@@ -295,6 +305,8 @@ auto InputPort::ended() const noexcept -> bool {
   const auto closed = state_->control().closed.load(std::memory_order_acquire);
   return closed != 0 && state_->next + 1 >= closed && state_->pending.empty();
 }
+
+auto InputPort::owed() const noexcept -> bool { return state_->next < state_->taken_before; }
 
 void InputPort::Acknowledge(std::uint64_t sequence) noexcept {
   if (InForkedChild()) return;

@@ -61,7 +61,8 @@ class InputPort final {
   auto operator=(const InputPort&) -> InputPort& = delete;
   ~InputPort();
 
-  /// The next message, or nullopt when there is none now. Never waits. Counts gaps as lost on edges that may drop.
+  /// The next message, or nullopt when there is none now. Never waits. Counts gaps as lost on edges that may drop, and
+  /// on any edge what was lost with an earlier incarnation of the producer.
   /// Errors: kPeerCorrupt when header or account fail their checks; kExhausted when the node holds more than max_held
   /// messages (the sentence names the edge and the limit).
   auto TryTake() -> base::Expected<std::optional<Message>>;
@@ -69,6 +70,9 @@ class InputPort final {
   auto ready() const noexcept -> bool;
   /// The producer closed the stream and everything was taken.
   auto ended() const noexcept -> bool;
+  /// An earlier incarnation of this consumer has taken messages without acknowledging them, and not all of them came
+  /// again yet.
+  auto owed() const noexcept -> bool;
 
   /// The message with this sequence (and all before) is handled: it will not be replayed, and the producer gets credit.
   void Acknowledge(std::uint64_t sequence) noexcept;

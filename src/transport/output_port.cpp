@@ -45,16 +45,12 @@ struct Edge {
         std::min(control->taken.load(std::memory_order_acquire), control->reserved.load(std::memory_order_acquire));
     return std::max(control->published.load(std::memory_order_acquire), taken);
   }
-
-  void Account(std::uint64_t sequence, const message::Header& header) noexcept {
-    if ((header.flags & message::kFlagHasOrigin) != 0) {
-      // Index first: a kill between the two leaves a pair that suppresses too little after the restart, never too much.
-      control->last_origin_index.store(header.origin_index, std::memory_order_release);
-      control->last_origin_sequence.store(header.origin_sequence, std::memory_order_release);
-    }
-    control->published.store(sequence + 1, std::memory_order_release);
-  }
 };
+
+auto OriginOf(const message::Header& header) -> Origin {
+  if ((header.flags & message::kFlagHasOrigin) == 0) return {.index = header.origin_index};
+  return {.input = header.origin_input, .index = header.origin_index, .sequence = header.origin_sequence};
+}
 
 // All edges of a port share the sequence. Those of a killed producer differ by at most the one message that it was
 // sending: it is sent again under its number, and who has it already skips it. Edges further behind were given up
@@ -64,6 +60,14 @@ auto FirstSequence(const std::vector<std::unique_ptr<Edge>>& edges) -> std::uint
   for (const auto& edge : edges) furthest = std::max(furthest, edge->Reached());
   const bool one_behind = std::ranges::any_of(edges, [&](const auto& edge) { return edge->Reached() + 1 == furthest; });
   return one_behind ? furthest - 1 : furthest;
+}
+
+auto InheritedOrigin(const std::vector<std::unique_ptr<Edge>>& edges, std::uint64_t first) -> std::optional<Origin> {
+  if (first == 0) return std::nullopt;
+  for (const auto& edge : edges) {
+    if (auto origin = edge->control->origins.Of(first - 1)) return origin;
+  }
+  return std::nullopt;
 }
 
 auto TakeFromHost(const OutputPortOptions& options, const Segment& segment)
@@ -98,6 +102,7 @@ struct OutputPort::State {
   Backing backing;
   std::vector<std::unique_ptr<Edge>> edges;
   SpinBudget spin = SpinBudget::ForThisProcess();
+  std::optional<Origin> inherited;
   std::uint64_t next = 0;  // node's thread
   bool closed = false;     // node's thread
   bool drained = false;    // node's thread
@@ -205,8 +210,10 @@ auto OutputPort::Open(OutputPortOptions options, const Doorbell& own) -> base::E
   auto state = std::make_unique<State>(std::move(options), own.credit(), std::move(*output), std::move(segment),
                                        std::move(local));
   state->next = FirstSequence(state->edges);
+  state->inherited = InheritedOrigin(state->edges, state->next);
   for (auto& edge : state->edges) {
     auto& control = edge->control;
+    control->first_of_epoch.store(state->next, std::memory_order_release);
     control->reserved.store(state->next, std::memory_order_release);
     control->published.store(state->next, std::memory_order_release);
     control->closed.store(0, std::memory_order_release);
@@ -260,15 +267,17 @@ auto OutputPort::Publish(Loan loan, base::Deadline deadline) -> base::Expected<s
   header.sequence = sequence;
   header.epoch = state.options.epoch;
   header.publish_time_ns = MonotonicNow();
-  const auto sent_header = header;  // after Send the chunk belongs to the consumers
-  for (auto& edge : state.edges) edge->control->reserved.store(sequence + 1, std::memory_order_release);
+  for (auto& edge : state.edges) {
+    edge->control->origins.Set(sequence, OriginOf(header));
+    edge->control->reserved.store(sequence + 1, std::memory_order_release);
+  }
   if (auto sent = iceoryx2::Output::Send(std::move(loan.state_->chunk)); !sent) {
     for (auto& edge : state.edges) edge->control->reserved.store(sequence, std::memory_order_release);
     return tl::make_unexpected(std::move(sent).error().While(
         fmt::format("publishing message {} of output '{}'", sequence, state.options.service)));
   }
   state.next = sequence + 1;
-  for (auto& edge : state.edges) edge->Account(sequence, sent_header);
+  for (auto& edge : state.edges) edge->control->published.store(sequence + 1, std::memory_order_release);
   for (auto& edge : state.edges) edge->consumer.arrivals().Ring();
   return sequence;
 }
@@ -282,9 +291,21 @@ auto OutputPort::Refresh() -> base::Status {
   return {};
 }
 
+auto OutputPort::inherited() const noexcept -> const std::optional<Origin>& { return state_->inherited; }
+
+void OutputPort::CountSuppressed() noexcept {
+  if (InForkedChild()) return;
+  for (auto& edge : state_->edges) edge->control->suppressed.fetch_add(1, std::memory_order_relaxed);
+}
+
 auto OutputPort::segment() const noexcept -> const Segment& { return state_->backing.segment(); }
 
 auto OutputPort::ConnectedConsumers() const -> std::size_t { return state_->output.consumers(); }
+
+auto OutputPort::AwaitedConsumers() const noexcept -> std::size_t {
+  return static_cast<std::size_t>(std::ranges::count_if(
+      state_->edges, [](const auto& edge) { return !edge->given_up.load(std::memory_order_acquire); }));
+}
 
 void OutputPort::GiveUp(std::string_view edge_id) {
   for (auto& edge : state_->edges) {

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -80,12 +81,20 @@ class OutputPort final {
   /// Errors: kDeadline (the loan is returned to the pool and the number not used); kCancelled after Interrupt.
   auto Publish(Loan loan, base::Deadline deadline) -> base::Expected<std::uint64_t>;
 
+  /// What an earlier incarnation was doing when it published the last message that consumers may have seen; nullopt:
+  /// nothing was published. What it published before while doing the same is not to be published again.
+  auto inherited() const noexcept -> const std::optional<Origin>&;
+  /// Counts a message that was not published for that reason.
+  void CountSuppressed() noexcept;
+
   /// The file that the chunks are in, for whoever grants the memory. Any thread.
   auto segment() const noexcept -> const Segment&;
   /// Delivers history to consumers that attached since the last call. Any thread.
   auto Refresh() -> base::Status;
   /// Subscribers connected now. Any thread.
   auto ConnectedConsumers() const -> std::size_t;
+  /// Edges whose consumer was not given up. Any thread.
+  auto AwaitedConsumers() const noexcept -> std::size_t;
   /// A consumer that will not come back: its edge no longer holds credit or the end of the stream up. Any thread.
   void GiveUp(std::string_view edge_id);
   /// Makes a waiting Publish or Drain return kCancelled. Any thread.

@@ -239,8 +239,10 @@ TEST_F(OutputPortTest, AccountShowsOriginHandlerAndWaits) {
   loan.header().origin_index = 2;
   Must(output->Publish(std::move(loan), Deadline::Never()));
   auto& account = pipeline.control();
-  EXPECT_EQ(account->last_origin_sequence.load(), 7U);
-  EXPECT_EQ(account->last_origin_index.load(), 2U);
+  const auto origin = account->origins.Of(0);
+  ASSERT_TRUE(origin);
+  EXPECT_EQ(origin->sequence, 7U);
+  EXPECT_EQ(origin->index, 2U);
   EXPECT_EQ(account->published.load(), 1U);
   auto message = Must(input->TryTake());
   EXPECT_NE(account->handling_since_ns.load(), 0U);
@@ -250,6 +252,89 @@ TEST_F(OutputPortTest, AccountShowsOriginHandlerAndWaits) {
   EXPECT_EQ(account->queue_wait.Count(), 1U);
   EXPECT_EQ(account->handler.Count(), 1U);
   EXPECT_EQ(account->acked.load(), 1U);
+}
+
+TEST_F(OutputPortTest, ARestartedProducerKnowsWhatItWasHandling) {
+  TestPipeline pipeline({.edges = {{}, {.policy = Policy::kLatest}}});
+  auto output = pipeline.OpenOutput();
+  EXPECT_FALSE(output->inherited());
+  auto input = pipeline.OpenInput(0);
+  for (std::uint32_t index = 0; index < 2; ++index) {
+    auto loan = Must(output->Borrow(1));
+    loan.header().flags = message::kFlagHasOrigin;
+    loan.header().origin_input = 1;
+    loan.header().origin_sequence = 7;
+    loan.header().origin_index = index;
+    Must(output->Publish(std::move(loan), Deadline::Never()));
+  }
+  while (const auto message = Must(input->TryTake())) input->Acknowledge(message->header().sequence);
+  output.reset();
+
+  output = pipeline.OpenOutput(1);
+  ASSERT_TRUE(output->inherited());
+  EXPECT_EQ(output->inherited()->input, 1U);
+  EXPECT_EQ(output->inherited()->sequence, 7U);
+  EXPECT_EQ(output->inherited()->index, 1U);
+  output->CountSuppressed();
+  EXPECT_EQ(pipeline.control()->suppressed.load(), 1U);
+  Must(PublishText(*output, "without an input"));
+  Must(input->TryTake());
+  output.reset();
+  output = pipeline.OpenOutput(2);
+  EXPECT_EQ(output->inherited()->input, Origin::kNoInput);
+}
+
+// As when a producer is killed between reserving a number and sending.
+TEST_F(OutputPortTest, TheOriginOfAMessageThatWasNotSentIsNotInherited) {
+  TestPipeline pipeline({.edges = {{}}});
+  auto output = pipeline.OpenOutput();
+  auto input = pipeline.OpenInput();
+  Must(PublishText(*output, "sent"));
+  auto& account = pipeline.control();
+  account->origins.Set(1, {.input = 0, .index = 0, .sequence = 5});
+  account->reserved.store(2);
+  output.reset();
+  output = pipeline.OpenOutput(1);
+  EXPECT_EQ(output->inherited()->input, Origin::kNoInput);
+}
+
+TEST_F(OutputPortTest, WhatDiedWithBothEndsIsCountedAndTheStreamGoesOn) {
+  TestPipeline pipeline({.edges = {{}}});
+  auto output = pipeline.OpenOutput();
+  auto input = pipeline.OpenInput();
+  for (const auto* text : {"handled", "taken", "queued", "queued"}) Must(PublishText(*output, text));
+  Must(input->TryTake());
+  input->Acknowledge(0);
+  Must(input->TryTake());
+  input.reset();
+  output.reset();
+
+  output = pipeline.OpenOutput(1);
+  input = pipeline.OpenInput();
+  EXPECT_TRUE(input->owed());
+  EXPECT_TRUE(input->ready());
+  EXPECT_FALSE(Must(input->TryTake()));
+  EXPECT_FALSE(input->owed());
+  auto& account = pipeline.control();
+  EXPECT_EQ(account->lost.load(), 3U);
+  EXPECT_EQ(account->delivered.load(), 1U);
+  Must(PublishText(*output, "new"));
+  EXPECT_EQ(TextOf(*Must(input->TryTake())), "new");
+  EXPECT_EQ(account->lost.load() + account->delivered.load(), account->published.load());
+}
+
+TEST_F(OutputPortTest, AJumpWithinOneIncarnationIsABrokenContract) {
+  TestPipeline pipeline({.edges = {{}}});
+  auto output = pipeline.OpenOutput();
+  Must(PublishText(*output, "never seen"));
+  output.reset();
+  output = pipeline.OpenOutput(1);
+  auto input = pipeline.OpenInput();
+  pipeline.control()->first_of_epoch.store(0);
+  Must(PublishText(*output, "b"));
+  const auto refused = input->TryTake();
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code(), ErrorCode::kPeerCorrupt);
 }
 
 TEST_F(OutputPortTest, LossAtTheEndOfTheStreamIsCounted) {

@@ -1,0 +1,235 @@
+// How a session ends: failures, their autopsies, and the order of going.
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <mutex>
+#include <thread>
+
+#include "session/session_impl.h"
+
+namespace penstock::session {
+namespace {
+
+using base::Error;
+using std::chrono::seconds;
+
+// Between the end of a worker and its agent's word on it.
+constexpr seconds kAgentTimeout{10};
+// Agents have ended by then, and with them their containers: only their removal is waited for.
+constexpr seconds kEngineCleanupTimeout{10};
+// After a stop, until the nodes that are still busy are named; then after twice as long, and so on.
+constexpr seconds kStopPatience{5};
+// The engine learns of a container's end some milliseconds after us.
+constexpr seconds kEngineAccountTimeout{2};
+
+auto Seconds(std::chrono::nanoseconds time) -> double { return std::chrono::duration<double>(time).count(); }
+
+}  // namespace
+
+void Session::Impl::OnDied(std::size_t index) {
+  if (ending_ || nodes_[index].exited) return;
+  ClearDeadline(index);
+  nodes_[index].deadline = loop_->After(kAgentTimeout, [this, index] {
+    nodes_[index].deadline = 0;
+    const auto& id = nodes_[index].node->id;
+    FailEnvironment(
+        id, Error(base::ErrorCode::kPeerGone, fmt::format("node '{}' has ended, but its agent does not say how", id)));
+  });
+}
+
+void Session::Impl::OnExited(std::size_t index, const worker::Exited& exited) {
+  // An agent in a container is not believed more than it can know: its own worker, once, by the number it was given.
+  if (index >= nodes_.size() || exited.id != index || !nodes_[index].worker || nodes_[index].exited) {
+    base::Log(base::LogLevel::kWarning, "an agent reported the end of a worker that it does not have");
+    return;
+  }
+  auto& state = nodes_[index];
+  state.exited = true;
+  ClearWatch(index);
+  state.max_rss_kb = exited.max_rss_kb;
+  ClearDeadline(index);
+  NoLongerConsumes(index);
+  const auto* replacing = state.replacing.get();
+  state.worker->DrainControl();
+  if (state.replacing.get() != replacing) {
+    // Its last words were a failure, for which it is replaced.
+  } else if (replacing != nullptr && !replacing->ended) {
+    OnEnded(index);
+  } else if (!ending_ && !(state.finished && exited.code == 0)) {
+    state.worker->DrainOutput();  // an interpreter that crashed says there where it was
+    if (const auto overdue = std::exchange(state.overdue, std::nullopt)) {
+      FailNode(index, *overdue);
+    } else {
+      FailNode(index, exited);
+    }
+  }
+  state.worker->DrainOutput();
+  EndIfAllDone();
+}
+
+void Session::Impl::OnLeaseLost(std::optional<std::size_t> index, const Error& error) {
+  if (!index) {
+    FailEnvironment("", Error(base::ErrorCode::kPeerGone,
+                              fmt::format("the host's agent ended unexpectedly: {}", error.ToString())));
+    return;
+  }
+  auto& state = nodes_[*index];
+  if (ending_) return;
+  if (state.replacing && (!state.replacing->ended || state.exited)) {
+    state.replacing->container_lost = true;
+    state.exited = true;
+    if (!state.replacing->ended) OnEnded(*index);
+    return;
+  }
+  if (!state.exited) FailNode(*index, ContainerLost{});
+}
+
+void Session::Impl::OnOutOfMemory(const std::string& container) {
+  if (ending_) return;
+  for (std::size_t i = 0; i < nodes_.size(); ++i) {
+    const auto& state = nodes_[i];
+    if (!state.watch || state.watch->container() != container || state.exited) continue;
+    for (const auto& remark : RemarksOn(*state.node, EvidenceOf(i))) base::Log(base::LogLevel::kWarning, "{}", remark);
+  }
+}
+
+void Session::Impl::OnEngineLost(const base::Status& how) {
+  if (ending_) return;
+  base::Log(base::LogLevel::kWarning,
+            "the Docker engine's stream of events ended ({}): it was stopped or restarted; containers usually end "
+            "with it",
+            how ? "in order" : how.error().message());
+}
+
+void Session::Impl::FailNode(std::size_t index, const End& end) {
+  if (ending_) return;
+  const auto evidence = EvidenceOf(index);
+  auto failure = FailureOf(*nodes_[index].node, end, evidence);
+  if (MayRestart(index, end)) {
+    auto& budget = *nodes_[index].budget;
+    const auto delay = budget.Spend(std::chrono::steady_clock::now(), std::generate_canonical<double, 32>(random_));
+    if (delay) return Restart(index, failure, *delay, std::holds_alternative<ContainerLost>(end));
+    failure.sentence += fmt::format("; it had been restarted {} times within {:g} s, as often as its retry allows",
+                                    budget.spent(), Seconds(nodes_[index].node->restart->window));
+  }
+  Fail(std::move(failure));
+  if (IsUnexplained(end, evidence)) AwaitDetail(index, end);
+}
+
+void Session::Impl::AwaitDetail(std::size_t index, const End& end) {
+  if (options_.events == nullptr) return;
+  const bool container_lost = std::holds_alternative<ContainerLost>(end);
+  errands_.Run("penstock-detail", [this, &state = nodes_[index], container_lost]() -> std::function<void()> {
+    const auto then = [this] { EndIfAllDone(); };
+    const auto record = options_.events->AwaitEnd(state.watch->container(), base::Deadline::In(kEngineAccountTimeout));
+    const bool engine_lost = options_.events->is_lost();
+    // Without this its agent has ended in order, because the session has.
+    if (!container_lost && !record.signal_asked && !engine_lost) return then;
+    if (const auto detail = DetailOf(*state.node, record, engine_lost)) observer_.OnFailureDetail(*detail);
+    return then;
+  });
+}
+
+void Session::Impl::Fail(Failure failure) {
+  if (ending_) return;
+  report_.failure = std::move(failure);
+  observer_.OnFailure(*report_.failure);
+  Teardown();
+}
+
+void Session::Impl::FailEnvironment(const std::string& node, const Error& error) {
+  Fail({.node = node, .sentence = error.ToString(), .traceback = {}, .environment = true});
+}
+
+void Session::Impl::Teardown() {
+  if (ending_) return;
+  ending_ = true;
+  stop_placing_.request_stop();
+  FillReport();  // while the containers' accounts still exist
+  for (std::size_t i = 0; i < nodes_.size(); ++i) {
+    ClearDeadline(i);
+    ClearWatch(i);
+    const auto& replacing = nodes_[i].replacing;
+    if (!replacing) continue;
+    loop_->Cancel(replacing->timer);
+    if (replacing->settlement) replacing->settlement->Stop();
+  }
+  loop_->Cancel(start_deadline_);
+  // Posted: this may run inside a handler of what is closed here.
+  loop_->Post([this] {
+    for (auto& state : nodes_) {
+      if (state.lease) state.lease->Close();
+      if (state.worker) state.worker->DrainOutput();
+    }
+    if (host_agent_) host_agent_->lease().Close();
+    EndIfAllDone();
+  });
+}
+
+void Session::Impl::EndIfAllDone() {
+  if (errands_.pending() > 0) return;
+  if (ending_) return loop_->Stop();
+  if (!std::ranges::all_of(nodes_, [](const NodeState& state) { return state.exited && !state.replacing; })) return;
+  Teardown();
+}
+
+void Session::Impl::ReleaseContainers() {
+  std::mutex mutex;
+  std::vector<std::string> kept;
+  std::optional<Error> problem;
+  std::vector<std::jthread> releasing;
+  for (auto& state : nodes_) {
+    state.worker.reset();
+    state.lease.reset();
+    if (!state.container) continue;
+    releasing.emplace_back([&] {
+      const auto released = state.container->Release(docker::Call(base::Deadline::In(kEngineCleanupTimeout)));
+      if (released) return;
+      const std::lock_guard lock(mutex);
+      kept.push_back(state.node->id);
+      if (!problem) problem = released.error();
+    });
+  }
+  releasing.clear();  // joins
+  host_agent_.reset();
+  if (!problem) return;
+  // An engine that is gone is one problem, however many containers there are.
+  base::Log(base::LogLevel::kWarning,
+            "the container of node '{}' could not be removed, the next penstock command removes what is left: {}",
+            fmt::join(kept, "', '"), problem->ToString());
+}
+
+void Session::Impl::Stop() {
+  loop_->Post([this] {
+    if (ending_) return;
+    report_.interrupted = true;
+    if (!started_) return Teardown();
+    for (std::size_t i = 0; i < nodes_.size(); ++i) {
+      if (nodes_[i].node->is_source()) SendOrFail(i, worker::Stop{});
+    }
+    if (!stopping_) NameTheBusyAfter(kStopPatience);
+    stopping_ = true;
+  });
+}
+
+void Session::Impl::NameTheBusyAfter(seconds patience) {
+  loop_->After(patience, [this, patience] {
+    if (ending_) return;
+    base::Log(base::LogLevel::kWarning, "{}", WaitingFor(View()));
+    NameTheBusyAfter(2 * patience);
+  });
+}
+
+void Session::Impl::Kill() {
+  loop_->Post([this] {
+    report_.interrupted = true;
+    observer_.OnKilled();
+    Teardown();
+  });
+}
+
+auto Session::Impl::SecondsSinceStart() const -> double {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - began_).count();
+}
+
+}  // namespace penstock::session

@@ -1,0 +1,213 @@
+// How a worker that failed is replaced, in its container or in a new one, while the session goes on.
+//
+// The old worker ends; what it left in shared memory is cleared, for which its consumers first handle what they have of
+// it; meanwhile the backoff passes and a new worker starts, which opens its ports once all that is done. Its producers
+// then deliver again what was not acknowledged, and what it had sent already is not sent twice (nodes/host.h).
+#include <csignal>
+
+#include "session/session_impl.h"
+
+namespace penstock::session {
+namespace {
+
+using std::chrono::seconds;
+
+// An interpreter that has said why it fails ends within milliseconds, unless the node's own threads keep it.
+constexpr seconds kExitGrace{2};
+// What the kernel and the agent take to end a worker.
+constexpr seconds kKillGrace{15};
+constexpr seconds kReleaseTimeout{10};
+
+// Failures of the node's own code before it handles anything come again however often it is started.
+auto IsInitialisation(const worker::Failed& failed) -> bool {
+  return failed.phase != "process" && failed.phase != "finish" && failed.phase != "ports";
+}
+
+}  // namespace
+
+auto Session::Impl::MayRestart(std::size_t index, const End& end) const -> bool {
+  if (!nodes_[index].budget || !started_) return false;
+  if (const auto* failed = std::get_if<worker::Failed>(&end)) return !IsInitialisation(*failed);
+  const auto* overdue = std::get_if<Overdue>(&end);
+  return overdue == nullptr || overdue->while_running;
+}
+
+void Session::Impl::Restart(std::size_t index, const Failure& failure, std::chrono::nanoseconds delay,
+                            bool container_lost) {
+  auto& state = nodes_[index];
+  ++state.restarts;
+  observer_.OnRestart({.failure = failure, .restart = state.restarts, .after = delay});
+  ClearDeadline(index);
+  ClearWatch(index);
+  barrier_.Replaced(index);
+  memory_.Forget(index);
+  NoLongerConsumes(index);
+  state.finished = false;
+  auto replacing = std::make_unique<Replacement>();
+  if (state.replacing && !state.replacing->settled) replacing->settlement = state.replacing->settlement;
+  if (state.replacing) loop_->Cancel(state.replacing->timer);
+  replacing->container_lost = container_lost;
+  replacing->timer = loop_->After(delay, [this, index] {
+    nodes_[index].replacing->timer = 0;
+    nodes_[index].replacing->may_start = true;
+    Proceed(index);
+  });
+  state.replacing = std::move(replacing);
+  if (container_lost) state.exited = true;
+  if (state.exited) return OnEnded(index);
+  state.deadline = loop_->After(kExitGrace, [this, index] {
+    nodes_[index].deadline = 0;
+    KillAfter(index, SIGKILL, kKillGrace);
+  });
+}
+
+void Session::Impl::NoLongerConsumes(std::size_t index) {
+  for (const auto& other : nodes_) {
+    if (other.replacing && other.replacing->settlement) other.replacing->settlement->Gone(index);
+  }
+}
+
+void Session::Impl::OnEnded(std::size_t index) {
+  ClearDeadline(index);
+  nodes_[index].replacing->ended = true;
+  // Posted: this may run inside a handler of what is let go of here.
+  loop_->Post([this, index] {
+    if (!ending_) ClearPlace(index);
+  });
+}
+
+void Session::Impl::ClearPlace(std::size_t index) {
+  auto& state = nodes_[index];
+  auto& replacing = *state.replacing;
+  base::UniqueFd dying;
+  if (replacing.container_lost && state.worker->pidfd()) {
+    auto copy = state.worker->pidfd().Duplicate();
+    if (!copy) return FailEnvironment(state.node->id, copy.error());
+    dying = std::move(*copy);
+  }
+  state.worker->DrainOutput();
+  state.worker.reset();
+  state.dump = {};
+  // What it met counts for its own end, not for that of its successor.
+  if (state.container && !replacing.container_lost) state.watch.emplace(state.container->id(), options_.events);
+  if (!replacing.settlement) {
+    replacing.settlement =
+        std::make_shared<Settlement>(options_.plan, wiring_, index, AwaitedConsumersOf(index), std::move(dying));
+    errands_.Run("penstock-settle", [this, index, settlement = replacing.settlement]() -> std::function<void()> {
+      const auto how = settlement->Run([&](const std::string& edges) {
+        base::Log(base::LogLevel::kWarning,
+                  "node '{}' is restarted when what it had sent is handled: still waiting at edges {}",
+                  nodes_[index].node->id, edges);
+      });
+      return [this, index, settlement, how] { OnSettled(index, settlement, how); };
+    });
+  }
+  Proceed(index);
+}
+
+// Those that will certainly handle what they have. One that is replaced itself, or that attached to the dead worker too
+// late to get its history, has lost with it what only the two of them held; it will count that.
+auto Session::Impl::AwaitedConsumersOf(std::size_t index) const -> std::vector<Settlement::Awaited> {
+  std::vector<Settlement::Awaited> awaited;
+  for (const auto output : nodes_[index].node->outputs) {
+    for (const auto edge : options_.plan.outputs[output].edges) {
+      const auto consumer = wiring_.consumer_of(edge);
+      const auto& state = nodes_[consumer];
+      if (options_.plan.edges[edge].policy != manifest::Policy::kBlock) continue;
+      if (state.exited || state.replacing || !barrier_.reads(consumer)) continue;
+      const auto attached = state.refreshed.find(edge);
+      const auto before = attached == state.refreshed.end() ? 0 : attached->second;
+      if (wiring_.edge(edge)->refreshed.load() > before) awaited.push_back({.edge = edge, .consumer = consumer});
+    }
+  }
+  return awaited;
+}
+
+void Session::Impl::OnSettled(std::size_t index, const std::shared_ptr<Settlement>& settlement,
+                              const base::Status& how) {
+  if (ending_) return EndIfAllDone();
+  auto& replacing = nodes_[index].replacing;
+  if (!replacing || replacing->settlement != settlement) return;
+  if (!how) return FailEnvironment(nodes_[index].node->id, how.error());
+  replacing->settled = true;
+  if (replacing->greeted) Configure(index);
+}
+
+void Session::Impl::Proceed(std::size_t index) {
+  auto& state = nodes_[index];
+  if (ending_ || !state.replacing->ended || !state.replacing->may_start || state.worker) return;
+  if (state.replacing->container_lost) return PlaceAgain(index);
+  StartWorker(index);
+}
+
+void Session::Impl::PlaceAgain(std::size_t index) {
+  auto& state = nodes_[index];
+  state.replacing->may_start = false;  // until it is placed
+  state.lease.reset();
+  state.watch.reset();
+  if (state.container) {
+    auto old = std::make_shared<container::Container>(std::move(*state.container));
+    state.container.reset();
+    errands_.Run("penstock-release", [this, index, old]() -> std::function<void()> {
+      if (const auto released = old->Release(docker::Call(base::Deadline::In(kReleaseTimeout))); !released) {
+        base::Log(base::LogLevel::kWarning, "the container that node '{}' lost could not be removed: {}",
+                  nodes_[index].node->id, released.error().ToString());
+      }
+      return [this] { EndIfAllDone(); };
+    });
+  }
+  errands_.Run("penstock-place", [this, index]() -> std::function<void()> {
+    auto placed = std::make_shared<base::Expected<Placed>>(placer_->Place(options_.plan, *nodes_[index].node));
+    return [this, index, placed] { OnPlacedAgain(index, std::move(*placed)); };
+  });
+}
+
+void Session::Impl::OnPlacedAgain(std::size_t index, base::Expected<Placed> placed) {
+  auto& state = nodes_[index];
+  if (!placed) {
+    if (!ending_) FailEnvironment(state.node->id, placed.error());
+    return EndIfAllDone();
+  }
+  state.container = std::move(placed->container);
+  if (state.container) state.watch.emplace(state.container->id(), options_.events);
+  if (ending_) return EndIfAllDone();
+  state.command = std::move(placed->command);
+  state.lease = std::move(placed->lease);
+  if (const auto served = ServeLease(*state.lease, index); !served)
+    return FailEnvironment(state.node->id, served.error());
+  state.replacing->container_lost = false;
+  state.replacing->may_start = true;
+  Proceed(index);
+}
+
+void Session::Impl::AnnounceAttached(std::size_t index) {
+  if (!started_) return;
+  for (const auto edge : nodes_[index].node->inputs) {
+    nodes_[index].refreshed[edge] = wiring_.edge(edge)->refreshed.load();
+    const auto producer = wiring_.producer_of(options_.plan.edges[edge].output);
+    // One that is being replaced delivers when it connects; one that has ended had everything acknowledged.
+    if (nodes_[producer].replacing || nodes_[producer].exited) continue;
+    SendOrFail(producer, worker::Peer{.edge = options_.plan.edges[edge].id, .state = worker::Peer::State::kAttached});
+  }
+}
+
+void Session::Impl::TellWhoIsGone(std::size_t index) {
+  for (const auto output : nodes_[index].node->outputs) {
+    for (const auto edge : options_.plan.outputs[output].edges) {
+      const auto& consumer = nodes_[wiring_.consumer_of(edge)];
+      if (!consumer.exited || consumer.replacing) continue;
+      SendOrFail(index, worker::Peer{.edge = options_.plan.edges[edge].id, .state = worker::Peer::State::kGone});
+    }
+  }
+}
+
+void Session::Impl::StartIfReplaced(std::size_t index) {
+  auto& state = nodes_[index];
+  if (!started_ || ending_ || !state.replacing || !barrier_.Passed(index)) return;
+  state.replacing.reset();
+  SendOrFail(index, worker::Start{});
+  WatchHandler(index);
+  base::Log(base::LogLevel::kInfo, "node '{}' runs again", state.node->id);
+}
+
+}  // namespace penstock::session

@@ -1,0 +1,107 @@
+// Watchdogs: workers that do not do in time what they have to, in their start or in handling a message.
+#include <algorithm>
+#include <csignal>
+
+#include "session/session_impl.h"
+#include "transport/monotonic.h"
+
+namespace penstock::session {
+namespace {
+
+using std::chrono::seconds;
+
+// An interpreter writes down where its threads are in milliseconds, unless it is stopped or stuck in the kernel.
+constexpr seconds kDumpGrace{1};
+// What the kernel and the agent take to end a worker.
+constexpr seconds kKillGrace{15};
+
+}  // namespace
+
+void Session::Impl::SetDeadline(std::size_t index, std::chrono::nanoseconds delay, std::string what,
+                                std::string remedy) {
+  ClearDeadline(index);
+  nodes_[index].deadline =
+      loop_->After(delay, [this, index, delay, what = std::move(what), remedy = std::move(remedy)] {
+        nodes_[index].deadline = 0;
+        EndOverdue(index, {.what = what, .allowed = delay, .remedy = remedy});
+      });
+}
+
+void Session::Impl::ClearDeadline(std::size_t index) {
+  if (nodes_[index].deadline != 0) loop_->Cancel(nodes_[index].deadline);
+  nodes_[index].deadline = 0;
+}
+
+// By SIGABRT, upon which an interpreter prints where its threads are; how it ends then is told by its agent.
+void Session::Impl::EndOverdue(std::size_t index, Overdue overdue) {
+  if (ending_) return;
+  auto& state = nodes_[index];
+  if (!state.worker || !state.worker->pidfd()) return FailNode(index, overdue);
+  state.overdue = std::move(overdue);
+  ClearWatch(index);
+  KillAfter(index, SIGABRT, {});
+  state.deadline = loop_->After(kDumpGrace, [this, index] {
+    nodes_[index].deadline = 0;
+    KillAfter(index, SIGKILL, kKillGrace);
+  });
+}
+
+void Session::Impl::KillAfter(std::size_t index, int signal, std::chrono::nanoseconds patience) {
+  auto& state = nodes_[index];
+  auto& lease = state.lease ? *state.lease : host_agent_->lease();
+  if (const auto killed = lease.Kill(index, signal); !killed) return FailEnvironment(state.node->id, killed.error());
+  if (patience.count() == 0) return;
+  state.deadline = loop_->After(patience, [this, index] {
+    auto& stuck = nodes_[index];
+    stuck.deadline = 0;
+    if (stuck.overdue) return FailNode(index, *std::exchange(stuck.overdue, std::nullopt));
+    FailEnvironment(stuck.node->id,
+                    base::Error(base::ErrorCode::kDeadline,
+                                fmt::format("node '{}' has failed and could not be ended: its process is stuck, or "
+                                            "serves other sessions that go on",
+                                            stuck.node->id)));
+  });
+}
+
+void Session::Impl::WatchHandler(std::size_t index) {
+  auto& state = nodes_[index];
+  if (!state.node->process_timeout) return;
+  state.handler.emplace(*state.node->process_timeout);
+  LookAtHandler(index);
+}
+
+void Session::Impl::ClearWatch(std::size_t index) {
+  auto& watchdog = nodes_[index].watchdog;
+  if (watchdog != 0) loop_->Cancel(watchdog);
+  watchdog = 0;
+}
+
+void Session::Impl::LookAtHandler(std::size_t index) {
+  auto& state = nodes_[index];
+  state.watchdog = 0;
+  if (ending_ || state.exited || state.replacing) return;
+  const auto again = [&](std::chrono::nanoseconds delay) {
+    state.watchdog = loop_->After(delay, [this, index] { LookAtHandler(index); });
+  };
+  const auto reading = HandlerOf(View(), index);
+  const auto found = state.handler->Look({.now_ns = reading.now_ns,
+                                          .since_ns = reading.since_ns,
+                                          .blocked_ns = reading.blocked_ns,
+                                          .waits = !reading.waits_at.empty()});
+  const auto timeout = *state.node->process_timeout;
+  if (const auto* delay = std::get_if<HandlerWatch::Again>(&found)) return again(*delay);
+  if (std::holds_alternative<HandlerWatch::Waits>(found)) {
+    base::Log(base::LogLevel::kWarning,
+              "node '{}' cannot send: edge {} has no room, as node '{}' has not handled what it was sent",
+              state.node->id, options_.plan.edges[reading.waits_at.front()].id,
+              options_.plan.edges[reading.waits_at.front()].to.node);
+    return again(timeout);
+  }
+  EndOverdue(index, {.what = fmt::format("handle message {} of edge {}", reading.sequence,
+                                         options_.plan.edges[reading.edge].id),
+                     .allowed = timeout,
+                     .remedy = "raise its process_timeout if it needs longer",
+                     .while_running = true});
+}
+
+}  // namespace penstock::session

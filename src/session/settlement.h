@@ -1,0 +1,58 @@
+// What comes between the death of a worker and the ports of its replacement: its place in shared memory is cleared.
+//
+// A dead consumer keeps a place and chunks until it is removed; a dead producer's unread messages live on only in its
+// consumers, which must have handled them before a successor publishes, since its history does not have them.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "base/unique_fd.h"
+#include "plan/plan.h"
+#include "session/wiring.h"
+
+namespace penstock::session {
+
+class Settlement final {
+ public:
+  /// A consumer of the dead node that has what the node had sent, and has yet to handle it.
+  struct Awaited {
+    std::size_t edge = 0;
+    std::size_t consumer = 0;
+  };
+  /// `plan` and `wiring` outlive this. `dying`: a pidfd to wait for first, when the worker may still be about to end;
+  /// may be invalid.
+  Settlement(const plan::Plan& plan, const Wiring& wiring, std::size_t node, std::vector<Awaited> awaited,
+             base::UniqueFd dying);
+  Settlement(const Settlement&) = delete;
+  auto operator=(const Settlement&) -> Settlement& = delete;
+  ~Settlement() = default;
+
+  /// Blocking, on a thread of its own; ends early when told to stop. `on_patience` is called once when consumers take
+  /// long, with their edges.
+  auto Run(const std::function<void(const std::string& edges)>& on_patience) -> base::Status;
+  /// `consumer` has ended and will handle nothing more of it. Any thread.
+  void Gone(std::size_t consumer);
+  void Stop();
+
+ private:
+  auto AwaitConsumers(const std::function<void(const std::string& edges)>& on_patience) -> bool;
+  auto Settled(const Awaited& awaited) const -> bool;
+  auto Clean(const std::vector<std::size_t>& outputs) -> base::Status;
+
+  const plan::Plan& plan_;
+  const Wiring& wiring_;
+  std::size_t node_;
+  std::vector<Awaited> awaited_;
+  std::vector<std::atomic<bool>> gone_;  // by awaited
+  std::atomic<bool> stopped_{false};
+  base::UniqueFd dying_;
+};
+
+}  // namespace penstock::session

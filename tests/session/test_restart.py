@@ -1,0 +1,376 @@
+"""A node that fails is started again, and its pipeline loses nothing by it."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import SINK, Project, docker, node
+
+PLACES = pytest.mark.parametrize("container", [False, True], ids=["process", "container"])
+
+FRAGILE = '''
+import ctypes, os, signal, sys, threading
+from collections.abc import Iterator
+import penstock
+from penstock import Text
+
+
+class Fragile(penstock.Node):
+    """Sends two texts for each, and fails between them at params["at"]: once, as a file remembers, or always."""
+
+    def setup(self, params: dict) -> None:
+        self.how, self.at, self.marker = params.get("how", ""), str(params.get("at", 3)), params.get("marker", "")
+        print("pid", os.getpid(), flush=True)
+        if self.how == "setup" and os.path.exists(self.marker):
+            raise FileNotFoundError("model.onnx")
+
+    def fail(self) -> None:
+        if self.marker:
+            if os.path.exists(self.marker):
+                return
+            open(self.marker, "w").close()
+        if self.how in ("exception", "setup"):
+            raise ValueError("no such word")
+        if self.how == "exit":
+            os._exit(3)
+        if self.how == "segfault":
+            ctypes.string_at(0)
+        if self.how == "kill":
+            os.kill(os.getpid(), signal.SIGKILL)
+        if self.how == "hang":
+            print("hanging", flush=True)
+            threading.Event().wait()
+
+    def process(self, text: Text) -> Iterator[Text]:
+        yield Text(text.text + "a")
+        if text.text == self.at:
+            self.fail()
+        yield Text(text.text + "b")
+
+
+class Last(penstock.Node):
+    """Counts, tells the count at the end in two texts, and fails between them once."""
+
+    def setup(self, params: dict) -> None:
+        self.marker, self.seen = params["marker"], 0
+
+    def process(self, text: Text) -> None:
+        self.seen += 1
+
+    def finish(self) -> Iterator[Text]:
+        yield Text("first")
+        if not os.path.exists(self.marker):
+            open(self.marker, "w").close()
+            os._exit(3)
+        yield Text("second")
+
+
+class Pair(penstock.Node):
+    """Two inputs into one output."""
+
+    def on_left(self, text: Text) -> Text:
+        return Text("l" + text.text)
+
+    def on_right(self, text: Text) -> Text:
+        return Text("r" + text.text)
+
+
+class Numbers(penstock.Node):
+    """params["n"] of them, or until it is stopped."""
+
+    def setup(self, params: dict) -> None:
+        self.n = params.get("n", sys.maxsize)
+
+    def process(self) -> Iterator[Text]:
+        for i in range(self.n):
+            if self.stop_requested:
+                return
+            yield Text(str(i))
+
+
+class Plus(penstock.Node):
+    """Passes a text on, and says who it is."""
+
+    def setup(self, params: dict) -> None:
+        print("pid", os.getpid(), flush=True)
+
+    def process(self, text: Text) -> Text:
+        return Text(text.text)
+
+
+class Model(penstock.Node):
+    @classmethod
+    def load(cls, params: dict) -> None:
+        print("loaded in", os.getpid(), flush=True)
+
+    def setup(self, params: dict) -> None:
+        self.marker = params["marker"]
+
+    def process(self, text: Text) -> Text:
+        if text.text == "3" and not os.path.exists(self.marker):
+            open(self.marker, "w").close()
+            raise ValueError("no such word")
+        return text
+'''
+
+
+@pytest.fixture
+def fragile(project: Project) -> Project:
+    (project.folder / "nodes.py").write_text(FRAGILE)
+    return project
+
+
+def marker(project: Project, container: bool) -> str:
+    # What a worker writes to /tmp of its container stays while the container does.
+    return "/tmp/marker" if container else str(project.folder / "marker")
+
+
+def run(project: Project) -> tuple[subprocess.CompletedProcess[str], dict[str, Any]]:
+    result = project.run("--report", str(project.folder / "report.json"))
+    return result, json.loads((project.folder / "report.json").read_text())
+
+
+def check_accounts(report: dict[str, Any]) -> None:
+    for edge in report["edges"]:
+        assert edge["sent"] == edge["delivered"] == edge["acknowledged"], edge
+        assert edge["lost"] == 0, edge
+
+
+def edge(report: dict[str, Any], id: str) -> dict[str, Any]:
+    return next(edge for edge in report["edges"] if edge["id"] == id)
+
+
+def restarts(report: dict[str, Any], id: str) -> int:
+    return int(next(node["restarts"] for node in report["nodes"] if node["id"] == id))
+
+
+def doubled(n: int) -> list[str]:
+    return [f"{i}{half}" for i in range(n) for half in "ab"]
+
+
+@PLACES
+@pytest.mark.parametrize("how", ["exception", "exit", "segfault", "kill"])
+def test_what_was_in_its_hands_is_handled_again_and_nothing_is_sent_twice(
+    fragile: Project, how: str, container: bool
+) -> None:
+    fragile.chain(
+        node("count", "Numbers", params={"n": 20}),
+        node(
+            "crash",
+            "Fragile",
+            container=container,
+            params={"how": how, "marker": marker(fragile, container)},
+            on_failure="restart",
+        ),
+        SINK,
+    )
+    result, report = run(fragile)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.split() == doubled(20)
+    assert "penstock: node 'crash' is restarted at once (restart 1)" in result.stderr
+    check_accounts(report)
+    assert restarts(report, "crash") == 1
+    assert edge(report, "count.out->crash.in")["redelivered"] == 1
+    assert edge(report, "crash.out->sink.in")["suppressed"] == 1
+
+
+def test_a_container_that_is_killed_is_replaced(fragile: Project) -> None:
+    fragile.chain(
+        node("count", "Numbers", params={"n": 50}),
+        node("crash", "Fragile", container=True, params={"how": "hang", "at": 20, "marker": "/tmp/m"}, retry={}),
+        SINK,
+    )
+    with fragile.start("--report", str(fragile.folder / "report.json")) as running:
+        session = running.read_until("session ").split()[1]
+        running.read_until("[crash] hanging")
+        first = docker("ps", "-q", "--filter", f"label=penstock.session={session}").strip()
+        docker("kill", first)
+        running.read_until("penstock: node 'crash' is restarted at once")
+        # The file that remembers is gone with the container: it hangs again, in another one.
+        running.read_until("[crash] hanging")
+        second = docker("ps", "-q", "--filter", f"label=penstock.session={session}").strip()
+        assert second and second != first
+        os.kill(worker_in(second), signal.SIGKILL)
+        assert running.wait() == 0, "".join(running.lines)
+    report = json.loads((fragile.folder / "report.json").read_text())
+    check_accounts(report)
+    assert restarts(report, "crash") == 2
+    assert edge(report, "crash.out->sink.in")["delivered"] == 100
+    assert docker("ps", "-aq", "--filter", f"label=penstock.session={session}") == ""
+
+
+def worker_in(container: str) -> int:
+    """The interpreter's process, as the host counts."""
+    lines = docker("top", container, "-eo", "pid,args").splitlines()
+    return int(next(line.split()[0] for line in lines if "penstock.worker" in line))
+
+
+def test_what_fails_again_and_again_ends_the_session_within_its_budget(fragile: Project) -> None:
+    fragile.chain(
+        node("count", "Numbers", params={"n": 5}),
+        node("crash", "Fragile", params={"how": "exception"}, retry={"max_attempts": 2, "backoff": "10ms"}),
+        SINK,
+    )
+    result, report = run(fragile)
+    assert result.returncode == 1
+    assert (
+        "failed while handling message 3 of edge count.out->crash.in: ValueError: no such word; "
+        "it had been restarted 2 times within 60 s, as often as its retry allows" in result.stderr
+    )
+    assert restarts(report, "crash") == 2
+
+
+def test_a_failure_of_setup_does_not_loop(fragile: Project) -> None:
+    fragile.chain(
+        node("count", "Numbers", params={"n": 5}),
+        node("crash", "Fragile", params={"how": "setup", "marker": marker(fragile, False)}, on_failure="restart"),
+        SINK,
+    )
+    result, report = run(fragile)
+    assert result.returncode == 1
+    assert "node 'crash' failed in its setup: FileNotFoundError: model.onnx" in result.stderr
+    assert restarts(report, "crash") == 1
+
+
+def test_a_failure_at_the_first_start_is_no_matter_of_retrying(fragile: Project) -> None:
+    (fragile.folder / "marker").touch()
+    fragile.chain(
+        node("count", "Numbers", params={"n": 5}),
+        node("crash", "Fragile", params={"how": "setup", "marker": marker(fragile, False)}, on_failure="restart"),
+        SINK,
+    )
+    result, report = run(fragile)
+    assert result.returncode == 1
+    assert restarts(report, "crash") == 0
+
+
+@PLACES
+def test_what_finish_has_sent_is_not_sent_twice(fragile: Project, container: bool) -> None:
+    fragile.chain(
+        node("count", "Numbers", params={"n": 5}),
+        node("last", "Last", container=container, params={"marker": marker(fragile, container)}, on_failure="restart"),
+        SINK,
+    )
+    result, report = run(fragile)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.split() == ["first", "second"]
+    check_accounts(report)
+
+
+def test_a_session_beside_others_in_one_process_is_restarted_alone(fragile: Project) -> None:
+    fragile.chain(
+        node("count", "Numbers", params={"n": 20}),
+        node("model", "Model", container=True, params={"marker": "/tmp/marker"}, on_failure="restart"),
+        SINK,
+    )
+    result, report = run(fragile)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.split() == [str(i) for i in range(20)]
+    assert result.stderr.count("loaded in") == 1, "the model stayed"
+    check_accounts(report)
+
+
+class Pids:
+    """Of nodes that say theirs when they are set up."""
+
+    def __init__(self, running: Any, names: list[str]) -> None:
+        self.running, self.pids = running, {}
+        self.learn(names)
+
+    def learn(self, names: list[str]) -> None:
+        """Waits until each of `names` has said its pid once more."""
+        missing = set(names)
+        while missing:
+            said = self.running.read_until("] pid ")
+            name = said[1 : said.index("]")]
+            self.pids[name] = int(said.rpartition(" ")[2])
+            missing.discard(name)
+
+    def kill(self, names: list[str]) -> None:
+        for name in names:
+            os.kill(self.pids[name], signal.SIGKILL)
+        self.learn(names)
+
+
+OFTEN = {"max_attempts": 100, "backoff": "0s"}
+
+
+def stop(running: Any, project: Project) -> dict[str, Any]:
+    """Ends the streams, and reads the report."""
+    running.process.send_signal(signal.SIGINT)
+    assert running.wait() == 130, "".join(running.lines[-40:])
+    return json.loads((project.folder / "report.json").read_text())  # type: ignore[no-any-return]
+
+
+def test_nothing_is_lost_however_often_the_nodes_of_a_chain_are_killed(fragile: Project) -> None:
+    fragile.write(
+        [
+            node("count", "Numbers"),
+            node("a", "Plus", retry=OFTEN),
+            node("b", "Plus", retry=OFTEN),
+            node("pair", "Pair"),
+            {"id": "sink", "node_type": "json.sink", "params": {"path": str(fragile.folder / "out.jsonl")}},
+        ],
+        [
+            ("count", "a"),
+            ("a", "b"),
+            {"from": "a", "to": "pair", "to_input": "left"},
+            {"from": "b", "to": "pair", "to_input": "right"},
+            ("pair", "sink"),
+        ],
+    )
+    dice = random.Random(1)
+    with fragile.start("--report", str(fragile.folder / "report.json")) as running:
+        pids = Pids(running, ["a", "b"])
+        running.read_until("runs")
+        for _ in range(12):
+            pids.kill([dice.choice(["a", "b"])])
+        report = stop(running, fragile)
+    check_accounts(report)
+    texts = [json.loads(line)["text"] for line in Path(fragile.folder / "out.jsonl").read_text().splitlines()]
+    sent = edge(report, "count.out->a.in")["sent"]
+    for side in "lr":
+        assert [text[1:] for text in texts if text[0] == side] == [str(i) for i in range(sent)]
+    assert restarts(report, "a") + restarts(report, "b") == 12
+
+
+def test_both_ends_of_an_edge_killed_at_once_lose_what_is_counted_and_go_on(fragile: Project) -> None:
+    fragile.chain(
+        node("count", "Numbers"),
+        node("a", "Plus", retry=OFTEN),
+        node("b", "Plus", retry=OFTEN),
+        {"id": "sink", "node_type": "json.sink", "params": {"path": str(fragile.folder / "out.jsonl")}},
+    )
+    with fragile.start("--report", str(fragile.folder / "report.json")) as running:
+        pids = Pids(running, ["a", "b"])
+        running.read_until("runs")
+        for _ in range(3):
+            pids.kill(["a", "b"])
+        report = stop(running, fragile)
+    for each in report["edges"]:
+        assert each["sent"] == each["delivered"] + each["lost"], each
+    assert edge(report, "count.out->a.in")["lost"] == 0
+    assert edge(report, "a.out->b.in")["sent"] == edge(report, "count.out->a.in")["sent"]
+    assert edge(report, "a.out->b.in")["lost"] <= 3 * 8, "no more than the depth of the edge each time"
+    assert edge(report, "b.out->sink.in")["lost"] == 0
+
+
+def test_an_interrupt_while_a_node_waits_for_its_backoff_ends_the_run(fragile: Project) -> None:
+    fragile.chain(
+        node("count", "Numbers", params={"n": 5}),
+        node("crash", "Fragile", params={"how": "exception"}, retry={"max_attempts": 5, "backoff": "1h"}),
+        SINK,
+    )
+    with fragile.start() as running:
+        running.read_until("(restart 2)")
+        running.process.send_signal(signal.SIGINT)
+        running.read_until("ending the streams")
+        running.process.send_signal(signal.SIGINT)
+        assert running.wait() == 130
