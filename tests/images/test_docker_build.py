@@ -110,6 +110,20 @@ def test_a_dockerfile_may_have_an_ignore_file_of_its_own(cache: Cache) -> None:
     assert run(cache) == "answer ['a']\n"
 
 
+def test_a_context_that_is_too_large_is_refused_with_what_makes_it_so(cache: Cache) -> None:
+    folder = context(cache)
+    (folder / "recordings").mkdir()
+    with (folder / "recordings" / "day.wav").open("wb") as recording:
+        recording.truncate(501 << 20)
+    cache.write_build()
+    result = cache.build()
+    assert result.returncode == 3
+    assert f"the build context '{folder}' has 501 MB, more than 500; add to '{folder}/.dockerignore'" in result.stderr
+    assert "recordings/day.wav (501 MB)" in result.stderr
+    (folder / ".dockerignore").write_text("recordings\n")
+    cache.must_build()
+
+
 def test_a_failing_step_is_shown_and_remembered(cache: Cache) -> None:
     folder = context(cache, "RUN echo ONE", "RUN echo what went wrong && false")
     cache.write_build()
