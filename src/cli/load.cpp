@@ -67,16 +67,21 @@ auto LoadPipeline(const std::string& path) -> std::optional<manifest::Pipeline> 
 auto LoadPlan(const PipelineOptions& options, Room room) -> tl::expected<plan::Plan, int> {
   const auto pipeline = LoadPipeline(options.manifest);
   if (!pipeline) return tl::unexpected(kUsage);
+  return PlanOf(*pipeline, options, room);
+}
+
+auto PlanOf(const manifest::Pipeline& pipeline, const PipelineOptions& options, Room room)
+    -> tl::expected<plan::Plan, int> {
   auto host = GatherHostFacts();
-  if (UsesNativeNodes(*pipeline)) host.native_nodes = ListNativeNodes();
+  if (UsesNativeNodes(pipeline)) host.native_nodes = ListNativeNodes();
   if (room == Room::kBesideRunning) {
     auto running = session::RunningSessions();
     if (!running) return tl::unexpected(Complain(running.error()));
     host.running = std::move(*running);
     host.overcommit = options.overcommit;
   }
-  auto plan = plan::MakePlan(*pipeline, host, options.placement);
-  auto errors = plan::CheckHostFiles(*pipeline, host, options.placement);
+  auto plan = plan::MakePlan(pipeline, host, options.placement);
+  auto errors = plan::CheckHostFiles(pipeline, host, options.placement);
   if (plan && errors.empty()) return std::move(*plan);
   if (!plan && plan.error().front().code() == base::ErrorCode::kExhausted)
     return tl::unexpected(Complain(plan.error().front()));

@@ -16,7 +16,9 @@ enum class Room {
   kHost,           // on a host where nothing else runs
   kBesideRunning,  // with the sessions that run
 };
-/// The exit code after showing the errors.
+/// The exit code after showing the errors, as the next.
+auto PlanOf(const manifest::Pipeline& pipeline, const PipelineOptions& options, Room room)
+    -> tl::expected<plan::Plan, int>;
 auto LoadPlan(const PipelineOptions& options, Room room = Room::kHost) -> tl::expected<plan::Plan, int>;
 auto NeedsEngine(const plan::Plan& plan) -> bool;
 

@@ -15,6 +15,7 @@
 
 #include "cli/images_words.h"
 #include "cli/leftovers.h"
+#include "cli/quarantine_words.h"
 #include "cli/verbs.h"
 #include "cli/words.h"
 
@@ -93,6 +94,7 @@ void AddExamples(CLI::App& app) {
       {"lock", "penstock lock pipeline.yaml"},
       {"check-image", "penstock check-image registry.example/speech:7 --python 3.11"},
       {"images", "penstock images why pipeline.yaml"},
+      {"quarantine", "penstock quarantine replay 0190163d"},
       {"version", "penstock version --json"},
       {"ps", "penstock ps --json"},
       {"stop", "penstock stop --all --timeout 10"},
@@ -176,6 +178,7 @@ auto Main(int argc, char** argv) -> int {
   check_verb->add_flag("--json", check.json, "As JSON");
 
   cli::ImagesWords images(app);
+  cli::QuarantineWords quarantine(app);
 
   bool version_json = false;
   auto* version_verb = app.add_subcommand("version", "Show the versions of Penstock, its protocols and the engine");
@@ -219,6 +222,7 @@ auto Main(int argc, char** argv) -> int {
   if (lock_verb->parsed()) return cli::Lock(lock);
   if (check_verb->parsed()) return cli::CheckImage(check);
   if (images.parsed()) return images.Run();
+  if (quarantine.parsed()) return quarantine.Run();
   if (version_verb->parsed()) return cli::Version(version_json);
   if (ps_verb->parsed()) return cli::Ps(ps_json);
   if (stop_verb->parsed()) return cli::Stop(stop);

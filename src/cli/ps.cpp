@@ -98,13 +98,16 @@ void PrintSession(const json& session) {
              session.value("phase", ""), session.value("age_s", 0.0), Number(session, "pid"));
   if (const auto problem = session.find("problem"); problem != session.end())
     return fmt::print("  {}\n\n", problem->get<std::string>());
-  std::vector<Row> nodes{{"  node", "where", "container", "memory", "peak", "cores", "queued", "handled", "sent",
-                         "restarts"}};
-  for (const auto& node : session.at("nodes")) {
+  const auto& shown = session.at("nodes");
+  const bool restarted = std::ranges::any_of(shown, [](const json& node) { return Number(node, "restarts") > 0; });
+  std::vector<Row> nodes{{"  node", "where", "container", "memory", "peak", "cores", "queued", "handled", "sent"}};
+  if (restarted) nodes.front().emplace_back("restarts");
+  for (const auto& node : shown) {
     nodes.push_back({"  " + node.value("id", ""), node.value("placement", ""),
                      node.value("container", "").substr(0, 12), OfLimit(node), Megabytes(node, "peak_memory_bytes"),
                      Cores(node), std::to_string(Number(node, "queued")), std::to_string(Number(node, "messages")),
-                     std::to_string(Number(node, "sent")), std::to_string(Number(node, "restarts"))});
+                     std::to_string(Number(node, "sent"))});
+    if (restarted) nodes.back().push_back(std::to_string(Number(node, "restarts")));
   }
   std::vector<Row> edges{{"  edge", "policy", "sent", "queued", "unacknowledged", "lost", "redelivered"}};
   for (const auto& edge : session.at("edges")) {

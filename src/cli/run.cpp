@@ -1,3 +1,5 @@
+#include "cli/run.h"
+
 #include <fmt/format.h>
 
 #include <atomic>
@@ -56,10 +58,14 @@ auto AwaitAdmission() -> std::unique_ptr<base::FileLock> {
 }  // namespace
 
 auto Run(const RunOptions& options) -> int {
+  return RunPlan([&] { return LoadPlan(options.pipeline, Room::kBesideRunning); }, options);
+}
+
+auto RunPlan(const std::function<tl::expected<plan::Plan, int>()>& make_plan, const RunOptions& options) -> int {
   BlockInterrupts();
 
   auto admission = AwaitAdmission();
-  auto plan = LoadPlan(options.pipeline, Room::kBesideRunning);
+  auto plan = make_plan();
   if (!plan) return plan.error();
   if (!NeedsEngine(*plan)) admission.reset();
   if (options.realtime) PaceMediaSources(*plan);

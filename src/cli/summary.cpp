@@ -29,6 +29,8 @@ auto RenderRestarts(const session::Report& report) -> std::string {
     if (node.restarts == 0) continue;
     text += fmt::format("\nnode '{}' was restarted {}\n", node.id,
                         node.restarts == 1 ? "once" : fmt::format("{} times", node.restarts));
+    if (node.quarantined != 0)
+      text += fmt::format("{} of the messages to it in quarantine: see 'penstock quarantine list'\n", node.quarantined);
   }
   for (const auto& edge : report.edges) {
     if (edge.stats.redelivered == 0 && edge.stats.suppressed == 0) continue;

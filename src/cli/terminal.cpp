@@ -112,12 +112,15 @@ auto Terminal::HasRoom(std::string_view node, const std::function<void()>& resum
 }
 
 void Terminal::OnRestart(const session::Restarting& restarting) {
+  const auto& traceback = restarting.failure.traceback;
+  const bool traceback_ends = traceback.empty() || traceback.ends_with('\n');
   const auto when = restarting.after.count() == 0
                         ? "at once"
                         : fmt::format("in {:.1f} s", std::chrono::duration<double>(restarting.after).count());
   Tell(fmt::format("{} {}\n", Colour(kYellow, "penstock: warning:"), ShortenIds(restarting.failure.sentence)),
-       restarting.failure.traceback + fmt::format("penstock: node '{}' is restarted {} (restart {})\n",
-                                                  restarting.failure.node, when, restarting.restart));
+       traceback + (traceback_ends ? "" : "\n") +
+           fmt::format("penstock: node '{}' is restarted {} (restart {})\n", restarting.failure.node, when,
+                       restarting.restart));
 }
 
 void Terminal::OnFailure(const session::Failure& failure) {

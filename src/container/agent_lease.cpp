@@ -35,7 +35,7 @@ auto AgentLease::Spawn(worker::Spawn request, std::function<void(base::Expected<
     -> base::Status {
   const auto id = request.id;
   PENSTOCK_TRY(worker::Send(socket_, worker::ToAgent(std::move(request))));
-  starting_.emplace(id, std::move(on_started));
+  starting_.insert_or_assign(id, std::move(on_started));
   return {};
 }
 
@@ -61,6 +61,7 @@ void AgentLease::OnReadable() {
     return;
   }
   if (auto* exited = std::get_if<worker::Exited>(&received->message)) {
+    starting_.erase(exited->id);
     const auto handler = handlers_.on_exited;
     handler(*exited);
     return;

@@ -1,7 +1,10 @@
 #include "nodes/host.h"
 
+#include <sys/socket.h>
 #include <unistd.h>
 
+#include <array>
+#include <cerrno>
 #include <utility>
 
 #include "nodes/port_set.h"
@@ -23,6 +26,30 @@ struct Current {
   std::uint16_t attempt = 0;
   std::vector<std::uint32_t> published;  // by output
 };
+
+// Waits for the reader, who has a file to write. One that has gone has said why.
+void WriteAll(const base::UniqueFd& socket, const void* bytes, std::size_t count) {
+  const auto* next = static_cast<const char*>(bytes);
+  while (count > 0) {
+    const auto sent = ::send(socket.get(), next, count, MSG_NOSIGNAL);
+    if (sent < 0 && errno == EINTR) continue;
+    if (sent < 0) return;
+    next += sent;
+    count -= static_cast<std::size_t>(sent);
+  }
+}
+
+void WriteDown(const transport::Message& message, const base::UniqueFd& socket) {
+  constexpr std::array<char, 8> kPadding{};
+  const auto& header = message.header();
+  const auto payload = message.payload();
+  const auto metadata = message.metadata();
+  WriteAll(socket, &header, sizeof(header));
+  WriteAll(socket, payload.data(), payload.size());
+  if (metadata.empty()) return;
+  WriteAll(socket, kPadding.data(), message::MetadataOffset(payload.size()) - payload.size());
+  WriteAll(socket, metadata.data(), metadata.size());
+}
 
 // Whether an earlier incarnation of this node has published `origin`, when `last` is what it published last.
 auto WasPublished(const transport::Origin& origin, const std::optional<transport::Origin>& last) -> bool {
@@ -47,6 +74,7 @@ struct Host::State {
   }
   auto Look() -> base::Expected<std::optional<Event>>;
   auto TakeFrom(std::size_t edge) -> base::Expected<std::optional<Event>>;
+  auto IsInQuarantine(std::size_t edge, const transport::Message& message) -> bool;
   auto Owed() const -> std::optional<std::size_t>;
   auto AllEnded() const -> bool;
   auto WorthLooking() const -> bool;
@@ -134,6 +162,10 @@ auto Host::State::TakeFrom(std::size_t index) -> base::Expected<std::optional<Ev
   // Read before looking: what was published before the producer was given up is still delivered.
   const bool given_up = edge.given_up.load(std::memory_order_acquire);
   PENSTOCK_ASSIGN(auto message, edge.input->TryTake());
+  if (message && IsInQuarantine(index, *message)) {
+    edge.input->Acknowledge(message->header().sequence);
+    return std::nullopt;
+  }
   if (message) {
     next_edge = index + 1;
     current =
@@ -149,6 +181,18 @@ auto Host::State::TakeFrom(std::size_t index) -> base::Expected<std::optional<Ev
     if (other->port == edge.port && !other->ended) return std::nullopt;
   }
   return Event{.kind = Event::Kind::kPortEnded, .input = edge.port, .message = std::nullopt};
+}
+
+// True for the message that the runtime wants written down instead of handled, which then is.
+auto Host::State::IsInQuarantine(std::size_t index, const transport::Message& message) -> bool {
+  auto& socket = ports->quarantine();
+  if (!socket || index != configure.quarantine->input) return false;
+  const auto sequence = message.header().sequence;
+  if (sequence < configure.quarantine->sequence) return false;
+  const bool wanted = sequence == configure.quarantine->sequence;
+  if (wanted) WriteDown(message, socket);
+  socket.reset();
+  return wanted;
 }
 
 auto Host::State::Owed() const -> std::optional<std::size_t> {

@@ -106,6 +106,7 @@ auto PortSet::Prepare(const worker::Configure& configure, Descriptors fds, Memor
   PENSTOCK_ASSIGN(auto bell, transport::Doorbell::Map(Take(fds, configure.bell)));
   std::unique_ptr<PortSet> ports(new PortSet(std::move(bell), configure.outputs.size(), std::move(around_wait)));
   ports->realms_ = std::move(realms);
+  if (configure.quarantine) ports->quarantine_ = Take(fds, configure.quarantine->fd);
   for (const auto& spec : configure.outputs) {
     PENSTOCK_ASSIGN(auto options, OutputOptions(spec, fds, ports->memory_.of(ports->output_options_.size())));
     ports->output_options_.push_back(std::move(options));

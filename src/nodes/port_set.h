@@ -56,6 +56,8 @@ class PortSet final {
   auto output_names() const noexcept -> const std::vector<std::string>& { return output_names_; }
   auto inputs() noexcept -> std::vector<std::unique_ptr<InputEdge>>& { return inputs_; }
   auto outputs() noexcept -> std::vector<std::unique_ptr<transport::OutputPort>>& { return outputs_; }
+  /// Where the message goes that `configure` wants written down; invalid: none.
+  auto quarantine() noexcept -> base::UniqueFd& { return quarantine_; }
 
  private:
   PortSet(transport::Doorbell bell, std::size_t outputs, MemoryRequests::AroundWait around_wait)
@@ -72,6 +74,7 @@ class PortSet final {
   std::vector<std::vector<std::string>> output_edges_;
   std::vector<std::unique_ptr<InputEdge>> inputs_;
   std::vector<std::unique_ptr<transport::OutputPort>> outputs_;
+  base::UniqueFd quarantine_;
 };
 
 }  // namespace penstock::nodes

@@ -46,6 +46,7 @@ auto NodeReportOf(const SessionView& session, std::size_t index, const std::vect
   report.placement = node.placement;
   report.interpreter = state.interpreter;
   report.restarts = state.restarts;
+  report.quarantined = state.quarantined;
   AddMessages(report, session.plan, node, edges);
   if (state.container) {
     report.container = state.container->id();
@@ -103,9 +104,11 @@ auto QueuedAt(const plan::Node& node, const std::vector<EdgeReport>& edges) -> s
 auto EvidenceOf(const SessionView& session, std::size_t index) -> Evidence {
   auto& state = session.nodes[index];
   Evidence evidence;
-  evidence.phase = state.finished ? Phase::kFinished : session.started ? Phase::kRunning : Phase::kStarting;
+  const bool running = session.started && !state.replacing;
+  evidence.phase = state.finished ? Phase::kFinished : running ? Phase::kRunning : Phase::kStarting;
   if (state.worker) evidence.since_start = std::chrono::steady_clock::now() - state.spawned;
-  evidence.in_flight = InFlightAt(session, *state.node);
+  // Until its ports are open the account is its predecessor's.
+  if (running) evidence.in_flight = InFlightAt(session, *state.node);
   if (state.watch) evidence.container = state.watch->Read();
   evidence.host = container::ReadHostMemory();
   evidence.host.oom_kills -= std::min(session.oom_kills_before, evidence.host.oom_kills);
@@ -138,11 +141,22 @@ auto HandlerOf(const SessionView& session, std::size_t index) -> HandlerState {
   return handler;
 }
 
+auto InHandsOf(const SessionView& session, std::size_t index) -> std::optional<InHands> {
+  for (const auto edge : session.nodes[index].node->inputs) {
+    const auto& block = session.wiring.edge(edge);
+    if (session.plan.edges[edge].policy != manifest::Policy::kBlock) continue;
+    const auto acked = block->acked.load(std::memory_order_acquire);
+    if (acked < block->taken.load(std::memory_order_acquire)) return InHands{.edge = edge, .sequence = acked};
+  }
+  return std::nullopt;
+}
+
 auto WaitingFor(const SessionView& session) -> std::string {
   std::vector<std::string> busy;
   std::vector<std::string> others;
   for (const auto& state : session.nodes) {
-    if (state.exited || state.finished) continue;
+    if (state.replacing) busy.push_back(fmt::format("node '{}', which is being restarted", state.node->id));
+    if (state.exited || state.finished || state.replacing) continue;
     others.push_back(fmt::format("node '{}'", state.node->id));
     const auto message = InFlightAt(session, *state.node);
     if (!message) continue;

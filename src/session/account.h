@@ -43,6 +43,13 @@ struct HandlerState {
 };
 auto HandlerOf(const SessionView& session, std::size_t index) -> HandlerState;
 
+/// A message that the node has taken and not acknowledged, on an edge that would deliver it again.
+struct InHands {
+  std::size_t edge = 0;
+  std::uint64_t sequence = 0;
+};
+auto InHandsOf(const SessionView& session, std::size_t index) -> std::optional<InHands>;
+
 /// For whom the end of the streams waits, as a sentence: the nodes that handle a message, else all that have not ended.
 auto WaitingFor(const SessionView& session) -> std::string;
 

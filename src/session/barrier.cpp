@@ -29,7 +29,7 @@ void AttachBarrier::Offer(std::size_t node, std::vector<Command>& commands) {
   const auto all = [this](const std::vector<std::size_t>& nodes, bool State::* flag) {
     return std::ranges::all_of(nodes, [&](std::size_t other) { return state_[other].*flag; });
   };
-  if (!state.told_to_open && state.outputs_open && all(state.producers, &State::outputs_open)) {
+  if (!state.told_to_open && state.outputs_open && all(state.producers, &State::was_open)) {
     state.told_to_open = true;
     commands.push_back({.node = node, .step = Step::kOpenInputs});
   }
@@ -41,6 +41,7 @@ void AttachBarrier::Offer(std::size_t node, std::vector<Command>& commands) {
 
 auto AttachBarrier::OutputsOpen(std::size_t node) -> std::vector<Command> {
   state_.at(node).outputs_open = true;
+  state_[node].was_open = true;
   std::vector<Command> commands;
   Offer(node, commands);
   for (const auto consumer : state_[node].consumers) Offer(consumer, commands);
@@ -57,7 +58,8 @@ auto AttachBarrier::InputsOpen(std::size_t node) -> std::vector<Command> {
 
 void AttachBarrier::Replaced(std::size_t node) {
   auto& state = state_.at(node);
-  state = {.producers = std::move(state.producers), .consumers = std::move(state.consumers)};
+  state = {
+      .producers = std::move(state.producers), .consumers = std::move(state.consumers), .was_open = state.was_open};
 }
 
 auto AttachBarrier::Passed() const -> bool {

@@ -23,7 +23,8 @@ class AttachBarrier final {
   /// Each returns the commands that may be sent now, each command once.
   auto OutputsOpen(std::size_t node) -> std::vector<Command>;
   auto InputsOpen(std::size_t node) -> std::vector<Command>;
-  /// The node's worker has ended and is replaced: it has everything before it again. The others go on.
+  /// The node's worker has ended and is replaced: it has everything before it again. The others go on, and those that
+  /// are replaced themselves do not wait for its outputs: it may have to wait for what they handle.
   void Replaced(std::size_t node);
   void Connected(std::size_t node) { state_.at(node).connected = true; }
   void Ready(std::size_t node) { state_.at(node).ready = true; }
@@ -34,6 +35,8 @@ class AttachBarrier final {
   auto Passed(std::size_t node) const -> bool { return state_.at(node).connected && state_.at(node).ready; }
   /// The node was told to open its inputs.
   auto reads(std::size_t node) const -> bool { return state_.at(node).told_to_open; }
+  /// The node was told to connect its outputs.
+  auto connects(std::size_t node) const -> bool { return state_.at(node).told_to_connect; }
   /// Nodes that are still awaited, for the sentence when the deadline passes.
   auto Missing() const -> std::vector<std::size_t>;
 
@@ -41,7 +44,8 @@ class AttachBarrier final {
   struct State {
     std::vector<std::size_t> producers;  // nodes, each once
     std::vector<std::size_t> consumers;
-    bool outputs_open = false;
+    bool outputs_open = false;  // of this incarnation
+    bool was_open = false;      // of any: whoever reads them may attach
     bool inputs_open = false;
     bool told_to_open = false;
     bool told_to_connect = false;

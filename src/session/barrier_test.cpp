@@ -68,7 +68,7 @@ TEST(AttachBarrier, ANodeThatIsReplacedOpensAgainAndTheOthersAreNotToldAgain) {
   EXPECT_EQ(connects[0].step, AttachBarrier::Step::kConnect);
 }
 
-TEST(AttachBarrier, OfTwoNeighboursThatAreReplacedTheConsumerWaitsForItsProducer) {
+TEST(AttachBarrier, OfTwoNeighboursThatAreReplacedTheProducerWaitsForItsConsumer) {
   AttachBarrier barrier(MakePlan(2, {{0, 1}}));
   for (std::size_t node = 0; node < 2; ++node) {
     barrier.OutputsOpen(node);
@@ -76,8 +76,11 @@ TEST(AttachBarrier, OfTwoNeighboursThatAreReplacedTheConsumerWaitsForItsProducer
   }
   barrier.Replaced(0);
   barrier.Replaced(1);
-  EXPECT_TRUE(barrier.OutputsOpen(1).empty());
-  EXPECT_EQ(barrier.OutputsOpen(0).size(), 2U);
+  const auto opens = barrier.OutputsOpen(1);
+  ASSERT_EQ(opens.size(), 1U);
+  EXPECT_EQ(opens[0].node, 1U);
+  EXPECT_EQ(opens[0].step, AttachBarrier::Step::kOpenInputs);
+  EXPECT_EQ(barrier.OutputsOpen(0).size(), 1U) << "its own, and nothing to connect to yet";
 }
 
 // Whatever the graph and whoever is slow, every node gets both commands once, in an order that ports can open in.

@@ -3,12 +3,11 @@
 
 #include <pthread.h>
 
-#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <list>
-#include <string>
 #include <thread>
+#include <utility>
 
 #include "base/event_loop.h"
 
@@ -17,7 +16,8 @@ namespace penstock::session {
 /// Lives on the loop.
 class Errands final {
  public:
-  explicit Errands(base::EventLoop& loop) : loop_(loop) {}
+  /// `on_idle` is called whenever the last one under way is done.
+  Errands(base::EventLoop& loop, std::function<void()> on_idle) : loop_(loop), on_idle_(std::move(on_idle)) {}
   Errands(const Errands&) = delete;
   auto operator=(const Errands&) -> Errands& = delete;
   /// Waits for all.
@@ -33,19 +33,15 @@ class Errands final {
       loop_.Post([this, errand, then = std::move(then)] {
         threads_.erase(errand);  // joins
         if (then) then();
+        if (threads_.empty()) on_idle_();
       });
     });
   }
   auto pending() const noexcept -> std::size_t { return threads_.size(); }
-  /// Waits for all that are under way; what they found is dropped unless the loop runs again.
-  void Join() {
-    for (auto& thread : threads_) {
-      if (thread.joinable()) thread.join();
-    }
-  }
 
  private:
   base::EventLoop& loop_;
+  std::function<void()> on_idle_;
   std::list<std::jthread> threads_;
 };
 

@@ -7,8 +7,9 @@
 
 namespace penstock::session {
 
-/// Pure. A reading is taken when the last one said so: a handler that hangs is found at its very deadline, and a node
-/// that is idle costs one reading a timeout.
+/// Pure. A reading is taken when the last one said so: a handler that hangs is found at its very deadline, or up to one
+/// timeout later when the node has waited for its consumers shortly before, and a node that is idle costs one reading a
+/// timeout.
 class HandlerWatch final {
  public:
   struct Reading {

@@ -7,11 +7,13 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/event_loop.h"
 #include "container/agent_lease.h"
 #include "container/container.h"
 #include "container/evidence.h"
+#include "observe/quarantine.h"
 #include "plan/plan.h"
 #include "session/autopsy.h"
 #include "session/fault_dump.h"
@@ -33,6 +35,14 @@ struct Replacement {
   base::EventLoop::TimerId timer = 0;
 };
 
+/// The message that a node had in hands when it failed.
+struct Suspect {
+  std::size_t edge = 0;
+  std::uint64_t sequence = 0;
+  std::vector<observe::Quarantined::Failure> failures;  // at this message, one after the other
+  bool convicted = false;                               // it has had its last attempt
+};
+
 /// Owned by the session, and lives on its loop.
 struct NodeState {
   const plan::Node* node = nullptr;
@@ -50,7 +60,11 @@ struct NodeState {
   std::string interpreter;
   bool finished = false;
   bool exited = false;
+  bool keeps = false;  // in a process that goes on, messages that it had
   std::uint32_t restarts = 0;
+  std::optional<Suspect> suspect;
+  std::uint32_t quarantined = 0;                   // messages
+  std::optional<RestartBudget> quarantines;        // how many of them are too many; there with the next
   std::optional<RestartBudget> budget;             // of nodes that may be restarted
   std::unique_ptr<Replacement> replacing;          // from its failure until its new worker opens its ports
   std::map<std::size_t, std::uint64_t> refreshed;  // by edge into it: how often its history had come when it attached

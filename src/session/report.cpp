@@ -38,6 +38,7 @@ auto ToJson(const NodeReport& node) -> json {
           {"container", node.container},
           {"landlock", node.landlock},
           {"restarts", node.restarts},
+          {"quarantined", node.quarantined},
           {"messages", node.messages},
           {"sent", node.sent},
           {"handler_p50_ns", node.handler_p50_ns},

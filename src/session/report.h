@@ -29,7 +29,8 @@ struct NodeReport {
   std::string container;    // id, empty outside containers
   int landlock = 0;         // version by which it was kept apart from other workers of its container; 0: not
   std::uint32_t restarts = 0;
-  std::uint64_t messages = 0;  // handled
+  std::uint32_t quarantined = 0;  // messages
+  std::uint64_t messages = 0;     // handled
   std::uint64_t sent = 0;
   std::uint64_t handler_p50_ns = 0;
   std::uint64_t handler_p99_ns = 0;

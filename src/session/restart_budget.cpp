@@ -20,4 +20,8 @@ auto RestartBudget::Spend(Clock::time_point now, double jitter) -> std::optional
   return delay;
 }
 
+void RestartBudget::Forgive(std::size_t count) {
+  for (; count > 0 && !restarts_.empty(); --count) restarts_.pop_back();
+}
+
 }  // namespace penstock::session

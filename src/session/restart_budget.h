@@ -12,7 +12,7 @@ namespace penstock::session {
 class RestartBudget final {
  public:
   using Clock = std::chrono::steady_clock;
-  /// No two restarts are further apart, however often the backoff was doubled.
+  /// To which the backoff is doubled at most.
   static constexpr std::chrono::seconds kLongestBackoff{30};
 
   explicit RestartBudget(const plan::Restart& limits) : limits_(limits) {}
@@ -22,6 +22,9 @@ class RestartBudget final {
   /// one to the next and shortened by up to a half by `jitter` (0…1), so that nodes that fail together do not return
   /// together.
   auto Spend(Clock::time_point now, double jitter) -> std::optional<std::chrono::nanoseconds>;
+
+  /// The last `count` restarts were none of the node's own doing.
+  void Forgive(std::size_t count);
 
   /// Restarts within the window that ended with the last call of Spend.
   auto spent() const -> std::size_t { return restarts_.size(); }

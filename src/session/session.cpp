@@ -54,11 +54,13 @@ Session::Impl::Impl(SessionOptions options, Observer& observer, std::unique_ptr<
       wiring_(std::move(wiring)),
       barrier_(options_.plan),
       memory_(*loop_, options_.plan, wiring_, MemoryHandlers()),
-      errands_(*loop_) {
+      errands_(*loop_, [this] { EndIfAllDone(); }) {
   for (const auto& node : options_.plan.nodes) {
     auto& state = nodes_.emplace_back();
     state.node = &node;
-    if (node.restart) state.budget.emplace(*node.restart);
+    if (!node.restart) continue;
+    state.budget.emplace(*node.restart);
+    state.quarantines.emplace(*node.restart);
   }
   report_.session = id_;
   report_.pipeline = options_.plan.name;
@@ -153,11 +155,11 @@ void Session::Impl::OnPlaced(std::size_t index, base::Expected<Placed> placed) {
   if (!placed) {
     // Cancelled placements follow from an earlier failure or a stop.
     if (!ending_) FailEnvironment(state.node->id, placed.error());
-    return EndIfAllDone();
+    return;
   }
   state.container = std::move(placed->container);
   if (state.container) state.watch.emplace(state.container->id(), options_.events);
-  if (ending_) return EndIfAllDone();
+  if (ending_) return;
   report_.timeline.environments = std::max(report_.timeline.environments, placed->environment_ready);
   if (being_placed_ == 0) OnAllPlaced();
   if (placed->lease) {
@@ -219,7 +221,12 @@ void Session::Impl::StartWorker(std::size_t index) {
                               "see what it printed, and whether this host is overloaded");
               },
           .on_spawn_failed =
-              [this, &id](const Error& error) {
+              [this, index, &id](const Error& error) {
+                if (nodes_[index].replacing && nodes_[index].container) {
+                  base::Log(base::LogLevel::kWarning, "node '{}' could not be started again in its container: {}", id,
+                            error.ToString());
+                  return FailNode(index, ContainerLost{});
+                }
                 Fail({.node = id,
                       .sentence = fmt::format("node '{}' could not be started: {}", id, error.ToString()),
                       .traceback = {}});
@@ -234,13 +241,16 @@ void Session::Impl::StartWorker(std::size_t index) {
               "see whether this host is overloaded; a model that takes long to load needs a longer start_timeout");
   auto& lease = state.lease ? *state.lease : host_agent_->lease();
   // The worker's number in its lease is its node's index: OnExited finds it by that.
-  if (const auto spawned = state.worker->Spawn(lease, index, state.command); !spawned)
+  const auto spawned = state.worker->Spawn(lease, index, state.command);
+  // A container's agent that has gone is noticed by itself, and told better.
+  if (!spawned && !(state.lease && spawned.error().code() == base::ErrorCode::kPeerGone))
     return FailEnvironment(id, spawned.error());
 }
 
 void Session::Impl::OnMessage(std::size_t index, worker::Received<worker::FromWorker> received) {
   auto& state = nodes_[index];
-  if (ending_ || (state.replacing && !state.replacing->ended)) return;
+  // What a worker still has to say when it is being replaced is not its successor's.
+  if (ending_ || (state.replacing && (!state.replacing->ended || state.exited))) return;
   const auto& message = received.message;
   if (const auto* hello = std::get_if<worker::Hello>(&message)) {
     OnHello(index, *hello);
@@ -295,7 +305,8 @@ void Session::Impl::OnHello(std::size_t index, const worker::Hello& hello) {
     }
   }
   if (state.replacing) state.replacing->greeted = true;
-  if (!state.replacing || state.replacing->settled) Configure(index);
+  if (!state.replacing || state.replacing->settled) return Configure(index);
+  ClearDeadline(index);  // from here on it waits for others
 }
 
 void Session::Impl::Configure(std::size_t index) {
@@ -304,6 +315,8 @@ void Session::Impl::Configure(std::size_t index) {
   configure.code =
       state.node->placement == plan::Placement::kContainer ? container::kCodeTarget : options_.plan.directory.string();
   configure.measure_cpu = options_.measure_cpu;
+  const auto quarantine = OpenQuarantine(index, configure);
+  if (!quarantine) return FailEnvironment(state.node->id, quarantine.error());
   SetDeadline(index, state.node->start_timeout, "import its module and set up",
               "raise its start_timeout if it needs longer");
   SendOrFail(index, std::move(configure));

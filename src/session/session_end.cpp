@@ -46,6 +46,7 @@ void Session::Impl::OnExited(std::size_t index, const worker::Exited& exited) {
   auto& state = nodes_[index];
   state.exited = true;
   ClearWatch(index);
+  state.keeps = exited.keeps;
   state.max_rss_kb = exited.max_rss_kb;
   ClearDeadline(index);
   NoLongerConsumes(index);
@@ -106,11 +107,17 @@ void Session::Impl::FailNode(std::size_t index, const End& end) {
   const auto evidence = EvidenceOf(index);
   auto failure = FailureOf(*nodes_[index].node, end, evidence);
   if (MayRestart(index, end)) {
-    auto& budget = *nodes_[index].budget;
-    const auto delay = budget.Spend(std::chrono::steady_clock::now(), std::generate_canonical<double, 32>(random_));
-    if (delay) return Restart(index, failure, *delay, std::holds_alternative<ContainerLost>(end));
-    failure.sentence += fmt::format("; it had been restarted {} times within {:g} s, as often as its retry allows",
-                                    budget.spent(), Seconds(nodes_[index].node->restart->window));
+    const bool convicted = Accuse(index, failure);
+    if (const auto delay = DelayBeforeRestart(index, convicted))
+      return Restart(index, failure, *delay, std::holds_alternative<ContainerLost>(end));
+    const auto& state = nodes_[index];
+    const auto window = Seconds(state.node->restart->window);
+    failure.sentence +=
+        convicted
+            ? fmt::format("; it had failed at {} messages within {:g} s, as many as its retry puts into quarantine",
+                          state.quarantines->spent(), window)
+            : fmt::format("; it had been restarted {} times within {:g} s, as often as its retry allows",
+                          state.budget->spent(), window);
   }
   Fail(std::move(failure));
   if (IsUnexplained(end, evidence)) AwaitDetail(index, end);
@@ -120,13 +127,12 @@ void Session::Impl::AwaitDetail(std::size_t index, const End& end) {
   if (options_.events == nullptr) return;
   const bool container_lost = std::holds_alternative<ContainerLost>(end);
   errands_.Run("penstock-detail", [this, &state = nodes_[index], container_lost]() -> std::function<void()> {
-    const auto then = [this] { EndIfAllDone(); };
     const auto record = options_.events->AwaitEnd(state.watch->container(), base::Deadline::In(kEngineAccountTimeout));
     const bool engine_lost = options_.events->is_lost();
     // Without this its agent has ended in order, because the session has.
-    if (!container_lost && !record.signal_asked && !engine_lost) return then;
+    if (!container_lost && !record.signal_asked && !engine_lost) return nullptr;
     if (const auto detail = DetailOf(*state.node, record, engine_lost)) observer_.OnFailureDetail(*detail);
-    return then;
+    return nullptr;
   });
 }
 

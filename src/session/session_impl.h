@@ -1,5 +1,6 @@
-// The session itself. Its members are in four files, by what they do: session.cpp starts, session_watch.cpp has an eye
-// on who is late, session_restart.cpp replaces workers that failed, session_end.cpp ends.
+// The session itself. Its members are in five files, by what they do: session.cpp starts, session_watch.cpp has an eye
+// on who is late, session_quarantine.cpp on what is tried too often, session_restart.cpp replaces workers that failed,
+// session_end.cpp ends.
 #pragma once
 
 #include <chrono>
@@ -56,6 +57,14 @@ class Session::Impl final {
   /// Whether a failure of this kind is one that a restart may mend.
   auto MayRestart(std::size_t index, const End& end) const -> bool;
   void Restart(std::size_t index, const Failure& failure, std::chrono::nanoseconds delay, bool container_lost);
+  /// Counts a failure against the message that the node had in hands. True when that was its last attempt.
+  auto Accuse(std::size_t index, const Failure& failure) -> bool;
+  /// nullopt: the node has been restarted as often as it may.
+  auto DelayBeforeRestart(std::size_t index, bool convicted) -> std::optional<std::chrono::nanoseconds>;
+  /// Has the worker that is configured hand over the message that has had its last attempt, if there is one. Returns
+  /// the descriptor that goes with `configure`.
+  auto OpenQuarantine(std::size_t index, worker::Configure& configure) -> base::Expected<base::UniqueFd>;
+  void OnKept(std::size_t index, const observe::Quarantined& entry, const base::Expected<bool>& kept);
   /// The old worker is gone.
   void OnEnded(std::size_t index);
   void ClearPlace(std::size_t index);

@@ -23,11 +23,17 @@ auto IsInitialisation(const worker::Failed& failed) -> bool {
   return failed.phase != "process" && failed.phase != "finish" && failed.phase != "ports";
 }
 
+// The same for a worker that ends in its start, unless somebody else ended it.
+auto IsFromOutside(const worker::Exited& exited) -> bool {
+  return exited.signal == SIGKILL || exited.signal == SIGTERM;
+}
+
 }  // namespace
 
 auto Session::Impl::MayRestart(std::size_t index, const End& end) const -> bool {
   if (!nodes_[index].budget || !started_) return false;
   if (const auto* failed = std::get_if<worker::Failed>(&end)) return !IsInitialisation(*failed);
+  if (const auto* exited = std::get_if<worker::Exited>(&end)) return !nodes_[index].replacing || IsFromOutside(*exited);
   const auto* overdue = std::get_if<Overdue>(&end);
   return overdue == nullptr || overdue->while_running;
 }
@@ -36,6 +42,7 @@ void Session::Impl::Restart(std::size_t index, const Failure& failure, std::chro
                             bool container_lost) {
   auto& state = nodes_[index];
   ++state.restarts;
+  state.overdue.reset();
   observer_.OnRestart({.failure = failure, .restart = state.restarts, .after = delay});
   ClearDeadline(index);
   ClearWatch(index);
@@ -78,6 +85,15 @@ void Session::Impl::OnEnded(std::size_t index) {
 
 void Session::Impl::ClearPlace(std::size_t index) {
   auto& state = nodes_[index];
+  if (!state.worker) return;
+  if (state.keeps) {
+    return Fail({.node = state.node->id,
+                 .sentence = fmt::format("node '{}' cannot be restarted: it keeps messages, or arrays in their memory, "
+                                         "in the process that it shares with other sessions (in what `load` gave, or "
+                                         "in a global); have it keep copies",
+                                         state.node->id),
+                 .traceback = {}});
+  }
   auto& replacing = *state.replacing;
   base::UniqueFd dying;
   if (replacing.container_lost && state.worker->pidfd()) {
@@ -125,7 +141,7 @@ auto Session::Impl::AwaitedConsumersOf(std::size_t index) const -> std::vector<S
 
 void Session::Impl::OnSettled(std::size_t index, const std::shared_ptr<Settlement>& settlement,
                               const base::Status& how) {
-  if (ending_) return EndIfAllDone();
+  if (ending_) return;
   auto& replacing = nodes_[index].replacing;
   if (!replacing || replacing->settlement != settlement) return;
   if (!how) return FailEnvironment(nodes_[index].node->id, how.error());
@@ -148,12 +164,12 @@ void Session::Impl::PlaceAgain(std::size_t index) {
   if (state.container) {
     auto old = std::make_shared<container::Container>(std::move(*state.container));
     state.container.reset();
-    errands_.Run("penstock-release", [this, index, old]() -> std::function<void()> {
+    errands_.Run("penstock-free", [this, index, old]() -> std::function<void()> {
       if (const auto released = old->Release(docker::Call(base::Deadline::In(kReleaseTimeout))); !released) {
         base::Log(base::LogLevel::kWarning, "the container that node '{}' lost could not be removed: {}",
                   nodes_[index].node->id, released.error().ToString());
       }
-      return [this] { EndIfAllDone(); };
+      return nullptr;
     });
   }
   errands_.Run("penstock-place", [this, index]() -> std::function<void()> {
@@ -166,11 +182,11 @@ void Session::Impl::OnPlacedAgain(std::size_t index, base::Expected<Placed> plac
   auto& state = nodes_[index];
   if (!placed) {
     if (!ending_) FailEnvironment(state.node->id, placed.error());
-    return EndIfAllDone();
+    return;
   }
   state.container = std::move(placed->container);
   if (state.container) state.watch.emplace(state.container->id(), options_.events);
-  if (ending_) return EndIfAllDone();
+  if (ending_) return;
   state.command = std::move(placed->command);
   state.lease = std::move(placed->lease);
   if (const auto served = ServeLease(*state.lease, index); !served)
@@ -185,8 +201,8 @@ void Session::Impl::AnnounceAttached(std::size_t index) {
   for (const auto edge : nodes_[index].node->inputs) {
     nodes_[index].refreshed[edge] = wiring_.edge(edge)->refreshed.load();
     const auto producer = wiring_.producer_of(options_.plan.edges[edge].output);
-    // One that is being replaced delivers when it connects; one that has ended had everything acknowledged.
-    if (nodes_[producer].replacing || nodes_[producer].exited) continue;
+    // One that has still to connect delivers then; one that has ended had everything acknowledged.
+    if (nodes_[producer].exited || !barrier_.connects(producer)) continue;
     SendOrFail(producer, worker::Peer{.edge = options_.plan.edges[edge].id, .state = worker::Peer::State::kAttached});
   }
 }

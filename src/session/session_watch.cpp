@@ -49,12 +49,16 @@ void Session::Impl::EndOverdue(std::size_t index, Overdue overdue) {
 void Session::Impl::KillAfter(std::size_t index, int signal, std::chrono::nanoseconds patience) {
   auto& state = nodes_[index];
   auto& lease = state.lease ? *state.lease : host_agent_->lease();
-  if (const auto killed = lease.Kill(index, signal); !killed) return FailEnvironment(state.node->id, killed.error());
+  // An agent that has gone has ended its workers, and is noticed by itself.
+  const auto killed = lease.Kill(index, signal);
+  if (!killed && killed.error().code() != base::ErrorCode::kPeerGone)
+    return FailEnvironment(state.node->id, killed.error());
   if (patience.count() == 0) return;
   state.deadline = loop_->After(patience, [this, index] {
     auto& stuck = nodes_[index];
     stuck.deadline = 0;
-    if (stuck.overdue) return FailNode(index, *std::exchange(stuck.overdue, std::nullopt));
+    if (const auto overdue = std::exchange(stuck.overdue, std::nullopt))
+      return Fail(FailureOf(*stuck.node, *overdue, EvidenceOf(index)));
     FailEnvironment(stuck.node->id,
                     base::Error(base::ErrorCode::kDeadline,
                                 fmt::format("node '{}' has failed and could not be ended: its process is stuck, or "

@@ -3,9 +3,12 @@
 #include <poll.h>
 
 #include <algorithm>
+#include <mutex>
 #include <set>
+#include <utility>
 
 #include "transport/cleanup.h"
+#include "transport/output_port.h"
 
 namespace penstock::session {
 namespace {
@@ -25,6 +28,13 @@ void AwaitDeath(const base::UniqueFd& pidfd) {
   ::poll(&waiting, 1, static_cast<int>(std::chrono::milliseconds(kDyingTimeout).count()));
 }
 
+// One at a time: two that meet in one realm count each other's work as failures.
+auto CleanOnce(const base::UniqueFd& realm) -> base::Expected<transport::CleanupReport> {
+  static std::mutex mutex;
+  const std::lock_guard lock(mutex);
+  return transport::CleanDeadParticipants(realm, base::Deadline::In(kCleanTimeout));
+}
+
 }  // namespace
 
 Settlement::Settlement(const plan::Plan& plan, const Wiring& wiring, std::size_t node, std::vector<Awaited> awaited,
@@ -34,6 +44,7 @@ Settlement::Settlement(const plan::Plan& plan, const Wiring& wiring, std::size_t
       node_(node),
       awaited_(std::move(awaited)),
       gone_(awaited_.size()),
+      given_up_(awaited_.size()),
       dying_(std::move(dying)) {}
 
 auto Settlement::Run(const std::function<void(const std::string& edges)>& on_patience) -> base::Status {
@@ -42,6 +53,7 @@ auto Settlement::Run(const std::function<void(const std::string& edges)>& on_pat
   std::set<std::size_t> read;
   for (const auto edge : node.inputs) read.insert(plan_.edges.at(edge).output);
   PENSTOCK_TRY(Clean({read.begin(), read.end()}));
+  WriteOff();
   if (!AwaitConsumers(on_patience)) return {};
   return Clean(node.outputs);
 }
@@ -60,26 +72,62 @@ void Settlement::Stop() {
 
 auto Settlement::Settled(const Awaited& awaited) const -> bool {
   const auto& block = wiring_.edge(awaited.edge);
-  return block->acked.load(std::memory_order_acquire) >=
-         std::max(block->published.load(std::memory_order_acquire), block->taken.load(std::memory_order_acquire));
+  const auto acked = block->acked.load(std::memory_order_acquire);
+  const auto sent =
+      std::max(block->published.load(std::memory_order_acquire), block->taken.load(std::memory_order_acquire));
+  // More than the edge is deep was never sent: the dead node, or the consumer, has written nonsense.
+  return acked >= sent || sent - acked > block.contract().depth;
 }
 
-// Waits where the dead producer did: at the bell that its consumers ring when they acknowledge.
-auto Settlement::AwaitConsumers(const std::function<void(const std::string& edges)>& on_patience) -> bool {
+auto Settlement::Unsettled() const -> std::string {
   std::string edges;
-  const auto ready = [&] {
-    if (stopped_.load()) return true;
-    edges.clear();
-    for (std::size_t i = 0; i < awaited_.size(); ++i) {
-      if (gone_[i].load() || Settled(awaited_[i])) continue;
-      edges += fmt::format("{}'{}'", edges.empty() ? "" : ", ", plan_.edges[awaited_[i].edge].id);
+  for (std::size_t i = 0; i < awaited_.size(); ++i) {
+    const auto& awaited = awaited_[i];
+    if (!given_up_[i] && !Settled(awaited))
+      edges += fmt::format("{}'{}'", edges.empty() ? "" : ", ", plan_.edges[awaited.edge].id);
+  }
+  return edges;
+}
+
+auto Settlement::AnyGone() const -> bool {
+  for (std::size_t i = 0; i < awaited_.size(); ++i) {
+    if (gone_[i].load() && !given_up_[i]) return true;
+  }
+  return false;
+}
+
+void Settlement::WriteOff() {
+  std::set<std::size_t> still_awaited;
+  for (std::size_t i = 0; i < awaited_.size(); ++i) {
+    given_up_[i] = gone_[i].load();
+    if (!given_up_[i]) still_awaited.insert(awaited_[i].edge);
+  }
+  for (const auto output : plan_.nodes[node_].outputs) {
+    const auto& edges = plan_.outputs[output].edges;
+    std::vector<const transport::ControlLayout*> blocks;
+    for (const auto edge : edges) blocks.push_back(wiring_.edge(edge).operator->());
+    const auto next = transport::NextSequence(blocks);
+    for (const auto edge : edges) {
+      if (still_awaited.contains(edge) || plan_.edges[edge].policy != manifest::Policy::kBlock) continue;
+      auto& block = *wiring_.edge(edge).operator->();
+      block.first_of_epoch.store(next, std::memory_order_release);
+      block.refreshed.fetch_add(1, std::memory_order_release);
+      wiring_.doorbell(wiring_.consumer_of(edge)).arrivals().Ring();
     }
-    return edges.empty();
-  };
+  }
+}
+
+// Waits where the dead producer did: at the bell that its consumers ring when they acknowledge. Looks again now and
+// then, as a hostile consumer could keep it from being woken.
+auto Settlement::AwaitConsumers(const std::function<void(const std::string& edges)>& on_patience) -> bool {
+  const auto ready = [&] { return stopped_.load() || AnyGone() || Unsettled().empty(); };
   auto& bell = wiring_.doorbell(node_).credit();
-  if (!transport::WaitAt(bell, base::Deadline::In(kPatience), 0, ready)) {
-    on_patience(edges);
-    transport::WaitAt(bell, base::Deadline::Never(), 0, ready);
+  for (bool told = false; !stopped_.load() && !Unsettled().empty();) {
+    if (transport::WaitAt(bell, base::Deadline::In(kPatience), 0, ready)) {
+      if (AnyGone()) WriteOff();
+    } else if (!std::exchange(told, true)) {
+      on_patience(Unsettled());
+    }
   }
   return !stopped_.load();
 }
@@ -87,7 +135,12 @@ auto Settlement::AwaitConsumers(const std::function<void(const std::string& edge
 auto Settlement::Clean(const std::vector<std::size_t>& outputs) -> base::Status {
   for (const auto output : outputs) {
     if (stopped_.load()) return {};
-    auto cleaned = transport::CleanDeadParticipants(wiring_.realm(output).fd(), base::Deadline::In(kCleanTimeout));
+    const auto& realm = wiring_.realm(output).fd();
+    auto cleaned = CleanOnce(realm);
+    if (cleaned && cleaned->failed > 0) cleaned = CleanOnce(realm);
+    if (cleaned && cleaned->failed > 0) {
+      cleaned = base::Fail(base::ErrorCode::kPeerCorrupt, "what {} dead participants left is damaged", cleaned->failed);
+    }
     if (!cleaned) {
       return tl::make_unexpected(std::move(cleaned).error().While(
           fmt::format("clearing what node '{}' left in shared memory", plan_.nodes[node_].id)));

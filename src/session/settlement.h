@@ -1,7 +1,8 @@
 // What comes between the death of a worker and the ports of its replacement: its place in shared memory is cleared.
 //
 // A dead consumer keeps a place and chunks until it is removed; a dead producer's unread messages live on only in its
-// consumers, which must have handled them before a successor publishes, since its history does not have them.
+// consumers, which must have handled them before a successor publishes, since its history does not have them. Consumers
+// that do not have them either, as they were gone at the same time, are told so, and go on: others may wait for them.
 #pragma once
 
 #include <atomic>
@@ -44,13 +45,19 @@ class Settlement final {
  private:
   auto AwaitConsumers(const std::function<void(const std::string& edges)>& on_patience) -> bool;
   auto Settled(const Awaited& awaited) const -> bool;
+  /// Edges that are waited for; "" when none is left.
+  auto Unsettled() const -> std::string;
+  auto AnyGone() const -> bool;
+  /// Gives up what the dead node had sent on block edges whose consumer is not waited for (any more).
+  void WriteOff();
   auto Clean(const std::vector<std::size_t>& outputs) -> base::Status;
 
   const plan::Plan& plan_;
   const Wiring& wiring_;
   std::size_t node_;
-  std::vector<Awaited> awaited_;
+  const std::vector<Awaited> awaited_;
   std::vector<std::atomic<bool>> gone_;  // by awaited
+  std::vector<bool> given_up_;           // by awaited: gone, as Run has noticed
   std::atomic<bool> stopped_{false};
   base::UniqueFd dying_;
 };

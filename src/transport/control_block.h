@@ -82,8 +82,10 @@ struct ControlLayout {
   // Producer.
   alignas(64) std::atomic<std::uint64_t> reserved;  // sequence numbers given out: the next one to give
   std::atomic<std::uint64_t> published;             // all below are in the consumer's reach
-  std::atomic<std::uint64_t> first_of_epoch;        // messages below are an earlier incarnation's
-  std::atomic<std::uint64_t> suppressed;            // not sent, since an earlier incarnation had sent them
+  // Messages below are an earlier incarnation's. Between a producer's death and its successor the runtime raises it for
+  // consumers that cannot have them any more.
+  std::atomic<std::uint64_t> first_of_epoch;
+  std::atomic<std::uint64_t> suppressed;  // not sent, since an earlier incarnation had sent them
   std::atomic<std::uint32_t> epoch;
   OriginRecord origins;
   std::atomic<std::uint64_t> blocked_ns;  // time the producer waited for credit on this edge

@@ -38,13 +38,6 @@ struct Edge {
   auto HoldsUp(std::uint64_t next) const noexcept -> bool {
     return policy() == Policy::kBlock && !HasCredit(next) && !given_up.load(std::memory_order_acquire);
   }
-
-  /// The sequence number after the last message that the consumer may have seen of an earlier incarnation.
-  auto Reached() const noexcept -> std::uint64_t {
-    const auto taken =
-        std::min(control->taken.load(std::memory_order_acquire), control->reserved.load(std::memory_order_acquire));
-    return std::max(control->published.load(std::memory_order_acquire), taken);
-  }
 };
 
 auto OriginOf(const message::Header& header) -> Origin {
@@ -52,14 +45,17 @@ auto OriginOf(const message::Header& header) -> Origin {
   return {.input = header.origin_input, .index = header.origin_index, .sequence = header.origin_sequence};
 }
 
-// All edges of a port share the sequence. Those of a killed producer differ by at most the one message that it was
-// sending: it is sent again under its number, and who has it already skips it. Edges further behind were given up
-// before.
-auto FirstSequence(const std::vector<std::unique_ptr<Edge>>& edges) -> std::uint64_t {
-  std::uint64_t furthest = 0;
-  for (const auto& edge : edges) furthest = std::max(furthest, edge->Reached());
-  const bool one_behind = std::ranges::any_of(edges, [&](const auto& edge) { return edge->Reached() + 1 == furthest; });
-  return one_behind ? furthest - 1 : furthest;
+// The sequence number after the last message that the consumer may have seen of an earlier incarnation.
+auto Reached(const ControlLayout& edge) noexcept -> std::uint64_t {
+  const auto taken =
+      std::min(edge.taken.load(std::memory_order_acquire), edge.reserved.load(std::memory_order_acquire));
+  return std::max(edge.published.load(std::memory_order_acquire), taken);
+}
+
+auto BlocksOf(const std::vector<std::unique_ptr<Edge>>& edges) -> std::vector<const ControlLayout*> {
+  std::vector<const ControlLayout*> blocks;
+  for (const auto& edge : edges) blocks.push_back(edge->control.operator->());
+  return blocks;
 }
 
 auto InheritedOrigin(const std::vector<std::unique_ptr<Edge>>& edges, std::uint64_t first) -> std::optional<Origin> {
@@ -81,6 +77,16 @@ auto TakeFromHost(const OutputPortOptions& options, const Segment& segment)
 }
 
 }  // namespace
+
+// All edges of a port share the sequence. Those of a killed producer differ by at most the one message that it was
+// sending: it is sent again under its number, and who has it already skips it. Edges further behind were given up
+// before.
+auto NextSequence(const std::vector<const ControlLayout*>& edges) noexcept -> std::uint64_t {
+  std::uint64_t furthest = 0;
+  for (const auto* edge : edges) furthest = std::max(furthest, Reached(*edge));
+  const bool one_behind = std::ranges::any_of(edges, [&](const auto* edge) { return Reached(*edge) + 1 == furthest; });
+  return one_behind ? furthest - 1 : furthest;
+}
 
 struct Loan::State {
   iceoryx2::Chunk chunk;
@@ -209,7 +215,7 @@ auto OutputPort::Open(OutputPortOptions options, const Doorbell& own) -> base::E
   }
   auto state = std::make_unique<State>(std::move(options), own.credit(), std::move(*output), std::move(segment),
                                        std::move(local));
-  state->next = FirstSequence(state->edges);
+  state->next = NextSequence(BlocksOf(state->edges));
   state->inherited = InheritedOrigin(state->edges, state->next);
   for (auto& edge : state->edges) {
     auto& control = edge->control;

@@ -63,6 +63,9 @@ struct OutputPortOptions {
   ChunkMemory* memory = nullptr;
 };
 
+/// The number with which a successor of the dead producer of one output continues, by the blocks of all its edges.
+auto NextSequence(const std::vector<const ControlLayout*>& edges) noexcept -> std::uint64_t;
+
 class OutputPort final {
  public:
   /// Opens (creates) the service and the publisher, and continues the sequence where the control blocks say.

@@ -82,6 +82,7 @@ struct Writer {
     packet["system_ms"] = exited.system_ms;
     packet["max_rss_kb"] = exited.max_rss_kb;
     if (exited.others > 0) packet["others"] = exited.others;
+    if (exited.keeps) packet["keeps"] = true;
     auto& full = packet["full"] = nlohmann::json::array();
     for (const auto& [path, bytes] : exited.full) full.push_back({{"path", path}, {"bytes", bytes}});
     return SendJson(socket, packet, {});
@@ -130,7 +131,8 @@ auto ReadExited(PacketReader& packet, ObjectReader object) -> Exited {
                 .system_ms = object.Integer<std::int64_t>("system_ms"),
                 .max_rss_kb = object.Integer<std::int64_t>("max_rss_kb"),
                 .full = {},
-                .others = object.OptionalInteger<std::uint32_t>("others").value_or(0)};
+                .others = object.OptionalInteger<std::uint32_t>("others").value_or(0),
+                .keeps = object.OptionalBoolean("keeps").value_or(false)};
   object.ForEachIfPresent("full", [&exited](ObjectReader entry) {
     exited.full.push_back({.path = entry.String("path"), .bytes = entry.Integer<std::uint64_t>("bytes")});
   });

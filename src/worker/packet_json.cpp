@@ -122,6 +122,14 @@ auto ObjectReader::Element(const json& element, const char* name, std::size_t in
   return {packet_, EmptyObject(), std::move(path)};
 }
 
+auto ObjectReader::OptionalObject(const char* name) -> std::optional<ObjectReader> {
+  if (!Has(name)) return std::nullopt;
+  const auto* member = Find(name);
+  if (member->is_object()) return ObjectReader(packet_, *member, fmt::format("{}{}.", path_, name));
+  Mistyped(name, "an object");
+  return ObjectReader(packet_, EmptyObject(), fmt::format("{}{}.", path_, name));
+}
+
 auto ObjectReader::String(const char* name) -> std::string {
   const auto* member = Find(name);
   if (member == nullptr) return {};

@@ -50,6 +50,10 @@ class ObjectReader final {
   auto String(const char* name) -> std::string;
   auto OptionalString(const char* name) -> std::optional<std::string>;
   auto Boolean(const char* name) -> bool;
+  auto OptionalBoolean(const char* name) -> std::optional<bool> {
+    if (!Has(name)) return std::nullopt;
+    return Boolean(name);
+  }
   auto Strings(const char* name) -> std::vector<std::string>;
   auto StringMap(const char* name) -> std::map<std::string, std::string>;
   auto Descriptor(const char* name) -> int;
@@ -78,7 +82,8 @@ class ObjectReader final {
     std::size_t index = 0;
     for (const auto& element : Array(name)) read(Element(element, name, index++));
   }
-  /// The same for a member that an older peer does not send.
+  auto OptionalObject(const char* name) -> std::optional<ObjectReader>;
+  /// ForEach for a member that an older peer does not send.
   template <class Read>
   void ForEachIfPresent(const char* name, Read&& read) {
     if (Has(name)) ForEach(name, std::forward<Read>(read));

@@ -62,6 +62,13 @@ struct InputSpec {
   std::uint32_t max_held = 0;
 };
 
+/// A message that is not to be handled but written down, with its header as it is in shared memory, and acknowledged.
+struct Quarantine {
+  std::uint32_t input = 0;  // index in `inputs`
+  std::uint64_t sequence = 0;
+  int fd = -1;  // a stream socket; closed when the message is written, or will not come
+};
+
 struct Configure {
   std::string session;
   std::string node;
@@ -75,6 +82,7 @@ struct Configure {
   std::vector<RealmHandle> realms;
   std::vector<OutputSpec> outputs;
   std::vector<InputSpec> inputs;
+  std::optional<Quarantine> quarantine{};
 };
 
 struct OpenInputs {};
@@ -211,6 +219,7 @@ struct Exited {
   std::int64_t max_rss_kb = 0;
   std::vector<FullFileSystem> full;  // looked at after SIGBUS and exit codes but 0
   std::uint32_t others = 0;          // sessions beside this one that its process served
+  bool keeps = false;                // its process goes on and holds messages of it
 };
 using FromAgent = std::variant<Granted, Full, Standing, Spawned, SpawnFailed, Exited>;
 

@@ -82,6 +82,9 @@ class Random {
                                   .buffer = Small(),
                                   .max_held = Small()});
     }
+    if (Below(2) == 0)
+      configure.quarantine =
+          Quarantine{.input = static_cast<std::uint32_t>(Below(9)), .sequence = Below(99), .fd = fd_};
     return configure;
   }
 
@@ -180,6 +183,7 @@ class Random {
         for (auto left = Below(3); left > 0; --left) exited.full.push_back({.path = Text(), .bytes = Large()});
         (Below(2) == 0 ? exited.code : exited.signal) = Signed();
         if (Below(2) == 0) exited.others = Small();
+        exited.keeps = Below(2) == 0;
         return exited;
       }
     }
@@ -287,6 +291,7 @@ TEST_F(Protocol, AConfigurationArrivesWithEachDescriptorInItsPlace) {
       for (auto& edge : output.edges) real(edge.control), real(edge.bell);
     }
     for (auto& input : configure.inputs) real(input.edge.control), real(input.edge.bell);
+    if (configure.quarantine) real(configure.quarantine->fd);
     EXPECT_EQ(Sent(ToWorker(configure)).data, Sent(ToWorker(sent)).data);
   }
 }

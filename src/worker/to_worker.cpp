@@ -86,6 +86,11 @@ auto Writer::operator()(const Configure& configure) const -> base::Status {
                     {"max_held", input.max_held}});
     packet["inputs"].push_back(std::move(written));
   }
+  if (configure.quarantine) {
+    packet["quarantine"] = {{"input", configure.quarantine->input},
+                            {"sequence", configure.quarantine->sequence},
+                            {"fd", fds.Add(configure.quarantine->fd, "where a message in quarantine goes")}};
+  }
   PENSTOCK_TRY(fds.Check());
   return SendJson(socket, packet, fds.fds());
 }
@@ -137,6 +142,11 @@ auto ReadConfigure(ObjectReader object) -> Configure {
   });
   object.ForEach("outputs", [&](ObjectReader output) { configure.outputs.push_back(ReadOutput(std::move(output))); });
   object.ForEach("inputs", [&](ObjectReader input) { configure.inputs.push_back(ReadInput(std::move(input))); });
+  if (auto quarantine = object.OptionalObject("quarantine")) {
+    configure.quarantine = Quarantine{.input = quarantine->Integer<std::uint32_t>("input"),
+                                      .sequence = quarantine->Integer<std::uint64_t>("sequence"),
+                                      .fd = quarantine->Descriptor("fd")};
+  }
   return configure;
 }
 

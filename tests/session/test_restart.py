@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import SINK, Project, docker, node
+from conftest import SINK, Project, docker, node, penstock
 
 PLACES = pytest.mark.parametrize("container", [False, True], ids=["process", "container"])
+
+OFTEN = {"max_attempts": 100, "backoff": "0s"}
 
 FRAGILE = '''
 import ctypes, os, signal, sys, threading
@@ -30,13 +32,15 @@ class Fragile(penstock.Node):
         print("pid", os.getpid(), flush=True)
         if self.how == "setup" and os.path.exists(self.marker):
             raise FileNotFoundError("model.onnx")
+        if self.how == "setup exit" and os.path.exists(self.marker):
+            os._exit(4)
 
     def fail(self) -> None:
         if self.marker:
             if os.path.exists(self.marker):
                 return
             open(self.marker, "w").close()
-        if self.how in ("exception", "setup"):
+        if self.how in ("exception", "setup", "setup exit"):
             raise ValueError("no such word")
         if self.how == "exit":
             os._exit(3)
@@ -50,7 +54,7 @@ class Fragile(penstock.Node):
 
     def process(self, text: Text) -> Iterator[Text]:
         yield Text(text.text + "a")
-        if text.text == self.at:
+        if self.at in (text.text, "every"):
             self.fail()
         yield Text(text.text + "b")
 
@@ -105,6 +109,26 @@ class Plus(penstock.Node):
         return Text(text.text)
 
 
+class Slow(penstock.Node):
+    """Two inputs, handled more slowly than they come."""
+
+    def setup(self, params: dict) -> None:
+        print("pid", os.getpid(), flush=True)
+        self.n = 0
+
+    def handle(self, text: Text) -> None:
+        threading.Event().wait(0.002)
+        self.n += 1
+        if self.n == 50:
+            print("handled", self.n, flush=True)
+
+    def on_left(self, text: Text) -> None:
+        self.handle(text)
+
+    def on_right(self, text: Text) -> None:
+        self.handle(text)
+
+
 class Model(penstock.Node):
     @classmethod
     def load(cls, params: dict) -> None:
@@ -125,6 +149,15 @@ class Model(penstock.Node):
 def fragile(project: Project) -> Project:
     (project.folder / "nodes.py").write_text(FRAGILE)
     return project
+
+
+@pytest.fixture
+def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A state directory of the test's own."""
+    folder = tmp_path / "state"
+    folder.mkdir()
+    monkeypatch.setenv("XDG_STATE_HOME", str(folder))
+    return folder
 
 
 def marker(project: Project, container: bool) -> str:
@@ -206,36 +239,123 @@ def test_a_container_that_is_killed_is_replaced(fragile: Project) -> None:
     assert docker("ps", "-aq", "--filter", f"label=penstock.session={session}") == ""
 
 
+def test_a_container_that_is_stopped_is_replaced(fragile: Project) -> None:
+    fragile.chain(
+        node("count", "Numbers", params={"n": 50}),
+        node("crash", "Fragile", container=True, params={"how": "hang", "at": 20, "marker": "/tmp/m"}, retry=OFTEN),
+        SINK,
+    )
+    with fragile.start("--report", str(fragile.folder / "report.json")) as running:
+        session = running.read_until("session ").split()[1]
+        running.read_until("[crash] hanging")
+        first = docker("ps", "-q", "--filter", f"label=penstock.session={session}").strip()
+        docker("stop", first)
+        running.read_until("[crash] hanging")
+        second = docker("ps", "-q", "--filter", f"label=penstock.session={session}").strip()
+        assert second and second != first
+        os.kill(worker_in(second), signal.SIGKILL)
+        assert running.wait() == 0, "".join(running.lines)
+    check_accounts(json.loads((fragile.folder / "report.json").read_text()))
+
+
 def worker_in(container: str) -> int:
     """The interpreter's process, as the host counts."""
     lines = docker("top", container, "-eo", "pid,args").splitlines()
     return int(next(line.split()[0] for line in lines if "penstock.worker" in line))
 
 
-def test_what_fails_again_and_again_ends_the_session_within_its_budget(fragile: Project) -> None:
+@PLACES
+@pytest.mark.parametrize("how", ["exception", "kill"])
+def test_a_message_that_fails_at_every_attempt_is_put_into_quarantine_and_the_stream_goes_on(
+    fragile: Project, how: str, container: bool, state: Path
+) -> None:
     fragile.chain(
-        node("count", "Numbers", params={"n": 5}),
-        node("crash", "Fragile", params={"how": "exception"}, retry={"max_attempts": 2, "backoff": "10ms"}),
+        node("count", "Numbers", params={"n": 8}),
+        node(
+            "crash", "Fragile", container=container, params={"how": how}, retry={"max_attempts": 2, "backoff": "10ms"}
+        ),
         SINK,
     )
     result, report = run(fragile)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.split() == [text for text in doubled(8) if text != "3b"], "and what it had sent stays"
+    check_accounts(report)
+    assert restarts(report, "crash") == 2
+    listed = json.loads(penstock("quarantine", "list", "--json").stdout)["messages"]
+    assert [(m["node"], m["sequence"], m["edge"]) for m in listed] == [("crash", 3, "count.out->crash.in")]
+    assert listed[0]["message"]["payload_bytes"] == 1
+    assert len(listed[0]["failures"]) == 2
+    assert (
+        "message 3 of edge count.out->crash.in is in quarantine, as node 'crash' failed at it 2 times" in result.stderr
+    )
+    shown = penstock("quarantine", "show", listed[0]["id"][:20]).stdout
+    assert "attempt 2:" in shown and "Text of 1 bytes" in shown
+    assert (Path(listed[0]["folder"]) / "message.bin").read_bytes().endswith(b"3")
+
+
+def test_a_message_in_quarantine_is_tried_again_with_the_node_as_it_is_now(fragile: Project, state: Path) -> None:
+    fragile.chain(
+        node("count", "Numbers", params={"n": 5}),
+        node("crash", "Fragile", params={"how": "exception"}, retry={"max_attempts": 1}),
+        SINK,
+    )
+    assert fragile.run().returncode == 0
+    failed = penstock("quarantine", "replay", "0")
+    assert failed.returncode == 1
+    assert "ValueError: no such word" in failed.stderr
+    nodes = fragile.folder / "nodes.py"
+    nodes.write_text(nodes.read_text().replace('raise ValueError("no such word")', "return"))
+    mended = penstock("quarantine", "replay", "0")
+    assert mended.returncode == 0, mended.stderr
+    assert [json.loads(line)["text"] for line in mended.stdout.splitlines()] == ["3a", "3b"]
+    assert penstock("quarantine", "remove", "0").returncode == 0
+    assert "no message is in quarantine" in penstock("quarantine").stdout
+
+
+def test_a_node_that_fails_at_every_message_ends_the_session(fragile: Project, state: Path) -> None:
+    fragile.chain(
+        node("count", "Numbers", params={"n": 50}),
+        node(
+            "crash", "Fragile", params={"how": "exception", "at": "every"}, retry={"max_attempts": 2, "backoff": "0s"}
+        ),
+        SINK,
+    )
+    result, _ = run(fragile)
     assert result.returncode == 1
     assert (
-        "failed while handling message 3 of edge count.out->crash.in: ValueError: no such word; "
-        "it had been restarted 2 times within 60 s, as often as its retry allows" in result.stderr
+        "failed while handling message 2 of edge count.out->crash.in: ValueError: no such word; "
+        "it had failed at 2 messages within 60 s, as many as its retry puts into quarantine" in result.stderr
     )
-    assert restarts(report, "crash") == 2
+    assert len(json.loads(penstock("quarantine", "list", "--json").stdout)["messages"]) == 2
 
 
-def test_a_failure_of_setup_does_not_loop(fragile: Project) -> None:
+def test_a_disk_without_room_for_the_quarantine_ends_the_session_with_the_reason(fragile: Project, state: Path) -> None:
+    (state / "penstock").mkdir()
+    (state / "penstock" / "quarantine").write_text("not a folder")
     fragile.chain(
         node("count", "Numbers", params={"n": 5}),
-        node("crash", "Fragile", params={"how": "setup", "marker": marker(fragile, False)}, on_failure="restart"),
+        node("crash", "Fragile", params={"how": "exception"}, retry={"max_attempts": 1}),
+        SINK,
+    )
+    result, _ = run(fragile)
+    assert result.returncode == 3
+    assert "quarantine" in result.stderr.splitlines()[-1]
+
+
+@pytest.mark.parametrize("how", ["setup", "setup exit"])
+def test_a_failure_of_setup_does_not_loop(fragile: Project, how: str) -> None:
+    fragile.chain(
+        node("count", "Numbers", params={"n": 5}),
+        node("crash", "Fragile", params={"how": how, "marker": marker(fragile, False)}, on_failure="restart"),
         SINK,
     )
     result, report = run(fragile)
     assert result.returncode == 1
-    assert "node 'crash' failed in its setup: FileNotFoundError: model.onnx" in result.stderr
+    told = {
+        "setup": "node 'crash' failed in its setup: FileNotFoundError: model.onnx",
+        "setup exit": "node 'crash' exited with code 4 while it was starting",
+    }
+    assert told[how] in result.stderr
     assert restarts(report, "crash") == 1
 
 
@@ -299,9 +419,6 @@ class Pids:
         self.learn(names)
 
 
-OFTEN = {"max_attempts": 100, "backoff": "0s"}
-
-
 def stop(running: Any, project: Project) -> dict[str, Any]:
     """Ends the streams, and reads the report."""
     running.process.send_signal(signal.SIGINT)
@@ -360,6 +477,35 @@ def test_both_ends_of_an_edge_killed_at_once_lose_what_is_counted_and_go_on(frag
     assert edge(report, "a.out->b.in")["sent"] == edge(report, "count.out->a.in")["sent"]
     assert edge(report, "a.out->b.in")["lost"] <= 3 * 8, "no more than the depth of the edge each time"
     assert edge(report, "b.out->sink.in")["lost"] == 0
+
+
+def test_of_a_triangle_two_that_are_killed_at_once_do_not_wait_for_each_other(fragile: Project) -> None:
+    fragile.write(
+        [
+            node("count", "Numbers"),
+            node("q", "Plus", retry=OFTEN),
+            node("d", "Plus"),
+            node("c", "Slow", retry=OFTEN),
+        ],
+        [
+            ("count", "q"),
+            ("q", "d"),
+            {"from": "q", "to": "c", "to_input": "left"},
+            {"from": "d", "to": "c", "to_input": "right"},
+        ],
+    )
+    with fragile.start("--report", str(fragile.folder / "report.json")) as running:
+        pids = Pids(running, ["q", "c"])
+        running.read_until("runs")
+        for _ in range(4):
+            running.read_until("[c] handled")
+            pids.kill(["c", "q"])
+        running.read_until("[c] handled")
+        report = stop(running, fragile)
+    for each in report["edges"]:
+        assert each["sent"] == each["delivered"] + each["lost"], each
+    assert edge(report, "d.out->c.right")["lost"] == 0
+    assert edge(report, "q.out->d.in")["lost"] == 0
 
 
 def test_an_interrupt_while_a_node_waits_for_its_backoff_ends_the_run(fragile: Project) -> None:

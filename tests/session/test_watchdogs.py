@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+from pathlib import Path
 
 import pytest
 from conftest import SINK, Project, node
@@ -54,10 +55,10 @@ class Wait(penstock.Node):
     def setup(self, params: dict) -> None:
         self.gate = params["gate"]
         os.mkfifo(self.gate)
-        print("made", flush=True)
 
     def process(self, text: Text) -> None:
         if self.gate:
+            print("waits", flush=True)
             open(self.gate).close()
             self.gate = ""
 '''
@@ -91,7 +92,12 @@ def test_a_handler_that_hangs_is_restarted_where_the_manifest_says_so(slow: Proj
     slow.chain(
         node("count", "Numbers", params={"n": 10}),
         node(
-            "hang", "Hang", container=container, params={"marker": marker}, process_timeout="200ms", on_failure="restart"
+            "hang",
+            "Hang",
+            container=container,
+            params={"marker": marker},
+            process_timeout="200ms",
+            on_failure="restart",
         ),
         SINK,
     )
@@ -105,26 +111,26 @@ def test_a_worker_that_was_stopped_is_ended_too(slow: Project) -> None:
     (slow.folder / "marker").touch()
     slow.chain(
         node("count", "Numbers", params={"n": 10}),
-        node("wait", "Wait", params={"gate": str(slow.folder / "gate")}, process_timeout="300ms"),
+        node("wait", "Wait", params={"gate": str(slow.folder / "gate")}, process_timeout="1s"),
     )
     with slow.start() as running:
-        running.read_until(" runs")
-        for child in children(running.process.pid):
-            if "penstock.worker" in child[1] and os.path.exists(f"/proc/{child[0]}"):
-                os.kill(child[0], signal.SIGSTOP)
-        running.read_until("penstock: error: node 'wait' did not handle message 0 of edge count.out->wait.in within 0.3")
+        running.read_until("[wait] waits")
+        for pid, command in descendants(running.process.pid):
+            if "penstock.worker" in command:
+                os.kill(pid, signal.SIGSTOP)
+        running.read_until(
+            "penstock: error: node 'wait' did not handle message 0 of edge count.out->wait.in within 1.0"
+        )
         assert running.wait() == 1
 
 
-def children(pid: int) -> list[tuple[int, str]]:
-    """All descendants of a process, with their command lines."""
+def descendants(pid: int) -> list[tuple[int, str]]:
+    """Of a process, with their command lines."""
+    process = Path("/proc") / str(pid)
     found = []
-    with open(f"/proc/{pid}/task/{pid}/children") as file:
-        direct = [int(word) for word in file.read().split()]
-    for child in direct:
-        with open(f"/proc/{child}/cmdline", "rb") as file:
-            found.append((child, file.read().replace(b"\0", b" ").decode()))
-        found += children(child)
+    for child in (process / "task" / str(pid) / "children").read_text().split():
+        found.append((int(child), (Path("/proc") / child / "cmdline").read_text()))
+        found += descendants(int(child))
     return found
 
 
@@ -141,7 +147,7 @@ def test_time_that_a_consumer_takes_is_not_its_producers_and_is_named(slow: Proj
     gate = slow.folder / "gate"
     slow.chain(
         node("count", "Numbers", params={"n": 30}),
-        node("through", "Hang", params={"marker": str(slow.folder)}, process_timeout="100ms"),
+        node("through", "Hang", params={"marker": str(slow.folder)}, process_timeout="500ms"),
         node("wait", "Wait", params={"gate": str(gate)}),
     )
     with slow.start("--report", str(slow.folder / "report.json")) as running:

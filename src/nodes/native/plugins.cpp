@@ -5,14 +5,14 @@
 #include <algorithm>
 
 #include "base/paths.h"
-#include "nodes/sinks/sinks.h"
+#include "nodes/native/built_in.h"
 
 namespace penstock::nodes::native {
 
 using base::ErrorCode;
 using base::Fail;
 
-PluginRegistry::PluginRegistry() { static_cast<void>(Add(sinks::SinksPlugin(), "this worker")); }
+PluginRegistry::PluginRegistry() { static_cast<void>(Add(BuiltInNodes(), "this worker")); }
 
 auto PluginRegistry::Load(const std::filesystem::path& path) -> base::Status {
   void* const library = ::dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);

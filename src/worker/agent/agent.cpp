@@ -307,8 +307,15 @@ void Agent::Started(WorkerState& worker, ReceivedReport report) {
   worker.pidfd = std::move(report.pidfd);
   worker.pid = report.report.pid;
   auto copy = worker.pidfd.Duplicate();
-  if (!copy) Log(LogLevel::kError, "penstock-agent: {}", copy.error().ToString());
-  if (copy) Tell(worker.lease, Spawned{.id = worker.spawn.id, .pid = report.report.pid}, std::move(*copy));
+  if (!copy) {
+    worker.reported = true;
+    if (const auto lease = leases_.find(worker.lease); lease != leases_.end())
+      lease->second.workers.erase(worker.spawn.id);
+    Tell(worker.lease, SpawnFailed{.id = worker.spawn.id, .error = copy.error().message(), .saved_errno = EMFILE});
+    ::shutdown(worker.lifeline.fd().get(), SHUT_WR);
+    return;
+  }
+  Tell(worker.lease, Spawned{.id = worker.spawn.id, .pid = report.report.pid}, std::move(*copy));
   for (const int signal : std::exchange(worker.early_signals, {})) SignalWorker(worker, signal);
 }
 
@@ -333,6 +340,13 @@ void Agent::Ended(WorkerState& worker, const KeeperReport& report) {
     const auto served =
         std::count_if(guests.begin(), guests.end(), [](const auto& each) { return !each.second.ending; });
     for (const auto& [number, guest] : guests) {
+      if (guest.left) {
+        Exited earlier;
+        earlier.id = guest.id;
+        earlier.code = guest.left;
+        TellExited(guest.lease, std::move(earlier));
+        continue;
+      }
       exited.id = guest.id;
       exited.others = static_cast<std::uint32_t>(served - (guest.ending ? 0 : 1));
       TellExited(guest.lease, exited);

@@ -178,10 +178,24 @@ void Agent::EndGuest(KeeperId id, std::uint64_t number) {
 
 void Agent::GuestLeft(KeeperId id, const Left& left) {
   auto& worker = workers_.at(id);
-  const auto guest = worker.hosting->guests.extract(left.number);
-  if (guest.empty()) return Violated(id, fmt::format("session {} left, which it does not have", left.number));
-  TellExited(guest.mapped().lease, ExitedBy(guest.mapped().id, left.code, std::nullopt));
-  if (left.keeps) return Retire(id);
+  auto& guests = worker.hosting->guests;
+  const auto guest = guests.find(left.number);
+  if (guest == guests.end() || guest->second.left)
+    return Violated(id, fmt::format("session {} left, which it does not have", left.number));
+  if (left.keeps) {
+    guest->second.left = left.code;
+    guest->second.ending = true;
+    const bool alone = std::ranges::all_of(guests, [](const auto& each) { return each.second.ending; });
+    if (!alone) {
+      auto exited = ExitedBy(guest->second.id, left.code, std::nullopt);
+      exited.keeps = true;
+      TellExited(guest->second.lease, exited);
+      guests.erase(guest);
+    }
+    return Retire(id);
+  }
+  TellExited(guest->second.lease, ExitedBy(guest->second.id, left.code, std::nullopt));
+  guests.erase(guest);
   AdmitWaiting(id);
   EndIfOnlyStuck(worker);
 }
