@@ -13,6 +13,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/standard_streams.h"
 #include "cli/images_words.h"
 #include "cli/leftovers.h"
 #include "cli/verbs.h"
@@ -228,6 +229,7 @@ auto Main(int argc, char** argv) -> int {
 }  // namespace
 
 auto main(int argc, char** argv) -> int {
+  if (!penstock::base::OpenClosedStandardStreams()) return penstock::cli::kEnvironment;  // nobody to tell
   ::signal(SIGPIPE, SIG_IGN);  // a reader that has enough ends the output, not the containers' removal
   try {
     return Main(argc, argv);
