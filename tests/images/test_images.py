@@ -6,7 +6,7 @@ import signal
 from pathlib import Path
 
 import pytest
-from conftest import Cache, docker, make_wheel, read_until
+from conftest import DEADLINE, Cache, docker, make_wheel, read_until
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow]
 
@@ -111,6 +111,19 @@ def test_a_builder_that_is_killed_is_taken_over(cache: Cache) -> None:
     cache.must_build()
     (entry,) = cache.json()
     assert entry["state"] == "available"
+    assert docker("ps", "--all", "--quiet", "--filter", f"label={cache.label}") == ""
+
+
+@pytest.mark.parametrize("verb", ["build", "run"])
+def test_a_build_that_is_interrupted_is_no_failed_build(cache: Cache, verb: str) -> None:
+    cache.write("penstock-test-wheel")
+    with cache.start(verb, str(cache.manifest)) as interrupted:
+        read_until(interrupted, "downloading Python packages")
+        interrupted.send_signal(signal.SIGINT)
+        _, err = interrupted.communicate(timeout=DEADLINE)
+    assert interrupted.returncode == 130
+    assert "error" not in err and "failed" not in err, err
+    assert cache.json() == []
     assert docker("ps", "--all", "--quiet", "--filter", f"label={cache.label}") == ""
 
 
