@@ -35,8 +35,8 @@ Terminal::Terminal(Options options)
     : options_(std::move(options)),
       interactive_(::isatty(STDERR_FILENO) == 1),
       colour_(interactive_ && std::getenv("NO_COLOR") == nullptr),  // NOLINT(concurrency-mt-unsafe)
-      out_(STDOUT_FILENO, "penstock-out"),
-      err_(STDERR_FILENO, "penstock-err") {}
+      err_(STDERR_FILENO, "penstock-err"),
+      out_(STDOUT_FILENO, "penstock-out", [this] { OnUnread(); }) {}
 
 Terminal::~Terminal() {
   const std::lock_guard lock(mutex_);
@@ -152,9 +152,15 @@ void Terminal::Print(std::string_view text) {
   Say(text);
 }
 
+// As in a pipeline of the shell: who has read enough ends it.
+void Terminal::OnUnread() {
+  Note("nobody reads the output any more: the streams are ended");
+  if (options_.on_unread) options_.on_unread();
+}
+
 void Terminal::Flush() {
+  out_.Flush();  // which may have something to say
   err_.Flush();
-  out_.Flush();
 }
 
 void Terminal::Abandon() {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <mutex>
 #include <set>
 #include <string>
@@ -22,6 +23,9 @@ class Terminal final : public session::Observer {
     bool quiet = false;
     /// Nodes whose standard output is the pipeline's own output: it goes to stdout as it is.
     std::set<std::string, std::less<>> sinks;
+    /// Nobody reads that output any more, although there is some. Called once, on a thread of the terminal's, before
+    /// Flush returns.
+    std::function<void()> on_unread{};
   };
   explicit Terminal(Options options);
   ~Terminal() override;
@@ -56,6 +60,7 @@ class Terminal final : public session::Observer {
   auto ClearProgress() -> std::string;
   auto NotShown() const -> std::string;
   void Say(std::string_view text);
+  void OnUnread();
   void Tell(std::string text, std::string_view details);
   auto Colour(const char* code, std::string_view text) const -> std::string;
 
@@ -67,8 +72,8 @@ class Terminal final : public session::Observer {
   std::uint64_t not_shown_ = 0;
   std::uint64_t not_told_ = 0;  // of those, since that was last said
   std::mutex mutex_;
-  OutputWriter out_;
   OutputWriter err_;
+  OutputWriter out_;  // goes first, as it may have something to say about itself
 };
 
 /// Ids of the native nodes that print the pipeline's output.
