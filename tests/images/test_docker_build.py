@@ -148,6 +148,25 @@ def test_a_failing_step_is_shown_and_remembered(cache: Cache) -> None:
     assert run(cache) == "answer of the image\n"
 
 
+def test_why_says_that_the_image_of_a_dockerfile_would_be_built(cache: Cache) -> None:
+    context(cache, "USER 0", ANSWER)
+    cache.write_build()
+    why = cache.penstock("images", "why", str(cache.manifest))
+    assert why.returncode == 0, why.stderr
+    assert why.stdout == "answer: the image of Dockerfile in 'context' is built: it is not there yet\n"
+    cache.write_build(packages=["penstock-test-wheel"])
+    (answer,) = cache.json("why", str(cache.manifest))
+    assert (answer["node"], answer["state"]) == ("answer", "missing")
+    assert "is built, and its packages are installed upon it" in answer["why"]
+
+    context(cache, "RUN exit 3")
+    cache.write_build()
+    assert cache.build().returncode == 3
+    (answer,) = cache.json("why", str(cache.manifest))
+    assert answer["state"] == "failed"
+    assert answer["why"].startswith("the build of the image of Dockerfile in 'context' failed ")
+
+
 def test_a_dockerfile_that_is_none_says_so(cache: Cache) -> None:
     context(cache, "NONSENSE")
     cache.write_build()
