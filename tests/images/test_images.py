@@ -53,6 +53,13 @@ def test_an_image_of_a_container_is_never_pruned(cache: Cache) -> None:
     assert [item["identity"] for item in cache.json("prune", "--keep", "0")["removed"]] == [entry["identity"]]
 
 
+@pytest.mark.parametrize("keep", ["-1", "many", "1.5"])
+def test_prune_keeps_a_number_of_them(cache: Cache, keep: str) -> None:
+    result = cache.penstock("images", "prune", f"--keep={keep}")
+    assert result.returncode == 2
+    assert "--keep" in result.stderr
+
+
 def test_an_unknown_id_is_a_usage_error_that_says_where_to_look(cache: Cache) -> None:
     result = cache.penstock("images", "show", "beef")
     assert result.returncode == 2
