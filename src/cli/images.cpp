@@ -1,10 +1,12 @@
 #include "cli/images.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 
 #include "cli/engine.h"
+#include "cli/harmless.h"
 #include "cli/image_store.h"
 #include "cli/image_text.h"
 #include "cli/verbs.h"
@@ -56,7 +58,7 @@ void PrintEntry(const image::Entry& entry, bool in_use) {
              entry.image.empty() ? "none" : image::ImageName(entry.identity),
              entry.image.empty() ? "" : fmt::format(" ({})", entry.image), image::Ago(entry.last_used, image::Now()),
              entry.uses, Notes(entry, in_use));
-  if (!entry.failure.empty()) fmt::print("\n{}\n", entry.failure);
+  if (!entry.failure.empty()) fmt::print("\n{}\n", HarmlessAt(STDOUT_FILENO, entry.failure));
   if (entry.state != image::State::kAvailable) return;
   if (entry.contents.is_dockerfile()) {
     fmt::print("\nbuilt from {}\n", entry.contents.base_reference);

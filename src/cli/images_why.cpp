@@ -1,9 +1,11 @@
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 
 #include "cli/engine.h"
 #include "cli/environments.h"
+#include "cli/harmless.h"
 #include "cli/image_store.h"
 #include "cli/image_text.h"
 #include "cli/images.h"
@@ -134,7 +136,7 @@ auto WhyImage(const std::string& manifest, const std::string& node, bool json) -
     if (!answer) return Complain(answer.error());
     list.push_back(ToJson(*answer));
     if (json) continue;
-    fmt::print("{}: {}\n", answer->node, answer->sentence);
+    fmt::print("{}: {}\n", answer->node, HarmlessAt(STDOUT_FILENO, answer->sentence));
     for (const auto& line : answer->differences) fmt::print("  {}\n", line);
   }
   if (json) fmt::print("{}\n", Dump(list));

@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <cstdlib>
 
+#include "cli/harmless.h"
 #include "cli/verbs.h"
 #include "manifest/scalar.h"
 #include "observe/log_filter.h"
@@ -40,7 +41,8 @@ class Printer final {
  public:
   Printer(bool json, observe::LogFilter filter)
       : json_(json),
-        colour_(::isatty(STDOUT_FILENO) == 1 && std::getenv("NO_COLOR") == nullptr),  // NOLINT(concurrency-mt-unsafe)
+        is_terminal_(::isatty(STDOUT_FILENO) == 1),
+        colour_(is_terminal_ && std::getenv("NO_COLOR") == nullptr),  // NOLINT(concurrency-mt-unsafe)
         filter_(std::move(filter)) {}
 
   // False when nobody reads any more.
@@ -50,7 +52,7 @@ class Printer final {
     if (record->event == "ended") ended_ = true;
     if (!filter_.Matches(*record)) return true;
     if (json_) {
-      buffer_ += line;
+      buffer_ += is_terminal_ ? Harmless(line) : std::string(line);
       buffer_ += '\n';
     } else {
       Render(*record);
@@ -82,7 +84,8 @@ class Printer final {
                          : record.level >= base::LogLevel::kWarning ? "\033[33m"
                                                                     : "";
     const auto time = observe::LocalClock(record.time_ns);
-    for (std::string_view rest = record.text;;) {
+    const auto shown = is_terminal_ ? Harmless(record.text) : record.text;
+    for (std::string_view rest = shown;;) {
       const auto line = rest.substr(0, rest.find('\n'));
       fmt::format_to(std::back_inserter(buffer_), "{} {}{} ", time, colour, who);
       buffer_ += line;
@@ -93,6 +96,7 @@ class Printer final {
   }
 
   const bool json_;
+  const bool is_terminal_;
   const bool colour_;
   observe::LogFilter filter_;
   std::string buffer_;

@@ -14,7 +14,8 @@
 
 namespace penstock::cli {
 
-/// On a terminal progress is one line that changes in place; in a pipe each step is a line of its own. Nothing waits
+/// On a terminal progress is one line that changes in place, and what nodes print is harmless (harmless.h); in a pipe
+/// each step is a line of its own, and bytes are as they came. Nothing waits
 /// for whoever reads: log lines that stderr has no room for are left out and counted, and what the pipeline itself
 /// prints is never left out, so that a slow reader of stdout slows the sink down.
 class Terminal final : public session::Observer {
@@ -62,10 +63,12 @@ class Terminal final : public session::Observer {
   void Say(std::string_view text);
   void OnUnread();
   void Tell(std::string text, std::string_view details);
+  auto Shown(std::string_view text) const -> std::string;
   auto Colour(const char* code, std::string_view text) const -> std::string;
 
   Options options_;
   bool interactive_;
+  bool sinks_shown_;  // stdout is a terminal
   bool colour_;
   bool progress_shown_ = false;
   std::string last_step_;
