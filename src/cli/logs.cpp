@@ -2,11 +2,13 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
+#include <cmath>
 #include <cstdlib>
+#include <set>
 
 #include "cli/harmless.h"
 #include "cli/verbs.h"
-#include "manifest/scalar.h"
 #include "observe/log_filter.h"
 #include "observe/log_reader.h"
 #include "observe/log_record.h"
@@ -16,12 +18,20 @@
 namespace penstock::cli {
 namespace {
 
+constexpr std::chrono::hours kMostAge{52 * 7 * 24};
+
 auto SinceOf(const std::string& text) -> base::Expected<std::int64_t> {
-  if (const auto duration = manifest::ParseDuration(text)) return observe::Now() - duration->count();
+  if (const auto age = observe::ParseAge(text)) {
+    if (*age <= kMostAge) return observe::Now() - std::chrono::nanoseconds(std::llround(age->count() * 1e9)).count();
+    return base::Fail(base::ErrorCode::kInvalidArgument,
+                      "--since takes at most 52w, and '{}' is more; without it all lines that are kept are shown",
+                      text);
+  }
   if (const auto time = observe::ParseTime(text, observe::Now())) return *time;
-  return base::Fail(base::ErrorCode::kInvalidArgument,
-                    "'{}' is neither a duration (90s, 10m, 2h) nor a time (08:15, 2026-01-31T08:15:30, with Z for UTC)",
-                    text);
+  return base::Fail(
+      base::ErrorCode::kInvalidArgument,
+      "'{}' is neither a duration (90s, 10m, 2h, 7d, 2w) nor a time (08:15, 2026-01-31T08:15:30, with Z for UTC)",
+      text);
 }
 
 auto FilterOf(const LogsOptions& options) -> base::Expected<observe::LogFilter> {
@@ -50,6 +60,7 @@ class Printer final {
     const auto record = observe::ParseRecord(line);
     if (!record) return true;  // cut off by a crash of the machine
     if (record->event == "ended") ended_ = true;
+    NoteNode(*record);
     if (!filter_.Matches(*record)) return true;
     if (json_) {
       buffer_ += is_terminal_ ? Harmless(line) : std::string(line);
@@ -72,9 +83,17 @@ class Printer final {
   }
 
   auto ended() const -> bool { return ended_; }
+  /// Those that the log has something of, or that became ready.
+  auto nodes() const -> const std::set<std::string, std::less<>>& { return nodes_; }
 
  private:
   static constexpr std::size_t kBuffer = 65536;
+
+  void NoteNode(const observe::LogRecord& record) {
+    constexpr std::string_view kReady = "node is ready: ";
+    if (!record.node.empty()) nodes_.insert(record.node);
+    if (record.event == "progress" && record.text.starts_with(kReady)) nodes_.insert(record.text.substr(kReady.size()));
+  }
 
   // Each line of a message carries its node, so that grep and eyes find it.
   void Render(const observe::LogRecord& record) {
@@ -100,6 +119,7 @@ class Printer final {
   const bool colour_;
   observe::LogFilter filter_;
   std::string buffer_;
+  std::set<std::string, std::less<>> nodes_;
   bool ended_ = false;
 };
 
@@ -121,6 +141,11 @@ auto Show(const LogsOptions& options) -> base::Status {
   if (read && !printer.ended() && !observe::IsLive(folder))
     fmt::print(stderr, "penstock: the runtime of session {} ended before it could say how the session ended\n",
                session);
+  for (const auto& node : read ? options.nodes : std::vector<std::string>()) {
+    if (printer.nodes().contains(node)) continue;
+    return base::Fail(base::ErrorCode::kNotFound, "no node '{}' in the log of session {}; there are {}", node, session,
+                      printer.nodes().empty() ? "none so far" : fmt::format("{}", fmt::join(printer.nodes(), ", ")));
+  }
   return {};
 }
 

@@ -58,7 +58,7 @@ void AddLogsOptions(CLI::App& verb, penstock::cli::LogsOptions& options) {
   verb.add_option("session", options.session, "The session's id or its beginning (default: the newest session)");
   verb.add_flag("-f,--follow", options.follow, "Go on with what is added, until the session ends");
   verb.add_option("--node", options.nodes, "Only lines of this node; several times for several")->type_name("NODE");
-  verb.add_option("--since", options.since, "Only what is younger (10m, 2h), or later than a time (2026-01-31T08:15)")
+  verb.add_option("--since", options.since, "Only what is younger (10m, 2h, 7d), or later than a time (2026-01-31T08:15)")
       ->type_name("DURATION|TIME");
   verb.add_option("--level", options.level, "Only this level and above; what a node writes to stderr is a warning")
       ->check(CLI::IsMember({"debug", "info", "warning", "error"}).description(""))
