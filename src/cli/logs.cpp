@@ -75,7 +75,10 @@ class Printer final {
     for (std::string_view rest = buffer_; !rest.empty();) {
       const auto written = ::write(STDOUT_FILENO, rest.data(), rest.size());
       if (written < 0 && errno == EINTR) continue;
-      if (written < 0) return false;
+      if (written < 0) {
+        problem_ = errno;
+        return false;
+      }
       rest.remove_prefix(static_cast<std::size_t>(written));
     }
     buffer_.clear();
@@ -83,6 +86,11 @@ class Printer final {
   }
 
   auto ended() const -> bool { return ended_; }
+  /// Why not all was written, other than that nobody reads it.
+  auto status() const -> base::Status {
+    if (problem_ == 0 || problem_ == EPIPE) return {};
+    return base::SystemError("write to stdout", problem_);
+  }
   /// Those that the log has something of, or that became ready.
   auto nodes() const -> const std::set<std::string, std::less<>>& { return nodes_; }
 
@@ -120,6 +128,7 @@ class Printer final {
   observe::LogFilter filter_;
   std::string buffer_;
   std::set<std::string, std::less<>> nodes_;
+  int problem_ = 0;
   bool ended_ = false;
 };
 
@@ -138,6 +147,7 @@ auto Show(const LogsOptions& options) -> base::Status {
                     reader.ReadNew([&](std::string_view line) { return printer.Show(line); }));
   }
   const bool read = printer.Flush();
+  PENSTOCK_TRY(printer.status());
   if (read && !printer.ended() && !observe::IsLive(folder))
     fmt::print(stderr, "penstock: the runtime of session {} ended before it could say how the session ended\n",
                session);

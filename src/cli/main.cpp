@@ -4,6 +4,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <cmath>
 #include <csignal>
 #include <cstdio>
@@ -11,6 +12,7 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <vector>
 
 #include "base/standard_streams.h"
@@ -58,7 +60,8 @@ void AddLogsOptions(CLI::App& verb, penstock::cli::LogsOptions& options) {
   verb.add_option("session", options.session, "The session's id or its beginning (default: the newest session)");
   verb.add_flag("-f,--follow", options.follow, "Go on with what is added, until the session ends");
   verb.add_option("--node", options.nodes, "Only lines of this node; several times for several")->type_name("NODE");
-  verb.add_option("--since", options.since, "Only what is younger (10m, 2h, 7d), or later than a time (2026-01-31T08:15)")
+  verb.add_option("--since", options.since,
+                  "Only what is younger (10m, 2h, 7d), or later than a time (2026-01-31T08:15)")
       ->type_name("DURATION|TIME");
   verb.add_option("--level", options.level, "Only this level and above; what a node writes to stderr is a warning")
       ->check(CLI::IsMember({"debug", "info", "warning", "error"}).description(""))
@@ -226,13 +229,28 @@ auto Main(int argc, char** argv) -> int {
   return cli::kUsage;
 }
 
+// What could not be written to stdout makes an error of success, unless nobody reads it any more.
+auto WithOutput(int code, int problem) -> int {
+  if (problem == 0 || problem == EPIPE) return code;
+  const auto written = penstock::base::SystemError("write to stdout", problem);
+  std::fprintf(stderr, "penstock: error: %s\n", written.value().ToString().c_str());
+  return code == penstock::cli::kDone ? penstock::cli::kEnvironment : code;
+}
+
+auto FlushOutput() -> int { return std::fflush(stdout) == 0 ? 0 : errno; }
+
 }  // namespace
 
 auto main(int argc, char** argv) -> int {
   if (!penstock::base::OpenClosedStandardStreams()) return penstock::cli::kEnvironment;  // nobody to tell
   ::signal(SIGPIPE, SIG_IGN);  // a reader that has enough ends the output, not the containers' removal
   try {
-    return Main(argc, argv);
+    const int code = Main(argc, argv);
+    return WithOutput(code, FlushOutput());
+  } catch (const std::system_error& error) {
+    if (std::ferror(stdout) != 0) return WithOutput(penstock::cli::kDone, error.code().value());
+    std::fprintf(stderr, "penstock: internal error: %s\n", error.what());
+    return penstock::cli::kEnvironment;
   } catch (const std::exception& error) {
     std::fprintf(stderr, "penstock: internal error: %s\n", error.what());
     return penstock::cli::kEnvironment;

@@ -45,6 +45,26 @@ def test_verbs_need_no_open_standard_streams(verb: list[str], closed: str) -> No
     assert (done.returncode, done.stderr) == (0, "")
 
 
+@pytest.mark.parametrize(
+    "verb",
+    [["ps"], ["ps", "--json"], ["plan"], ["plan", "--json"], ["logs"], ["logs", "--json"], ["version"], ["--help"]]
+    + [pytest.param(["images", *more], marks=pytest.mark.engine) for more in ([], ["--json"])],
+)
+def test_a_full_disk_is_one_sentence(project: Project, monkeypatch: pytest.MonkeyPatch, verb: list[str]) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(project.folder / "state"))
+    project.chain(node("count", "Count"), SINK)
+    assert project.run().returncode == 0  # so that there is a log
+    done = shell(">/dev/full", *verb, *([str(project.manifest)] if verb[0] == "plan" else []))
+    assert done.returncode == 3
+    assert done.stderr == "penstock: error: cannot write to stdout: No space left on device (ENOSPC)\n"
+
+
+def test_a_reader_that_has_enough_is_no_error(project: Project) -> None:
+    project.chain(*(node(f"pass{i}", "Count" if i == 0 else "Pass") for i in range(200)), SINK)
+    done = shell("| head -1; exit ${PIPESTATUS[0]}", "plan", "--json", str(project.manifest))
+    assert (done.returncode, done.stdout, done.stderr) == (0, "{\n", "")
+
+
 def test_an_endless_pipeline_ends_when_nobody_reads_its_output(project: Project) -> None:
     project.chain(node("endless", "Endless"), SINK)
     done = shell("| head -2; exit ${PIPESTATUS[0]}", "run", str(project.manifest))
