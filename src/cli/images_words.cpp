@@ -65,6 +65,15 @@ ImagesWords::ImagesWords(CLI::App& app)
   auto* size = prune->add_option("--size", words->size, "How large all together may be: 20GB")
                    ->transform(CLI::AsSizeValue(true))
                    ->type_name("SIZE");
+  for (const auto& [name, example] :
+       std::map<std::string, std::string>{{"list", "list --json"},
+                                          {"show", "show 1f2e3d4c5b6a"},
+                                          {"why", "why pipeline.yaml asr"},
+                                          {"pin", "pin 1f2e3d4c5b6a"},
+                                          {"unpin", "unpin 1f2e3d4c5b6a"},
+                                          {"prune", "prune --older-than 30d --size 20GB"}}) {
+    verb_->get_subcommand(name)->footer("Example:\n  penstock images " + example);
+  }
   prune->callback([this, words, keep, older, size] {
     image::PruneLimits limits;
     if (*older) limits.older_than = std::chrono::seconds(words->older_than);

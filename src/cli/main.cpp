@@ -31,10 +31,11 @@ void AddPipelineOptions(CLI::App& verb, penstock::cli::PipelineOptions& options)
       ->required();
   static const std::map<std::string, PlacementOverride> kPlacements{{"declared", PlacementOverride::kAsDeclared},
                                                                     {"process", PlacementOverride::kProcess}};
-  verb.add_option("--placement", options.placement,
-                  "declared: as the manifest says; process: container nodes run on the host, in virtual environments "
-                  "with the same packages")
-      ->transform(CLI::CheckedTransformer(kPlacements, CLI::ignore_case).description(""))
+  verb.add_option_function<std::string>(
+          "--placement", [&options](const std::string& word) { options.placement = kPlacements.at(word); },
+          "declared: as the manifest says; process: container nodes run on the host, in virtual environments "
+          "with the same packages")
+      ->check(CLI::IsMember({"declared", "process"}).description(""))
       ->type_name("declared|process");
 }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 from pathlib import Path
 
@@ -184,8 +185,13 @@ def test_an_image_in_which_no_node_can_run_is_refused_with_what_to_change(cache:
     assert "cannot be used for nodes with Python 3.11" in result.stderr
     assert "libc: no C library; Penstock needs glibc 2.34 or newer" in result.stderr
     assert "python: there is no python3 in its PATH; install" in result.stderr
-    for entry in cache.json():
-        docker("rmi", entry["image"])
+    (entry,) = cache.json()
+    assert entry["state"] == "refused"
+    assert "libc: no C library" in entry["failure"]
+    assert re.search(r"^\w{12}  3\.11 .* refused ", cache.penstock("images").stdout, re.MULTILINE)
+    shown = cache.penstock("images", "show", entry["identity"]).stdout
+    assert "no node can run in it:\nlibc: no C library" in shown
+    docker("rmi", entry["image"])
 
 
 def test_a_missing_context_or_dockerfile_is_a_usage_error(cache: Cache) -> None:

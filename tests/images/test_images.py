@@ -169,3 +169,11 @@ def test_an_image_removed_behind_our_back_is_built_again(cache: Cache) -> None:
     assert cache.json() == []
     assert "built" in cache.must_build()
     assert len(cache.json()) == 1
+
+
+@pytest.mark.parametrize("verb", ["list", "show", "why", "pin", "unpin", "prune"])
+def test_help_has_an_example_of_the_verb_itself(cache: Cache, verb: str) -> None:
+    shown = cache.penstock("images", verb, "--help")
+    assert shown.returncode == 0
+    assert f"Example:\n  penstock images {verb} " in shown.stdout
+    assert "penstock run" not in shown.stdout

@@ -177,3 +177,9 @@ def test_code_that_is_closed_to_containers_is_told_before_anything_starts(projec
     closed = project.run()
     assert closed.returncode == 2
     assert closed.stderr.endswith(f": chmod o+r '{project.folder / 'nodes.py'}'\n")
+
+
+def test_a_placement_that_there_is_not_is_answered_with_those_that_there_are(project: Project) -> None:
+    result = penstock("run", "--placement", "foo", str(project.manifest))
+    assert result.returncode == 2
+    assert result.stderr.startswith("--placement: foo not in {declared,process}\n")
