@@ -44,6 +44,7 @@ auto Build(const PipelineOptions& options) -> int {
       const auto environment = session::EnsureEnvironmentOf(
           node, engine.get(), progress, docker::Call(base::Deadline::Never(), stop.get_token()), *environments);
       const std::lock_guard lock(mutex);
+      if (!environment && stop.stop_requested()) return;  // that it was stopped nobody needs to be told
       if (!environment) {
         result = Complain(environment.error());
       } else {

@@ -1,8 +1,10 @@
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <nlohmann/json.hpp>
 
 #include "cli/engine.h"
+#include "cli/harmless.h"
 #include "cli/interrupt.h"
 #include "cli/round_trip.h"
 #include "cli/terminal.h"
@@ -14,7 +16,8 @@ namespace {
 
 void Print(const std::vector<image::Check>& checks) {
   for (const auto& check : checks) {
-    fmt::print("{:<11}  {:<12}  {}\n", image::ToString(check.result), check.name, check.found);
+    fmt::print("{:<11}  {:<12}  {}\n", image::ToString(check.result), check.name,
+               HarmlessAt(STDOUT_FILENO, check.found));
     if (!check.remedy.empty()) fmt::print("{:<11}  {:<12}  {}\n", "", "", check.remedy);
   }
 }

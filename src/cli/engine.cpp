@@ -1,10 +1,12 @@
 #include "cli/engine.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <chrono>
 
 #include "base/log.h"
+#include "cli/harmless.h"
 #include "cli/verbs.h"
 #include "cli/words.h"
 #include "container/orphans.h"
@@ -26,7 +28,7 @@ auto ConnectEngine(docker::RequestObserver observer) -> base::Expected<std::uniq
 }
 
 auto Complain(const base::Error& error) -> int {
-  fmt::print(stderr, "penstock: error: {}\n", ShortenIds(error.ToString()));
+  fmt::print(stderr, "penstock: error: {}\n", HarmlessAt(STDERR_FILENO, ShortenIds(error.ToString())));
   return kEnvironment;
 }
 

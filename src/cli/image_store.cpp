@@ -5,6 +5,7 @@
 
 #include "cli/engine.h"
 #include "image/build.h"
+#include "image/image_check.h"
 #include "image/prune.h"
 #include "image/reconcile.h"
 
@@ -22,7 +23,16 @@ auto ImageStore::Open() -> base::Expected<ImageStore> {
   PENSTOCK_TRY(image::Reconcile(*store.engine_, store.index_, Soon()));
   PENSTOCK_ASSIGN(store.entries_, store.index_.List());
   PENSTOCK_ASSIGN(store.in_use_, image::ImagesInUse(*store.engine_, Soon()));
+  for (const auto& entry : store.entries_) {
+    PENSTOCK_ASSIGN(auto refusal, image::RefusalOf(store.index_, entry));
+    if (!refusal.empty()) store.refusals_.emplace(entry.identity, std::move(refusal));
+  }
   return store;
+}
+
+auto ImageStore::Refusal(const image::Entry& entry) const -> std::string {
+  const auto found = refusals_.find(entry.identity);
+  return found == refusals_.end() ? std::string() : found->second;
 }
 
 auto ImageStore::InUse(const image::Entry& entry) const -> bool {

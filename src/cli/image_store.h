@@ -1,6 +1,7 @@
 // Engine and image index together, reconciled, as the verbs of `penstock images` need them.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -19,6 +20,8 @@ class ImageStore final {
   auto entries() const noexcept -> const std::vector<image::Entry>& { return entries_; }
   /// Whether a container has its image.
   auto InUse(const image::Entry& entry) const -> bool;
+  /// Why no node can run in it, as a look into it has found; empty: nothing speaks against it.
+  auto Refusal(const image::Entry& entry) const -> std::string;
   /// By the beginning of its identity, its image's name or id. Errors: kNotFound, kConflict (several).
   auto FindById(std::string id) const -> base::Expected<image::Entry>;
   /// For one request of the engine or a few.
@@ -31,6 +34,7 @@ class ImageStore final {
   image::Index index_;
   std::vector<image::Entry> entries_;
   std::vector<std::string> in_use_;
+  std::map<std::string, std::string> refusals_;  // by identity
 };
 
 }  // namespace penstock::cli

@@ -1,10 +1,12 @@
 #include "cli/images.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 
 #include "cli/engine.h"
+#include "cli/harmless.h"
 #include "cli/image_store.h"
 #include "cli/image_text.h"
 #include "cli/verbs.h"
@@ -27,6 +29,18 @@ auto Notes(const image::Entry& entry, bool in_use) -> std::string {
   return notes;
 }
 
+// An image that is there, but in which a look has found that no node can run, is of no more use than none.
+auto StateText(const image::Entry& entry, const ImageStore& store) -> std::string {
+  return store.Refusal(entry).empty() ? std::string(image::ToString(entry.state)) : "refused";
+}
+
+auto ToJson(const image::Entry& entry, const ImageStore& store) -> nlohmann::json {
+  auto value = cli::ToJson(entry, store.InUse(entry));
+  value["state"] = StateText(entry, store);
+  if (const auto refusal = store.Refusal(entry); !refusal.empty()) value["failure"] = refusal;
+  return value;
+}
+
 void PrintTable(const std::vector<image::Entry>& entries, const ImageStore& store) {
   if (entries.empty()) {
     fmt::print("no environments; `penstock build MANIFEST` makes those of a pipeline\n");
@@ -37,7 +51,7 @@ void PrintTable(const std::vector<image::Entry>& entries, const ImageStore& stor
              "PACKAGES");
   for (const auto& entry : entries) {
     fmt::print("{:<12}  {:<6}  {:>8}  {:<9}  {:<22}  {:<16}  {}\n", ShortId(entry), entry.contents.spec.python_version,
-               entry.state == image::State::kAvailable ? SizeText(entry.size_bytes) : "", image::ToString(entry.state),
+               entry.state == image::State::kAvailable ? SizeText(entry.size_bytes) : "", StateText(entry, store),
                image::Ago(entry.last_used, now), Notes(entry, store.InUse(entry)), PackagesText(entry.contents));
   }
 }
@@ -50,13 +64,15 @@ auto PackagesJson(const std::vector<image::ResolvedPackage>& packages) -> nlohma
   return list;
 }
 
-void PrintEntry(const image::Entry& entry, bool in_use) {
+void PrintEntry(const image::Entry& entry, const ImageStore& store) {
   fmt::print("environment  {}\nstate        {}\nimage        {}{}\nlast used    {}, {} times in all\nnotes        {}\n",
-             entry.identity, image::ToString(entry.state),
-             entry.image.empty() ? "none" : image::ImageName(entry.identity),
+             entry.identity, StateText(entry, store), entry.image.empty() ? "none" : image::ImageName(entry.identity),
              entry.image.empty() ? "" : fmt::format(" ({})", entry.image), image::Ago(entry.last_used, image::Now()),
-             entry.uses, Notes(entry, in_use));
-  if (!entry.failure.empty()) fmt::print("\n{}\n", entry.failure);
+             entry.uses, Notes(entry, store.InUse(entry)));
+  if (!entry.failure.empty()) fmt::print("\n{}\n", HarmlessAt(STDOUT_FILENO, entry.failure));
+  if (const auto refusal = store.Refusal(entry); !refusal.empty()) {
+    fmt::print("\nno node can run in it:\n{}\n", HarmlessAt(STDOUT_FILENO, refusal));
+  }
   if (entry.state != image::State::kAvailable) return;
   if (entry.contents.is_dockerfile()) {
     fmt::print("\nbuilt from {}\n", entry.contents.base_reference);
@@ -81,7 +97,7 @@ auto ListImages(bool json) -> int {
     return kDone;
   }
   auto list = nlohmann::json::array();
-  for (const auto& entry : store->entries()) list.push_back(ToJson(entry, store->InUse(entry)));
+  for (const auto& entry : store->entries()) list.push_back(ToJson(entry, *store));
   fmt::print("{}\n", Dump(list));
   return kDone;
 }
@@ -95,10 +111,10 @@ auto ShowImage(const std::string& id, bool json) -> int {
     return kUsage;
   }
   if (!json) {
-    PrintEntry(*entry, store->InUse(*entry));
+    PrintEntry(*entry, *store);
     return kDone;
   }
-  auto value = ToJson(*entry, store->InUse(*entry));
+  auto value = ToJson(*entry, *store);
   value["apt"] = PackagesJson(entry->contents.resolved.apt);
   value["pip"] = PackagesJson(entry->contents.resolved.pip);
   if (!entry->contents.is_dockerfile()) value["dockerfile"] = image::EquivalentDockerfile(entry->contents);
@@ -117,7 +133,7 @@ auto PinImage(const std::string& id, bool pinned, bool json) -> int {
   if (const auto set = store->index().SetPinned(entry->identity, pinned); !set) return Complain(set.error());
   entry->pinned = pinned;
   if (json) {
-    fmt::print("{}\n", Dump(ToJson(*entry, store->InUse(*entry))));
+    fmt::print("{}\n", Dump(ToJson(*entry, *store)));
   } else {
     fmt::print("{} {}\n", ShortId(*entry), pinned ? "is pinned: no prune removes it" : "is no longer pinned");
   }

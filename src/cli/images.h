@@ -8,7 +8,8 @@
 namespace penstock::cli {
 
 /// JSON: a list of objects, the one used last first: identity, state, python, base, system, packages, locked,
-/// size_bytes, created, last_used, uses, pinned, in_use, borrowed; image when available; failure and log when failed.
+/// size_bytes, created, last_used, uses, pinned, in_use, borrowed; image when available or refused (a look has found
+/// that no node can run in it); failure when failed or refused; log when failed.
 auto ListImages(bool json) -> int;
 /// `id`: the beginning of an identity, the image's name or its id. JSON: as above, with dockerfile, apt and pip.
 auto ShowImage(const std::string& id, bool json) -> int;

@@ -1,9 +1,11 @@
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 
 #include "cli/engine.h"
 #include "cli/environments.h"
+#include "cli/harmless.h"
 #include "cli/image_store.h"
 #include "cli/image_text.h"
 #include "cli/images.h"
@@ -13,6 +15,7 @@
 #include "image/build.h"
 #include "image/build_log.h"
 #include "image/difference.h"
+#include "image/dockerfile_build.h"
 
 namespace penstock::cli {
 namespace {
@@ -27,6 +30,28 @@ struct Answer {
   std::vector<std::string> differences;
 };
 
+// Of a node whose image is made by a Dockerfile, which the engine does not have. What its packages come to is only
+// known upon that image.
+auto WithoutItsDockerfile(Answer answer, const image::EnvironmentSpec& spec, ImageStore& store)
+    -> base::Expected<Answer> {
+  PENSTOCK_ASSIGN(const auto identity, image::IdentityOf(*spec.build, store.engine()));
+  PENSTOCK_ASSIGN(const auto entry, store.index().Find(identity));
+  const auto what = fmt::format("{} in '{}'", spec.build->dockerfile, spec.build->written);
+  answer.state = "missing";
+  if (entry && entry->state == image::State::kBuilding) {
+    answer.state = image::ToString(entry->state);
+    answer.sentence = fmt::format("another process builds the image of {} now; a run waits for that", what);
+  } else if (entry && entry->state == image::State::kFailed) {
+    answer.state = image::ToString(entry->state);
+    answer.sentence = fmt::format("the build of the image of {} failed {}: {}", what,
+                                  image::Ago(entry->last_used, image::Now()), entry->failure);
+  } else {
+    answer.sentence = fmt::format("the image of {} is built{}: it is not there yet", what,
+                                  spec.empty() ? "" : ", and its packages are installed upon it");
+  }
+  return answer;
+}
+
 auto AnswerOf(const plan::Node& node, ImageStore& store, const session::EnvironmentOptions& options)
     -> base::Expected<Answer> {
   Answer answer;
@@ -34,6 +59,7 @@ auto AnswerOf(const plan::Node& node, ImageStore& store, const session::Environm
   PENSTOCK_ASSIGN(const auto asked, session::SpecOf(*node.environment, options.lock.get()));
   PENSTOCK_ASSIGN(const auto spec, image::Normalise(asked));
   PENSTOCK_ASSIGN(const auto base, image::FindBase(store.engine(), spec, ImageStore::Soon()));
+  if (!base && spec.build) return WithoutItsDockerfile(std::move(answer), spec, store);
   if (!base) {
     answer.state = "missing";
     answer.sentence = fmt::format("its base image {} is not there yet: it is made or fetched first",
@@ -110,7 +136,7 @@ auto WhyImage(const std::string& manifest, const std::string& node, bool json) -
     if (!answer) return Complain(answer.error());
     list.push_back(ToJson(*answer));
     if (json) continue;
-    fmt::print("{}: {}\n", answer->node, answer->sentence);
+    fmt::print("{}: {}\n", answer->node, HarmlessAt(STDOUT_FILENO, answer->sentence));
     for (const auto& line : answer->differences) fmt::print("  {}\n", line);
   }
   if (json) fmt::print("{}\n", Dump(list));

@@ -57,13 +57,23 @@ ImagesWords::ImagesWords(CLI::App& app)
   auto* prune =
       verb_->add_subcommand("prune", "Remove the environments used longest ago; never one that is in use or pinned");
   add_json(*prune);
-  auto* keep =
-      prune->add_option("--keep", words->keep, "How many may stay (50 when no limit is given)")->type_name("N");
+  auto* keep = prune->add_option("--keep", words->keep, "How many may stay (50 when no limit is given)")
+                   ->check(CLI::Range(std::int64_t{0}, std::int64_t{1'000'000}).description(""))
+                   ->type_name("N");
   auto* older = prune->add_option("--older-than", words->older_than, "Remove what was last used longer ago: 12h, 30d")
                     ->transform(CLI::AsNumberWithUnit(Units(), CLI::AsNumberWithUnit::CASE_SENSITIVE, "DURATION"));
   auto* size = prune->add_option("--size", words->size, "How large all together may be: 20GB")
                    ->transform(CLI::AsSizeValue(true))
                    ->type_name("SIZE");
+  for (const auto& [name, example] :
+       std::map<std::string, std::string>{{"list", "list --json"},
+                                          {"show", "show 1f2e3d4c5b6a"},
+                                          {"why", "why pipeline.yaml asr"},
+                                          {"pin", "pin 1f2e3d4c5b6a"},
+                                          {"unpin", "unpin 1f2e3d4c5b6a"},
+                                          {"prune", "prune --older-than 30d --size 20GB"}}) {
+    verb_->get_subcommand(name)->footer("Example:\n  penstock images " + example);
+  }
   prune->callback([this, words, keep, older, size] {
     image::PruneLimits limits;
     if (*older) limits.older_than = std::chrono::seconds(words->older_than);

@@ -2,10 +2,13 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
+#include <cmath>
 #include <cstdlib>
+#include <set>
 
+#include "cli/harmless.h"
 #include "cli/verbs.h"
-#include "manifest/scalar.h"
 #include "observe/log_filter.h"
 #include "observe/log_reader.h"
 #include "observe/log_record.h"
@@ -15,12 +18,20 @@
 namespace penstock::cli {
 namespace {
 
+constexpr std::chrono::hours kMostAge{52 * 7 * 24};
+
 auto SinceOf(const std::string& text) -> base::Expected<std::int64_t> {
-  if (const auto duration = manifest::ParseDuration(text)) return observe::Now() - duration->count();
+  if (const auto age = observe::ParseAge(text)) {
+    if (*age <= kMostAge) return observe::Now() - std::chrono::nanoseconds(std::llround(age->count() * 1e9)).count();
+    return base::Fail(base::ErrorCode::kInvalidArgument,
+                      "--since takes at most 52w, and '{}' is more; without it all lines that are kept are shown",
+                      text);
+  }
   if (const auto time = observe::ParseTime(text, observe::Now())) return *time;
-  return base::Fail(base::ErrorCode::kInvalidArgument,
-                    "'{}' is neither a duration (90s, 10m, 2h) nor a time (08:15, 2026-01-31T08:15:30, with Z for UTC)",
-                    text);
+  return base::Fail(
+      base::ErrorCode::kInvalidArgument,
+      "'{}' is neither a duration (90s, 10m, 2h, 7d, 2w) nor a time (08:15, 2026-01-31T08:15:30, with Z for UTC)",
+      text);
 }
 
 auto FilterOf(const LogsOptions& options) -> base::Expected<observe::LogFilter> {
@@ -40,7 +51,8 @@ class Printer final {
  public:
   Printer(bool json, observe::LogFilter filter)
       : json_(json),
-        colour_(::isatty(STDOUT_FILENO) == 1 && std::getenv("NO_COLOR") == nullptr),  // NOLINT(concurrency-mt-unsafe)
+        is_terminal_(::isatty(STDOUT_FILENO) == 1),
+        colour_(is_terminal_ && std::getenv("NO_COLOR") == nullptr),  // NOLINT(concurrency-mt-unsafe)
         filter_(std::move(filter)) {}
 
   // False when nobody reads any more.
@@ -48,9 +60,10 @@ class Printer final {
     const auto record = observe::ParseRecord(line);
     if (!record) return true;  // cut off by a crash of the machine
     if (record->event == "ended") ended_ = true;
+    NoteNode(*record);
     if (!filter_.Matches(*record)) return true;
     if (json_) {
-      buffer_ += line;
+      buffer_ += is_terminal_ ? Harmless(line) : std::string(line);
       buffer_ += '\n';
     } else {
       Render(*record);
@@ -62,7 +75,10 @@ class Printer final {
     for (std::string_view rest = buffer_; !rest.empty();) {
       const auto written = ::write(STDOUT_FILENO, rest.data(), rest.size());
       if (written < 0 && errno == EINTR) continue;
-      if (written < 0) return false;
+      if (written < 0) {
+        problem_ = errno;
+        return false;
+      }
       rest.remove_prefix(static_cast<std::size_t>(written));
     }
     buffer_.clear();
@@ -70,9 +86,22 @@ class Printer final {
   }
 
   auto ended() const -> bool { return ended_; }
+  /// Why not all was written, other than that nobody reads it.
+  auto status() const -> base::Status {
+    if (problem_ == 0 || problem_ == EPIPE) return {};
+    return base::SystemError("write to stdout", problem_);
+  }
+  /// Those that the log has something of, or that became ready.
+  auto nodes() const -> const std::set<std::string, std::less<>>& { return nodes_; }
 
  private:
   static constexpr std::size_t kBuffer = 65536;
+
+  void NoteNode(const observe::LogRecord& record) {
+    constexpr std::string_view kReady = "node is ready: ";
+    if (!record.node.empty()) nodes_.insert(record.node);
+    if (record.event == "progress" && record.text.starts_with(kReady)) nodes_.insert(record.text.substr(kReady.size()));
+  }
 
   // Each line of a message carries its node, so that grep and eyes find it.
   void Render(const observe::LogRecord& record) {
@@ -82,7 +111,8 @@ class Printer final {
                          : record.level >= base::LogLevel::kWarning ? "\033[33m"
                                                                     : "";
     const auto time = observe::LocalClock(record.time_ns);
-    for (std::string_view rest = record.text;;) {
+    const auto shown = is_terminal_ ? Harmless(record.text) : record.text;
+    for (std::string_view rest = shown;;) {
       const auto line = rest.substr(0, rest.find('\n'));
       fmt::format_to(std::back_inserter(buffer_), "{} {}{} ", time, colour, who);
       buffer_ += line;
@@ -93,9 +123,12 @@ class Printer final {
   }
 
   const bool json_;
+  const bool is_terminal_;
   const bool colour_;
   observe::LogFilter filter_;
   std::string buffer_;
+  std::set<std::string, std::less<>> nodes_;
+  int problem_ = 0;
   bool ended_ = false;
 };
 
@@ -114,9 +147,15 @@ auto Show(const LogsOptions& options) -> base::Status {
                     reader.ReadNew([&](std::string_view line) { return printer.Show(line); }));
   }
   const bool read = printer.Flush();
+  PENSTOCK_TRY(printer.status());
   if (read && !printer.ended() && !observe::IsLive(folder))
     fmt::print(stderr, "penstock: the runtime of session {} ended before it could say how the session ended\n",
                session);
+  for (const auto& node : read ? options.nodes : std::vector<std::string>()) {
+    if (printer.nodes().contains(node)) continue;
+    return base::Fail(base::ErrorCode::kNotFound, "no node '{}' in the log of session {}; there are {}", node, session,
+                      printer.nodes().empty() ? "none so far" : fmt::format("{}", fmt::join(printer.nodes(), ", ")));
+  }
   return {};
 }
 

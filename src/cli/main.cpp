@@ -4,6 +4,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <cmath>
 #include <csignal>
 #include <cstdio>
@@ -11,8 +12,10 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <vector>
 
+#include "base/standard_streams.h"
 #include "cli/images_words.h"
 #include "cli/leftovers.h"
 #include "cli/quarantine_words.h"
@@ -29,10 +32,11 @@ void AddPipelineOptions(CLI::App& verb, penstock::cli::PipelineOptions& options)
       ->required();
   static const std::map<std::string, PlacementOverride> kPlacements{{"declared", PlacementOverride::kAsDeclared},
                                                                     {"process", PlacementOverride::kProcess}};
-  verb.add_option("--placement", options.placement,
-                  "declared: as the manifest says; process: container nodes run on the host, in virtual environments "
-                  "with the same packages")
-      ->transform(CLI::CheckedTransformer(kPlacements, CLI::ignore_case).description(""))
+  verb.add_option_function<std::string>(
+          "--placement", [&options](const std::string& word) { options.placement = kPlacements.at(word); },
+          "declared: as the manifest says; process: container nodes run on the host, in virtual environments "
+          "with the same packages")
+      ->check(CLI::IsMember({"declared", "process"}).description(""))
       ->type_name("declared|process");
 }
 
@@ -58,7 +62,8 @@ void AddLogsOptions(CLI::App& verb, penstock::cli::LogsOptions& options) {
   verb.add_option("session", options.session, "The session's id or its beginning (default: the newest session)");
   verb.add_flag("-f,--follow", options.follow, "Go on with what is added, until the session ends");
   verb.add_option("--node", options.nodes, "Only lines of this node; several times for several")->type_name("NODE");
-  verb.add_option("--since", options.since, "Only what is younger (10m, 2h), or later than a time (2026-01-31T08:15)")
+  verb.add_option("--since", options.since,
+                  "Only what is younger (10m, 2h, 7d), or later than a time (2026-01-31T08:15)")
       ->type_name("DURATION|TIME");
   verb.add_option("--level", options.level, "Only this level and above; what a node writes to stderr is a warning")
       ->check(CLI::IsMember({"debug", "info", "warning", "error"}).description(""))
@@ -229,12 +234,28 @@ auto Main(int argc, char** argv) -> int {
   return cli::kUsage;
 }
 
+// What could not be written to stdout makes an error of success, unless nobody reads it any more.
+auto WithOutput(int code, int problem) -> int {
+  if (problem == 0 || problem == EPIPE) return code;
+  const auto written = penstock::base::SystemError("write to stdout", problem);
+  std::fprintf(stderr, "penstock: error: %s\n", written.value().ToString().c_str());
+  return code == penstock::cli::kDone ? penstock::cli::kEnvironment : code;
+}
+
+auto FlushOutput() -> int { return std::fflush(stdout) == 0 ? 0 : errno; }
+
 }  // namespace
 
 auto main(int argc, char** argv) -> int {
+  if (!penstock::base::OpenClosedStandardStreams()) return penstock::cli::kEnvironment;  // nobody to tell
   ::signal(SIGPIPE, SIG_IGN);  // a reader that has enough ends the output, not the containers' removal
   try {
-    return Main(argc, argv);
+    const int code = Main(argc, argv);
+    return WithOutput(code, FlushOutput());
+  } catch (const std::system_error& error) {
+    if (std::ferror(stdout) != 0) return WithOutput(penstock::cli::kDone, error.code().value());
+    std::fprintf(stderr, "penstock: internal error: %s\n", error.what());
+    return penstock::cli::kEnvironment;
   } catch (const std::exception& error) {
     std::fprintf(stderr, "penstock: internal error: %s\n", error.what());
     return penstock::cli::kEnvironment;

@@ -69,8 +69,13 @@ auto RunPlan(const std::function<tl::expected<plan::Plan, int>()>& make_plan, co
   if (!plan) return plan.error();
   if (!NeedsEngine(*plan)) admission.reset();
   if (options.realtime) PaceMediaSources(*plan);
-  Terminal terminal({.quiet = options.quiet, .sinks = SinksOf(*plan)});
   std::atomic<session::Session*> running = nullptr;
+  std::atomic<bool> unread = false;  // the pipeline's output
+  std::atomic<bool> interrupted = false;
+  Terminal terminal({.quiet = options.quiet, .sinks = SinksOf(*plan), .on_unread = [&] {
+                       unread = true;
+                       if (auto* now = running.load()) now->Stop();
+                     }});
   base::SetLogSink([&](base::LogLevel level, std::string_view text) {
     if (level >= base::LogLevel::kWarning) terminal.Warn(text);
     if (auto* now = running.load()) now->Note(level, text);
@@ -107,6 +112,7 @@ auto RunPlan(const std::function<tl::expected<plan::Plan, int>()>& make_plan, co
   running = session->get();
   const InterruptWatch watch(
       [&] {
+        interrupted = true;
         terminal.Note("ending the streams; a second interrupt ends everything at once");
         (*session)->Stop();
       },
@@ -126,6 +132,7 @@ auto RunPlan(const std::function<tl::expected<plan::Plan, int>()>& make_plan, co
   if (report.failure && !options.quiet) terminal.RepeatFailure(*report.failure);
   if (!options.report_file.empty() && !WriteReport(options.report_file, report)) return kEnvironment;
   if (!output && !report.failure) return kEnvironment;
+  if (unread && !interrupted && !report.failure) return kDone;  // it was read as far as anybody wanted
   return ExitCode(report);
 }
 

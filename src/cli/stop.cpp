@@ -63,8 +63,9 @@ auto Stop(const StopOptions& options) -> int {
       continue;
     }
     code = kPipelineFailed;
-    fmt::print(stderr, "penstock: error: session {} has not ended within {:.0f} s: {}{}\n", id,
-               std::chrono::duration<double>(options.timeout).count(), ended.error().message(),
+    const bool late = ended.error().code() == base::ErrorCode::kDeadline;  // whatever was waited for
+    fmt::print(stderr, "penstock: error: session {} has not ended within {:.0f} s{}{}\n", id,
+               std::chrono::duration<double>(options.timeout).count(), late ? "" : ": " + ended.error().message(),
                options.now ? "" : "; --now ends it without waiting for what is in flight");
   }
   return code;

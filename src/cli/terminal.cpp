@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <utility>
 
+#include "cli/harmless.h"
 #include "cli/words.h"
 
 namespace penstock::cli {
@@ -34,9 +35,10 @@ auto Fit(std::string_view text, std::size_t width) -> std::string_view {
 Terminal::Terminal(Options options)
     : options_(std::move(options)),
       interactive_(::isatty(STDERR_FILENO) == 1),
+      sinks_shown_(::isatty(STDOUT_FILENO) == 1),
       colour_(interactive_ && std::getenv("NO_COLOR") == nullptr),  // NOLINT(concurrency-mt-unsafe)
-      out_(STDOUT_FILENO, "penstock-out"),
-      err_(STDERR_FILENO, "penstock-err") {}
+      err_(STDERR_FILENO, "penstock-err"),
+      out_(STDOUT_FILENO, "penstock-out", [this] { OnUnread(); }) {}
 
 Terminal::~Terminal() {
   const std::lock_guard lock(mutex_);
@@ -47,6 +49,10 @@ auto Terminal::Colour(const char* code, std::string_view text) const -> std::str
   return colour_ ? fmt::format("\033[{}m{}\033[0m", code, text) : std::string(text);
 }
 
+auto Terminal::Shown(std::string_view text) const -> std::string {
+  return interactive_ ? Harmless(text) : std::string(text);
+}
+
 auto Terminal::ClearProgress() -> std::string { return std::exchange(progress_shown_, false) ? "\r\033[K" : ""; }
 
 void Terminal::OnProgress(std::string_view phase, std::string_view text) {
@@ -55,7 +61,8 @@ void Terminal::OnProgress(std::string_view phase, std::string_view text) {
   auto step = text.empty() ? std::string(phase) : fmt::format("{}: {}", phase, text);
   if (step == last_step_) return;
   if (interactive_) {
-    progress_shown_ = err_.TryWrite(fmt::format("\r\033[K{}", Colour(kDim, Fit(step, Width() - 1)))) || progress_shown_;
+    progress_shown_ =
+        err_.TryWrite(fmt::format("\r\033[K{}", Colour(kDim, Harmless(Fit(step, Width() - 1))))) || progress_shown_;
   } else {
     err_.TryWrite(step + '\n');
   }
@@ -71,7 +78,7 @@ void Terminal::OnLog(const observe::LogRecord& record) {
   const std::lock_guard lock(mutex_);
   if (record.stream == session::Stream::kStdout && options_.sinks.contains(record.node)) {
     if (progress_shown_) Say({});
-    out_.Write(record.text);
+    out_.Write(sinks_shown_ ? Harmless(record.text) : record.text);
     if (!record.continued) out_.Write("\n");
     return;
   }
@@ -81,7 +88,8 @@ void Terminal::OnLog(const observe::LogRecord& record) {
   // A node's stderr counts as a warning in the log, but it may be anything.
   if (record.stream == session::Stream::kStderr) colour = nullptr;
   auto text = ClearProgress();
-  for (std::string_view rest = record.text;;) {
+  const auto shown = Shown(record.text);
+  for (std::string_view rest = shown;;) {
     const auto line = rest.substr(0, rest.find('\n'));
     text += fmt::format("[{}] {}\n", record.node, colour == nullptr ? std::string(line) : Colour(colour, line));
     if (line.size() == rest.size()) break;
@@ -103,7 +111,7 @@ auto Terminal::NotShown() const -> std::string {
 
 // What is said whether or not there is room: it is little.
 void Terminal::Say(std::string_view text) {
-  err_.Write(ClearProgress() + NotShown() + std::string(text));
+  err_.Write(ClearProgress() + NotShown() + Shown(text));
   not_told_ = 0;
 }
 
@@ -155,9 +163,15 @@ void Terminal::Print(std::string_view text) {
   Say(text);
 }
 
+// As in a pipeline of the shell: who has read enough ends it.
+void Terminal::OnUnread() {
+  Note("nobody reads the output any more: the streams are ended");
+  if (options_.on_unread) options_.on_unread();
+}
+
 void Terminal::Flush() {
+  out_.Flush();  // which may have something to say
   err_.Flush();
-  out_.Flush();
 }
 
 void Terminal::Abandon() {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <mutex>
 #include <set>
 #include <string>
@@ -13,7 +14,8 @@
 
 namespace penstock::cli {
 
-/// On a terminal progress is one line that changes in place; in a pipe each step is a line of its own. Nothing waits
+/// On a terminal progress is one line that changes in place, and what nodes print is harmless (harmless.h); in a pipe
+/// each step is a line of its own, and bytes are as they came. Nothing waits
 /// for whoever reads: log lines that stderr has no room for are left out and counted, and what the pipeline itself
 /// prints is never left out, so that a slow reader of stdout slows the sink down.
 class Terminal final : public session::Observer {
@@ -22,6 +24,9 @@ class Terminal final : public session::Observer {
     bool quiet = false;
     /// Nodes whose standard output is the pipeline's own output: it goes to stdout as it is.
     std::set<std::string, std::less<>> sinks;
+    /// Nobody reads that output any more, although there is some. Called once, on a thread of the terminal's, before
+    /// Flush returns.
+    std::function<void()> on_unread{};
   };
   explicit Terminal(Options options);
   ~Terminal() override;
@@ -56,19 +61,22 @@ class Terminal final : public session::Observer {
   auto ClearProgress() -> std::string;
   auto NotShown() const -> std::string;
   void Say(std::string_view text);
+  void OnUnread();
   void Tell(std::string text, std::string_view details);
+  auto Shown(std::string_view text) const -> std::string;
   auto Colour(const char* code, std::string_view text) const -> std::string;
 
   Options options_;
   bool interactive_;
+  bool sinks_shown_;  // stdout is a terminal
   bool colour_;
   bool progress_shown_ = false;
   std::string last_step_;
   std::uint64_t not_shown_ = 0;
   std::uint64_t not_told_ = 0;  // of those, since that was last said
   std::mutex mutex_;
-  OutputWriter out_;
   OutputWriter err_;
+  OutputWriter out_;  // goes first, as it may have something to say about itself
 };
 
 /// Ids of the native nodes that print the pipeline's output.

@@ -113,6 +113,11 @@ class Finder final {
       return std::move(built->image_id);
     }
     auto error = std::move(built.error());
+    if (call_.stop.stop_requested()) {
+      if (const auto abandoned = index.AbandonBuild(identity_); !abandoned)
+        base::Log(base::LogLevel::kWarning, "{}", abandoned.error().ToString());
+      return tl::make_unexpected(std::move(error));
+    }
     if (maker_.step_failed()) {
       error = base::Error(error.code(), fmt::format("{}The whole output: {}", error.message(), log_path.string()));
     }

@@ -1,5 +1,7 @@
 #include "image/image_check.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <charconv>
 
@@ -158,6 +160,17 @@ auto CheckFacts(const ImageFacts& facts, const std::string& python_version) -> s
   }
   checks.push_back(CheckAgent(facts));
   return checks;
+}
+
+auto RefusalOf(Index& index, const Entry& entry) -> base::Expected<std::string> {
+  std::string lines;
+  if (entry.state != State::kAvailable || !entry.contents.is_dockerfile()) return lines;
+  PENSTOCK_ASSIGN(const auto facts, KnownFacts(index, entry.image));
+  if (!facts) return lines;
+  for (const auto& check : CheckFacts(*facts, entry.contents.spec.python_version)) {
+    if (check.result == Check::Result::kFailed) lines += fmt::format("{}{}", lines.empty() ? "" : "\n", Render(check));
+  }
+  return lines;
 }
 
 auto AllPassed(const std::vector<Check>& checks) -> bool {

@@ -30,6 +30,10 @@ auto CheckArchitecture(const docker::Image& image, const std::string& machine) -
 /// All others. `python_version`: the one it must have; empty: any that Penstock works with.
 auto CheckFacts(const ImageFacts& facts, const std::string& python_version) -> std::vector<Check>;
 
+/// Why nodes of its Python version cannot run in the image of `entry`, made by a Dockerfile, a line for each failure;
+/// empty: they can, or nobody has looked yet. Errors: the index's.
+auto RefusalOf(Index& index, const Entry& entry) -> base::Expected<std::string>;
+
 auto AllPassed(const std::vector<Check>& checks) -> bool;
 
 }  // namespace penstock::image

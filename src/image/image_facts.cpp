@@ -100,16 +100,20 @@ auto ParseFacts(const std::string& text) -> Expected<ImageFacts> {
   }
 }
 
+auto KnownFacts(Index& index, const std::string& image_id) -> Expected<std::optional<ImageFacts>> {
+  PENSTOCK_ASSIGN(const auto known, index.FindFacts(image_id, Prober()));
+  auto facts = known ? ParseFacts(known->facts) : tl::make_unexpected(base::Error(ErrorCode::kNotFound, ""));
+  if (!facts) return std::nullopt;
+  facts->found = known->found;
+  return std::move(*facts);
+}
+
 auto FactsOf(docker::Engine& engine, const std::string& image_id, Probing probing, const std::function<void()>& on_look,
              const docker::Call& call) -> Expected<ImageFacts> {
   PENSTOCK_ASSIGN(auto index, Index::OpenDefault(engine.socket_path()));
   if (probing == Probing::kWhenUnknown) {
-    PENSTOCK_ASSIGN(const auto known, index.FindFacts(image_id, Prober()));
-    auto facts = known ? ParseFacts(known->facts) : tl::make_unexpected(base::Error(ErrorCode::kNotFound, ""));
-    if (facts) {
-      facts->found = known->found;
-      return facts;
-    }
+    PENSTOCK_ASSIGN(auto known, KnownFacts(index, image_id));
+    if (known) return std::move(*known);
   }
   if (on_look) on_look();
   PENSTOCK_ASSIGN(auto text, RunProbe(engine, image_id, {}, call));

@@ -48,6 +48,9 @@ enum class Probing {
   kAnew,
 };
 
+/// What is known of it without a look; nullopt: nothing. Errors: the index's.
+auto KnownFacts(Index& index, const std::string& image_id) -> base::Expected<std::optional<ImageFacts>>;
+
 /// Of an image of this machine's architecture. `on_look`, which may be empty, is called when a container is needed.
 /// Errors: the engine's, and those of the index.
 auto FactsOf(docker::Engine& engine, const std::string& image_id, Probing probing, const std::function<void()>& on_look,

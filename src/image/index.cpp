@@ -124,6 +124,17 @@ auto Index::RecordFailure(const std::string& identity, const Failure& failure, T
   return {};
 }
 
+auto Index::AbandonBuild(const std::string& identity) -> Status {
+  PENSTOCK_TRY(database_.Execute(
+      "DELETE FROM environment WHERE engine = ? AND identity = ? AND state = 'building' AND pinned = 0", engine_,
+      identity));
+  PENSTOCK_TRY(
+      database_.Execute("UPDATE environment SET state = 'failed', failure = 'its build was stopped before it was done' "
+                        "WHERE engine = ? AND identity = ? AND state = 'building'",
+                        engine_, identity));
+  return {};
+}
+
 auto Index::Touch(const std::string& identity, Time now) -> Status {
   PENSTOCK_TRY(database_.Execute(
       "UPDATE environment SET last_used = max(last_used, ?), uses = uses + 1 WHERE engine = ? AND identity = ?",

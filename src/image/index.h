@@ -75,6 +75,9 @@ class Index final {
   auto Record(const Entry& entry) -> base::Status;
   /// A build has failed. Nothing when the entry is no longer being built.
   auto RecordFailure(const std::string& identity, const Failure& failure, Time now) -> base::Status;
+  /// A build was stopped by whoever asked for it, which says nothing about the environment: as if it had not begun. One
+  /// that is pinned stays, as failed without a fingerprint. Nothing when the entry is no longer being built.
+  auto AbandonBuild(const std::string& identity) -> base::Status;
   auto Touch(const std::string& identity, Time now) -> base::Status;
   /// Removes the entry unless it changed since it was read as `seen`.
   auto Forget(const Entry& seen) -> base::Status;

@@ -105,6 +105,26 @@ TEST(Index, AnImageIsNotReplacedByALateFailure) {
   EXPECT_EQ(index.Find("one")->value().state, State::kAvailable);
 }
 
+TEST(Index, AnAbandonedBuildLeavesNoTraceButAPin) {
+  const Scratch scratch;
+  auto index = scratch.index();
+  ASSERT_TRUE(index.BeginBuild("one", SomeContents(), At(1)));
+  ASSERT_TRUE(index.AbandonBuild("one"));
+  EXPECT_FALSE(index.Find("one")->has_value());
+
+  ASSERT_TRUE(index.BeginBuild("two", SomeContents(), At(1)));
+  ASSERT_TRUE(index.SetPinned("two", true));
+  ASSERT_TRUE(index.AbandonBuild("two"));
+  const auto pinned = index.Find("two")->value();
+  EXPECT_TRUE(pinned.pinned);
+  EXPECT_EQ(pinned.state, State::kFailed);
+  EXPECT_EQ(pinned.fingerprint, "");
+
+  ASSERT_TRUE(index.Record(Available("three", At(1))));
+  ASSERT_TRUE(index.AbandonBuild("three"));
+  EXPECT_EQ(index.Find("three")->value().state, State::kAvailable);
+}
+
 TEST(Index, AnEntryThatChangedMeanwhileIsNotForgotten) {
   const Scratch scratch;
   auto index = scratch.index();

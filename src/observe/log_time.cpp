@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <ctime>
@@ -89,6 +90,25 @@ auto ParseTime(std::string_view given, std::int64_t now_ns) -> std::optional<std
     return seconds * kSecond + *fraction;
   }
   return std::nullopt;
+}
+
+auto ParseAge(std::string_view text) -> std::optional<std::chrono::duration<double>> {
+  struct Unit {
+    std::string_view name;
+    double seconds;
+  };
+  constexpr std::array<Unit, 7> kUnits{
+      {{"", 1}, {"ms", 1e-3}, {"s", 1}, {"m", 60}, {"h", 3600}, {"d", 86400}, {"w", 604800}}};
+  if (text.empty() || text.front() < '0' || text.front() > '9') return std::nullopt;
+  double number = 0;
+  const auto* const last = text.data() + text.size();
+  const auto [end, error] = std::from_chars(text.data(), last, number, std::chars_format::fixed);
+  if (error != std::errc()) return std::nullopt;
+  std::string_view name(end, static_cast<std::size_t>(last - end));
+  if (name.starts_with(' ')) name.remove_prefix(1);
+  const auto* const unit = std::ranges::find(kUnits, name, &Unit::name);
+  if (unit == kUnits.end()) return std::nullopt;
+  return std::chrono::duration<double>(number * unit->seconds);
 }
 
 }  // namespace penstock::observe

@@ -1,6 +1,7 @@
 // Times of log records: exact to the nanosecond in files, local and short for people.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -16,5 +17,8 @@ auto LocalClock(std::int64_t time_ns) -> std::string;
 /// What a person types for a point in time: "2026-01-31T08:15:30Z", or without the Z in local time, seconds optional, a
 /// space for the T allowed; a date alone is its midnight, and "08:15" is that time of today (of `now_ns`).
 auto ParseTime(std::string_view text, std::int64_t now_ns) -> std::optional<std::int64_t>;
+
+/// What a person types for how long ago: `90s`, `1.5h`, `7d`; a bare number is seconds. Units ms, s, m, h, d, w.
+auto ParseAge(std::string_view text) -> std::optional<std::chrono::duration<double>>;
 
 }  // namespace penstock::observe

@@ -48,22 +48,18 @@ void CheckMemoryFiles(const std::string& node, const manifest::DockerSection& do
 
 void ResolveUser(const std::string& node, const manifest::Security& asked, const HostFacts& host,
                  manifest::Report& report, Rights& rights) {
+  const auto user = UserOf(asked, host);
   rights.uid = host.container_uid;
   rights.gid = host.container_gid;
-  if (!asked.user) return;
-  const std::string_view user(*asked.user);
-  const auto colon = user.find(':');
-  const auto uid = ParseId(user.substr(0, colon));
-  if (host.container_user_is_fixed && uid != host.container_uid) {
+  if (host.container_user_is_fixed && user.uid != host.container_uid) {
     report.AddAt(asked.user_at,
                  fmt::format("'user' of node '{}' is {}, but only user {} can write into the shared memory that you "
                              "make: remove it, or run penstock as root",
-                             node, uid, host.container_uid));
+                             node, user.uid, host.container_uid));
     return;
   }
-  if (uid != rights.uid) rights.gid = uid;
-  rights.uid = uid;
-  if (colon != std::string_view::npos) rights.gid = ParseId(user.substr(colon + 1));
+  rights.uid = user.uid;
+  rights.gid = user.gid;
 }
 
 auto ResolveSeccomp(const std::string& written, const std::filesystem::path& directory) -> HostPath {
@@ -104,6 +100,18 @@ auto RenderGpus(const manifest::Gpus& gpus) -> std::string {
 }
 
 }  // namespace
+
+auto UserOf(const manifest::Security& asked, const HostFacts& host) -> User {
+  User user{.uid = host.container_uid, .gid = host.container_gid};
+  if (!asked.user) return user;
+  const std::string_view text(*asked.user);
+  const auto colon = text.find(':');
+  const auto uid = ParseId(text.substr(0, colon));
+  if (uid != user.uid) user.gid = uid;
+  user.uid = uid;
+  if (colon != std::string_view::npos) user.gid = ParseId(text.substr(colon + 1));
+  return user;
+}
 
 auto Resolve(const std::filesystem::path& directory, const std::string& written) -> HostPath {
   return {.written = written, .path = (directory / written).lexically_normal()};

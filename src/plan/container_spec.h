@@ -36,6 +36,15 @@ auto Resolve(const std::filesystem::path& directory, const std::string& written)
 auto ResolveSecret(const std::filesystem::path& directory, const manifest::Secret& secret, const HostFacts& host)
     -> HostPath;
 
+/// Whom the processes of a container run as.
+struct User {
+  std::uint32_t uid = 1000;
+  std::uint32_t gid = 1000;
+};
+
+/// Also where the host does not allow what is asked for.
+auto UserOf(const manifest::Security& asked, const HostFacts& host) -> User;
+
 /// Hard limits of a container.
 struct Limits {
   std::uint64_t memory_mb = kDefaultMemoryMb;  // MiB, swap included; what is in /tmp and /dev/shm counts

@@ -1,7 +1,13 @@
 #include "plan/host_files.h"
 
 #include <fmt/format.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <set>
 
 #include "manifest/env_file.h"
 #include "manifest/report.h"
@@ -29,6 +35,33 @@ auto Problem(const fs::path& path, Want want) -> std::string {
   return {};
 }
 
+// With one of these root is not asked for permissions.
+auto IsAboveModes(const manifest::Security& asked, const User& user) -> bool {
+  constexpr std::array<std::string_view, 3> kRights{"ALL", "DAC_OVERRIDE", "DAC_READ_SEARCH"};
+  return user.uid == 0 && std::ranges::find_first_of(asked.cap_add, kRights) != asked.cap_add.end();
+}
+
+/// What `chmod` needs so that `user` has `wanted` (of 4: read, 1: enter) at `path`, such as "o+rx"; empty: nothing, or
+/// nobody can say (there is no such file, or it has an access control list). The engine mounts as root, so that the
+/// folders above do not matter.
+auto MissingRights(const fs::path& path, const User& user, unsigned wanted) -> std::string {
+  struct stat status{};
+  if (::stat(path.c_str(), &status) != 0) return {};
+  if (::getxattr(path.c_str(), "system.posix_acl_access", nullptr, 0) > 0) return {};
+  const bool is_owner = status.st_uid == user.uid;
+  const bool is_group = !is_owner && status.st_gid == user.gid;
+  const unsigned has = status.st_mode >> (is_owner ? 6U : is_group ? 3U : 0U) & 7U;
+  if ((has & wanted) == wanted) return {};
+  return fmt::format("{}+{}{}",
+                     is_owner   ? "u"
+                     : is_group ? "g"
+                                : "o",
+                     (wanted & 4U) != 0 ? "r" : "", (wanted & 1U) != 0 ? "x" : "");
+}
+
+constexpr unsigned kRead = 4;
+constexpr unsigned kEnter = 1;
+
 class FileCheck final {
  public:
   FileCheck(const manifest::Pipeline& pipeline, const HostFacts& host)
@@ -46,6 +79,7 @@ class FileCheck final {
              Want::kFile, secret.at);
     }
     if (docker.build) Build(node, *docker.build);
+    Code(node, docker.security);
     const auto& security = docker.security;
     if (security.seccomp && *security.seccomp != "unconfined") {
       Expect(node, "the seccomp profile", Resolve(directory_, *security.seccomp), Want::kFile, security.seccomp_at);
@@ -68,6 +102,44 @@ class FileCheck final {
   }
 
  private:
+  // The folder is where workers start; what their module and its packages are read from may be elsewhere, in the image.
+  void Code(const manifest::Node& node, const manifest::Security& asked) {
+    const auto user = UserOf(asked, host_);
+    if (IsAboveModes(asked, user)) return;
+    std::string_view module(node.node_type);
+    module = module.substr(
+        0, manifest::ClassifyNodeType(node.node_type) == manifest::NodeTypeKind::kPythonClass ? module.find(':') : 0);
+    const auto first = std::string(module.substr(0, module.find('.')));
+    const bool is_here = !first.empty() && (fs::exists(directory_ / first) || fs::exists(directory_ / (first + ".py")));
+    ExpectRights(node, "the manifest's directory", directory_, user, is_here ? kRead | kEnter : kEnter);
+    if (!is_here) return;
+    auto path = directory_;
+    for (;;) {
+      const auto dot = module.find('.');
+      path /= module.substr(0, dot);
+      ExpectRights(node, "the package", path, user, kRead | kEnter);
+      ExpectRights(node, "the file", path / "__init__.py", user, kRead);
+      if (dot == std::string_view::npos) break;
+      module.remove_prefix(dot + 1);
+    }
+    ExpectRights(node, "the file", path += ".py", user, kRead);
+  }
+
+  void ExpectRights(const manifest::Node& node, std::string_view what, const fs::path& path, const User& user,
+                    unsigned wanted) {
+    const auto missing = MissingRights(path, user, wanted);
+    if (missing.empty() || !told_.emplace(path, user.uid).second) return;
+    report_.AddAt(
+        node.node_type_at,
+        fmt::format("{0} '{1}', which containers see at /app, cannot be {2} by user {3}, as whom that of node "
+                    "'{4}' runs: chmod {5} '{1}'",
+                    what, path.lexically_normal().string(),
+                    (wanted & kEnter) == 0  ? "read"
+                    : (wanted & kRead) == 0 ? "entered"
+                                            : "read and entered",
+                    user.uid, node.id, missing));
+  }
+
   auto Expect(const manifest::Node& node, std::string_view what, const HostPath& file, Want want,
               const base::SourcePosition& at) -> bool {
     const auto problem = Problem(file.path, want);
@@ -87,6 +159,7 @@ class FileCheck final {
   const HostFacts& host_;
   manifest::Report report_;
   std::vector<base::Error> errors_;  // in other files
+  std::set<std::pair<fs::path, std::uint32_t>> told_;
 };
 
 }  // namespace

@@ -1,5 +1,6 @@
 #include "plan/host_files.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
@@ -17,10 +18,13 @@ using testing::HasSubstr;
 
 class HostFiles : public testing::Test {
  protected:
+  static constexpr std::uint32_t kStranger = 54321;  // whose nothing here is
+
   void SetUp() override {
     std::string pattern = fs::temp_directory_path() / "penstock-host-files-XXXXXX";
     ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
     directory_ = pattern;
+    fs::permissions(directory_, fs::perms(0755));
   }
   void TearDown() override { fs::remove_all(directory_); }
 
@@ -29,15 +33,16 @@ class HostFiles : public testing::Test {
     std::ofstream(directory_ / name) << text;
   }
 
-  auto ErrorsOf(const std::string& docker, PlacementOverride placement = PlacementOverride::kAsDeclared) const
-      -> std::string {
+  auto ErrorsOf(const std::string& docker, PlacementOverride placement = PlacementOverride::kAsDeclared,
+                const std::string& node_type = "n:A") const -> std::string {
     const auto pipeline = manifest::Parse(
-        "version: v1\nmetadata: {name: x}\nnodes:\n  - id: a\n    node_type: n:A\n    docker:\n      python_version: "
-        "\"3.11\"\n      " +
-            docker + "\n",
+        fmt::format("version: v1\nmetadata: {{name: x}}\nnodes:\n  - id: a\n    node_type: {}\n    docker:\n      "
+                    "python_version: \"3.11\"\n      {}\n",
+                    node_type, docker),
         "p.yaml", directory_);
     if (!pipeline) return manifest::RenderErrors(pipeline.error());
     HostFacts host;
+    host.container_uid = host.container_gid = kStranger;
     host.secrets_directory = directory_ / "secrets";
     return manifest::RenderErrors(CheckHostFiles(*pipeline, host, placement));
   }
@@ -85,6 +90,50 @@ TEST_F(HostFiles, BuildsNeedTheirContextAndDockerfile) {
 TEST_F(HostFiles, SeccompProfilesAreFilesUnlessUnconfined) {
   EXPECT_EQ(ErrorsOf("security: {seccomp: unconfined}"), "");
   EXPECT_THAT(ErrorsOf("security: {seccomp: profile.json}"), HasSubstr("the seccomp profile '"));
+}
+
+TEST_F(HostFiles, TheDirectoryMustBeOpenToTheContainersUser) {
+  fs::permissions(directory_, fs::perms(0700));
+  EXPECT_EQ(ErrorsOf("sharing: exclusive"),
+            fmt::format("p.yaml:5:16: the manifest's directory '{0}', which containers see at /app, cannot be "
+                        "entered by user 54321, as whom that of node 'a' runs: chmod o+x '{0}'\n",
+                        directory_.string()));
+  Write("n.py", "");
+  EXPECT_THAT(ErrorsOf("sharing: exclusive"), HasSubstr(": chmod o+rx '" + directory_.string()));
+  EXPECT_EQ(ErrorsOf("sharing: exclusive", PlacementOverride::kProcess), "");
+
+  const auto as_owner = fmt::format("security: {{user: \"{}\"}}", ::geteuid());
+  const auto as_group = fmt::format("security: {{user: \"54321:{}\"}}", ::getegid());
+  EXPECT_EQ(ErrorsOf(as_owner), "") << "its owner's";
+  fs::permissions(directory_, fs::perms(0070));
+  EXPECT_THAT(ErrorsOf(as_owner), HasSubstr(": chmod u+rx '"));
+  EXPECT_EQ(ErrorsOf(as_group), "") << "its group's";
+  fs::permissions(directory_, fs::perms(0705));
+  EXPECT_THAT(ErrorsOf(as_group), HasSubstr(": chmod g+rx '"));
+  fs::permissions(directory_, fs::perms(0000));
+  EXPECT_EQ(ErrorsOf("security: {user: \"0\", cap_add: [DAC_OVERRIDE]}"), "") << "root's, whom no mode stops";
+  fs::permissions(directory_, fs::perms(0755));
+  EXPECT_EQ(ErrorsOf("sharing: exclusive"), "");
+}
+
+TEST_F(HostFiles, CodeBesideTheManifestMustBeOpenToo) {
+  Write("n.py", "");
+  fs::permissions(directory_ / "n.py", fs::perms(0600));
+  EXPECT_THAT(ErrorsOf("sharing: exclusive"), HasSubstr("the file '" + (directory_ / "n.py").string() +
+                                                        "', which containers see at /app, cannot be read by user"));
+  Write("pack/inner/n.py", "");
+  Write("pack/__init__.py", "");
+  const auto in_package = [&] {
+    return ErrorsOf("sharing: exclusive", PlacementOverride::kAsDeclared, "pack.inner.n:A");
+  };
+  EXPECT_EQ(in_package(), "");
+  for (const auto* path : {"pack/inner/n.py", "pack/inner", "pack/__init__.py", "pack"}) {
+    const auto mode = fs::status(directory_ / path).permissions();
+    fs::permissions(directory_ / path, fs::perms(0700));
+    EXPECT_THAT(in_package(), HasSubstr(fmt::format("'{}'\n", (directory_ / path).string())));
+    fs::permissions(directory_ / path, mode);
+  }
+  EXPECT_EQ(ErrorsOf("sharing: exclusive", PlacementOverride::kAsDeclared, "elsewhere:A"), "") << "in the image";
 }
 
 TEST_F(HostFiles, WithoutAContainerOnlyVariablesMatter) {

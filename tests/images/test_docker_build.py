@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 from pathlib import Path
 
@@ -148,6 +149,25 @@ def test_a_failing_step_is_shown_and_remembered(cache: Cache) -> None:
     assert run(cache) == "answer of the image\n"
 
 
+def test_why_says_that_the_image_of_a_dockerfile_would_be_built(cache: Cache) -> None:
+    context(cache, "USER 0", ANSWER)
+    cache.write_build()
+    why = cache.penstock("images", "why", str(cache.manifest))
+    assert why.returncode == 0, why.stderr
+    assert why.stdout == "answer: the image of Dockerfile in 'context' is built: it is not there yet\n"
+    cache.write_build(packages=["penstock-test-wheel"])
+    (answer,) = cache.json("why", str(cache.manifest))
+    assert (answer["node"], answer["state"]) == ("answer", "missing")
+    assert "is built, and its packages are installed upon it" in answer["why"]
+
+    context(cache, "RUN exit 3")
+    cache.write_build()
+    assert cache.build().returncode == 3
+    (answer,) = cache.json("why", str(cache.manifest))
+    assert answer["state"] == "failed"
+    assert answer["why"].startswith("the build of the image of Dockerfile in 'context' failed ")
+
+
 def test_a_dockerfile_that_is_none_says_so(cache: Cache) -> None:
     context(cache, "NONSENSE")
     cache.write_build()
@@ -165,8 +185,13 @@ def test_an_image_in_which_no_node_can_run_is_refused_with_what_to_change(cache:
     assert "cannot be used for nodes with Python 3.11" in result.stderr
     assert "libc: no C library; Penstock needs glibc 2.34 or newer" in result.stderr
     assert "python: there is no python3 in its PATH; install" in result.stderr
-    for entry in cache.json():
-        docker("rmi", entry["image"])
+    (entry,) = cache.json()
+    assert entry["state"] == "refused"
+    assert "libc: no C library" in entry["failure"]
+    assert re.search(r"^\w{12}  3\.11 .* refused ", cache.penstock("images").stdout, re.MULTILINE)
+    shown = cache.penstock("images", "show", entry["identity"]).stdout
+    assert "no node can run in it:\nlibc: no C library" in shown
+    docker("rmi", entry["image"])
 
 
 def test_a_missing_context_or_dockerfile_is_a_usage_error(cache: Cache) -> None:

@@ -6,7 +6,7 @@ import signal
 from pathlib import Path
 
 import pytest
-from conftest import Cache, docker, make_wheel, read_until
+from conftest import DEADLINE, Cache, docker, make_wheel, read_until
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow]
 
@@ -51,6 +51,13 @@ def test_an_image_of_a_container_is_never_pruned(cache: Cache) -> None:
     assert pruned["kept"] == [{"identity": entry["identity"], "why": "in use by a container"}]
     docker("rm", container)
     assert [item["identity"] for item in cache.json("prune", "--keep", "0")["removed"]] == [entry["identity"]]
+
+
+@pytest.mark.parametrize("keep", ["-1", "many", "1.5"])
+def test_prune_keeps_a_number_of_them(cache: Cache, keep: str) -> None:
+    result = cache.penstock("images", "prune", f"--keep={keep}")
+    assert result.returncode == 2
+    assert "--keep" in result.stderr
 
 
 def test_an_unknown_id_is_a_usage_error_that_says_where_to_look(cache: Cache) -> None:
@@ -114,6 +121,19 @@ def test_a_builder_that_is_killed_is_taken_over(cache: Cache) -> None:
     assert docker("ps", "--all", "--quiet", "--filter", f"label={cache.label}") == ""
 
 
+@pytest.mark.parametrize("verb", ["build", "run"])
+def test_a_build_that_is_interrupted_is_no_failed_build(cache: Cache, verb: str) -> None:
+    cache.write("penstock-test-wheel")
+    with cache.start(verb, str(cache.manifest)) as interrupted:
+        read_until(interrupted, "downloading Python packages")
+        interrupted.send_signal(signal.SIGINT)
+        _, err = interrupted.communicate(timeout=DEADLINE)
+    assert interrupted.returncode == 130
+    assert "error" not in err and "failed" not in err, err
+    assert cache.json() == []
+    assert docker("ps", "--all", "--quiet", "--filter", f"label={cache.label}") == ""
+
+
 def test_the_container_of_a_build_that_was_killed_is_removed_by_gc(cache: Cache) -> None:
     cache.write("penstock-test-wheel")
     with cache.start("build", str(cache.manifest)) as killed:
@@ -149,3 +169,11 @@ def test_an_image_removed_behind_our_back_is_built_again(cache: Cache) -> None:
     assert cache.json() == []
     assert "built" in cache.must_build()
     assert len(cache.json()) == 1
+
+
+@pytest.mark.parametrize("verb", ["list", "show", "why", "pin", "unpin", "prune"])
+def test_help_has_an_example_of_the_verb_itself(cache: Cache, verb: str) -> None:
+    shown = cache.penstock("images", verb, "--help")
+    assert shown.returncode == 0
+    assert f"Example:\n  penstock images {verb} " in shown.stdout
+    assert "penstock run" not in shown.stdout

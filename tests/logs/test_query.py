@@ -51,6 +51,35 @@ def test_mistakes_are_named(project: Project) -> None:
         assert done.returncode == 2 and word in done.stderr
 
 
+def test_a_node_that_is_not_there_is_answered_with_those_that_are(project: Project) -> None:
+    project.write(source("say", "Say", what="levels"))
+    project.run()
+    for arguments in (["--node", "nope"], ["--json", "--node", "nope"], ["-f", "--node", "nope"]):
+        done = project.logs(*arguments)
+        assert done.returncode == 2 and done.stdout == ""
+        assert "no node 'nope' in the log of session " in done.stderr
+        assert "; there are say, say-end\n" in done.stderr
+    some = project.logs("--node", "nope", "--node", "say")
+    assert some.returncode == 2 and "[say] a line of stdout" in some.stdout
+    quiet = project.logs("--node", "say-end")
+    assert (quiet.returncode, quiet.stdout, quiet.stderr) == (0, "", ""), "it wrote nothing, but there is one"
+
+
+def test_ages_may_be_days_and_weeks(project: Project) -> None:
+    project.write(source("say", "Say", what="levels"))
+    project.run()
+    everything = project.records()
+    for age in ("1d", "7d", "1.5d", "2w", "200h", "52w", "90s", "3600"):
+        assert project.records("--since", age) == everything
+    assert project.records("--since", "0s") == []
+    for too_much in ("53w", "1000d"):
+        done = project.logs("--since", too_much)
+        assert done.returncode == 2 and "--since takes at most 52w" in done.stderr
+    for nonsense in ("1y", "-1d", "d", "1e3d", "0x1d", "nand"):
+        done = project.logs("--since", nonsense)
+        assert done.returncode == 2 and "is neither a duration (90s, 10m, 2h, 7d, 2w) nor a time" in done.stderr
+
+
 def test_people_read_local_time_node_and_text(project: Project) -> None:
     project.write(source("say", "Say", what="records"))
     project.run()

@@ -162,3 +162,24 @@ def test_a_manifest_with_errors_is_refused_with_positions(project: Project) -> N
     result = project.run()
     assert result.returncode == 2
     assert "pipeline.json:4:5" in result.stderr and "node_type" in result.stderr
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="containers of an ordinary user run as that user")
+def test_code_that_is_closed_to_containers_is_told_before_anything_starts(project: Project) -> None:
+    project.chain(node("count", "Count", container=True), SINK)
+    project.folder.chmod(0o700)
+    closed = project.run()
+    assert closed.returncode == 2
+    assert f"the manifest's directory '{project.folder}', which containers see at /app, cannot be read" in closed.stderr
+    assert closed.stderr.endswith(f": chmod o+rx '{project.folder}'\n")
+    project.folder.chmod(0o755)
+    (project.folder / "nodes.py").chmod(0o600)
+    closed = project.run()
+    assert closed.returncode == 2
+    assert closed.stderr.endswith(f": chmod o+r '{project.folder / 'nodes.py'}'\n")
+
+
+def test_a_placement_that_there_is_not_is_answered_with_those_that_there_are(project: Project) -> None:
+    result = penstock("run", "--placement", "foo", str(project.manifest))
+    assert result.returncode == 2
+    assert result.stderr.startswith("--placement: foo not in {declared,process}\n")

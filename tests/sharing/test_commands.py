@@ -128,6 +128,20 @@ def test_stop_ends_a_session_in_order(user: User) -> None:
     assert {first.wait(), second.wait()} == {130}
 
 
+def test_stop_says_how_long_it_has_waited(user: User) -> None:
+    run = user.start(slow_consumer(user))
+    run.read_until("at work: ")
+    run.read_until("at work: ")
+    (session,) = json.loads(user.penstock("ps", "--json").stdout)["sessions"]
+    result = user.penstock("stop", session["session"], "--timeout", "1")
+    assert result.returncode == 1
+    assert result.stderr == (
+        f"penstock: error: session {session['session']} has not ended within 1 s; --now ends it without waiting for "
+        "what is in flight\n"
+    )
+    assert user.penstock("stop", session["session"], "--now").returncode == 0
+
+
 def test_stop_says_what_it_does_not_know(user: User) -> None:
     result = user.penstock("stop", "nobody")
     assert result.returncode == 2
