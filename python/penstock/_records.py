@@ -14,6 +14,7 @@ from typing import Any, Optional
 
 _NAMES = ((logging.ERROR, "error"), (logging.WARNING, "warning"), (logging.INFO, "info"))
 _MAX_CHARACTERS = 1024 * 1024  # of a message; the runtime reads lines of 8 MiB
+FLUSH_TIMEOUT_S = 2.0  # a runtime that lives reads within milliseconds
 _handlers: weakref.WeakSet[RecordHandler] = weakref.WeakSet()
 
 
@@ -73,6 +74,11 @@ class RecordHandler(logging.Handler):
             pass  # the runtime is gone
         finally:
             self.release()
+
+    def flush(self) -> None:
+        """As drain: `logging.shutdown`, which runs at a worker's end, flushes before it closes."""
+        if self._descriptor >= 0:
+            self.drain(FLUSH_TIMEOUT_S)
 
     def close(self) -> None:
         """Closes the descriptor; what was not written is lost."""

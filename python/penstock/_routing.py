@@ -10,8 +10,6 @@ from typing import Any, Callable, Optional
 
 from penstock import _records
 
-_DRAIN_TIMEOUT_S = 2.0
-
 
 class Streams:
     """A session's own standard output, standard error and log records."""
@@ -25,7 +23,7 @@ class Streams:
         self.records = records
 
     def close(self) -> None:
-        self.records.drain(_DRAIN_TIMEOUT_S)
+        self.records.drain(_records.FLUSH_TIMEOUT_S)
         self.records.close()
         for text in self.texts:
             with contextlib.suppress(OSError):  # its reader is gone; closed it is

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 CONTROL, RECORDS = 3, 4
 EXIT_FAILED, EXIT_RUNTIME_GONE = 1, 70
-_DRAIN_TIMEOUT_S = 2.0  # a runtime that lives reads within milliseconds
 _ATTACH_TIMEOUT_S = 600.0  # the runtime has its own, shorter one; this ends a worker whose runtime hangs
 
 
@@ -86,10 +85,10 @@ def _agent_link() -> Optional[int]:
 
 
 def _drain(records: logging.Handler) -> None:
-    from penstock._records import RecordHandler
+    from penstock._records import FLUSH_TIMEOUT_S, RecordHandler
 
     if isinstance(records, RecordHandler):
-        records.drain(_DRAIN_TIMEOUT_S)
+        records.drain(FLUSH_TIMEOUT_S)
 
 
 def _attach() -> Host:

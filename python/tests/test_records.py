@@ -73,6 +73,15 @@ def test_the_last_thing_a_worker_does_is_to_write_what_is_left(pipe: Pipe) -> No
     assert pipe.data.endswith(b"}\n") and any("dropped" in record for record in pipe.records())
 
 
+def test_what_closes_all_handlers_when_an_interpreter_ends_writes_what_is_left_before(pipe: Pipe) -> None:
+    for number in range(5000):
+        pipe.log(f"record {number}")
+    pipe.read()
+    pipe.handler.flush()  # as `logging.shutdown` does
+    pipe.read()
+    assert pipe.data.endswith(b"}\n") and any("dropped" in record for record in pipe.records())
+
+
 def test_nobody_waits_long_for_a_runtime_that_does_not_read(pipe: Pipe) -> None:
     for number in range(5000):
         pipe.log(f"record {number}")

@@ -146,6 +146,12 @@ auto Tell(const plan::Node& node, const worker::Failed& failed, Cause cause, con
                          Megabytes(peak), asked ? fmt::format(" when it asked for {} more", Megabytes(*asked)) : "",
                          RaiseMemory(node, peak, asked));
   }
+  if (clause.empty() && node.container && failed.message.find("[Errno 24]") != std::string::npos) {
+    clause = fmt::format(
+        "its limit is {} open descriptors: raise docker.resource_limits.nofile of this node, or close "
+        "what it opens",
+        node.container->limits.nofile);
+  }
   if (clause.empty()) return text;
   const auto since = SinceStart(evidence);
   return fmt::format("{}; {}{}{}", text, since, since.empty() ? "" : ": ", clause);
@@ -172,6 +178,15 @@ auto SharedClause(const worker::Exited& exited) -> std::string {
                      exited.others, exited.others == 1 ? "" : "s");
 }
 
+// Of a container that several sessions share, any may have used the memory up.
+auto NeighboursClause(const worker::Exited& exited) -> std::string {
+  if (exited.others > 0 || exited.beside == 0) return "";
+  return fmt::format(
+      "; its container served {} other session{} too, which share{} its limits: 'sharing: exclusive' gives "
+      "it one of its own",
+      exited.beside, exited.beside == 1 ? "" : "s", exited.beside == 1 ? "s" : "");
+}
+
 auto Tell(const plan::Node& node, const worker::Exited& exited, Cause cause, const Evidence& evidence) -> std::string {
   if (cause == Cause::kEngineStopped) return EngineStopped(node, evidence);
   if (cause == Cause::kContainerKilled)
@@ -182,7 +197,7 @@ auto Tell(const plan::Node& node, const worker::Exited& exited, Cause cause, con
     const LimitsReached limits(evidence);
     if (limits.memory != nullptr) text += MemoryFigures(*limits.memory) + ": ";
     text += RaiseMemory(node, limits.memory == nullptr ? 0 : limits.memory->peak_bytes.value_or(0));
-    return text + SharedClause(exited);
+    return text + SharedClause(exited) + NeighboursClause(exited);
   }
   if (cause == Cause::kHostMemory) {
     return fmt::format("node '{}' was killed by the kernel{}: {}{}", node.id, When(evidence),

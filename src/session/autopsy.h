@@ -78,6 +78,8 @@ auto IsUnexplained(const End& end, const Evidence& evidence) -> bool;
 auto DetailOf(const plan::Node& node, const container::EngineRecord& engine, bool engine_lost)
     -> std::optional<std::string>;
 
+/// Whether any limit has cost its container a process.
+auto HasMetLimits(const Evidence& evidence) -> bool;
 /// What limits did to a node that went on all the same, one sentence each, for the summary.
 auto RemarksOn(const plan::Node& node, const Evidence& evidence) -> std::vector<std::string>;
 /// How much a container was held up by its CPU limit, as a clause; nullopt when that is not worth a word.

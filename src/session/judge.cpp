@@ -74,6 +74,11 @@ LimitsReached::LimitsReached(const Evidence& evidence) {
     cpu = &*counters.cpu;
 }
 
+auto HasMetLimits(const Evidence& evidence) -> bool {
+  const LimitsReached limits(evidence);
+  return limits.memory != nullptr || limits.pids != nullptr || limits.host_memory;
+}
+
 auto Judge(const End& end, const Evidence& evidence) -> Cause {
   return std::visit([&](const auto& how) { return CauseOf(how, evidence); }, end);
 }

@@ -60,6 +60,7 @@ struct NodeState {
   std::string interpreter;
   bool finished = false;
   bool exited = false;
+  bool warned_of_limits = false;
   bool keeps = false;  // in a process that goes on, messages that it had
   std::uint32_t restarts = 0;
   std::optional<Suspect> suspect;

@@ -232,6 +232,7 @@ void Session::Impl::StartWorker(std::size_t index) {
                       .traceback = {}});
               },
           .on_died = [this, index] { OnDied(index); },
+          .on_hung_up = [this, index] { OnHungUp(index); },
           .on_protocol_error = [this, index](const Error& error) { OnProtocolError(index, error); },
       });
   state.spawned = std::chrono::steady_clock::now();

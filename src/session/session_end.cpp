@@ -2,8 +2,10 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <csignal>
 #include <mutex>
 #include <thread>
+#include <utility>
 
 #include "session/session_impl.h"
 
@@ -13,6 +15,8 @@ namespace {
 using base::Error;
 using std::chrono::seconds;
 
+// Between a worker's last word, when it could not even say that, and its end.
+constexpr seconds kHungUpGrace{5};
 // Between the end of a worker and its agent's word on it.
 constexpr seconds kAgentTimeout{10};
 // Agents have ended by then, and with them their containers: only their removal is waited for.
@@ -21,6 +25,12 @@ constexpr seconds kEngineCleanupTimeout{10};
 constexpr seconds kStopPatience{5};
 // The engine learns of a container's end some milliseconds after us.
 constexpr seconds kEngineAccountTimeout{2};
+
+auto KilledAtLimits() -> worker::Exited {
+  worker::Exited exited;
+  exited.signal = SIGKILL;
+  return exited;
+}
 
 auto Seconds(std::chrono::nanoseconds time) -> double { return std::chrono::duration<double>(time).count(); }
 
@@ -32,8 +42,26 @@ void Session::Impl::OnDied(std::size_t index) {
   nodes_[index].deadline = loop_->After(kAgentTimeout, [this, index] {
     nodes_[index].deadline = 0;
     const auto& id = nodes_[index].node->id;
+    // A container at its limits may be too busy for its agent; how the worker ended follows from that.
+    const auto evidence = EvidenceOf(index);
+    if (HasMetLimits(evidence)) return FailNode(index, KilledAtLimits());
     FailEnvironment(
         id, Error(base::ErrorCode::kPeerGone, fmt::format("node '{}' has ended, but its agent does not say how", id)));
+  });
+}
+
+void Session::Impl::OnHungUp(std::size_t index) {
+  auto& state = nodes_[index];
+  if (ending_ || state.exited || state.finished || state.replacing || state.overdue) return;
+  ClearDeadline(index);
+  state.deadline = loop_->After(kHungUpGrace, [this, index] {
+    auto& stuck = nodes_[index];
+    stuck.deadline = 0;
+    Fail({.node = stuck.node->id,
+          .sentence = fmt::format("node '{}' has closed its connection to the runtime and goes on without it: its code "
+                                  "must not close descriptors that it has not opened (os.closerange, daemonizing)",
+                                  stuck.node->id),
+          .traceback = {}});
   });
 }
 
@@ -88,8 +116,9 @@ void Session::Impl::OnLeaseLost(std::optional<std::size_t> index, const Error& e
 void Session::Impl::OnOutOfMemory(const std::string& container) {
   if (ending_) return;
   for (std::size_t i = 0; i < nodes_.size(); ++i) {
-    const auto& state = nodes_[i];
+    auto& state = nodes_[i];
     if (!state.watch || state.watch->container() != container || state.exited) continue;
+    if (std::exchange(state.warned_of_limits, true)) continue;  // the summary has the figures at the end
     for (const auto& remark : RemarksOn(*state.node, EvidenceOf(i))) base::Log(base::LogLevel::kWarning, "{}", remark);
   }
 }

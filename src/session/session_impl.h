@@ -83,6 +83,7 @@ class Session::Impl final {
   void NoLongerConsumes(std::size_t index);
 
   void OnDied(std::size_t index);
+  void OnHungUp(std::size_t index);
   void OnExited(std::size_t index, const worker::Exited& exited);
   void OnLeaseLost(std::optional<std::size_t> index, const base::Error& error);
   void OnOutOfMemory(const std::string& container);

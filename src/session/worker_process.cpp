@@ -146,6 +146,7 @@ auto WorkerProcess::ReadControl(base::Deadline deadline) -> bool {
     // End of file: its exit is reported by the agent, which knows how it ended.
     loop_.Unwatch(control_.fd().get());
     control_.Close();
+    handlers_.on_hung_up();
     return false;
   }
   auto received = worker::ParseFromWorker(std::move(*packet));

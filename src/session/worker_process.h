@@ -45,6 +45,8 @@ class WorkerProcess final {
     std::function<void(const base::Error&)> on_spawn_failed;
     /// It has ended, says its pidfd; the agent's report follows unless something is wrong with the agent.
     std::function<void()> on_died;
+    /// It has closed its control channel: it is about to end, or should be.
+    std::function<void()> on_hung_up;
     /// The worker broke the protocol.
     std::function<void(const base::Error&)> on_protocol_error;
   };

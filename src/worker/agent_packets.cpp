@@ -82,6 +82,7 @@ struct Writer {
     packet["system_ms"] = exited.system_ms;
     packet["max_rss_kb"] = exited.max_rss_kb;
     if (exited.others > 0) packet["others"] = exited.others;
+    if (exited.beside > 0) packet["beside"] = exited.beside;
     if (exited.keeps) packet["keeps"] = true;
     auto& full = packet["full"] = nlohmann::json::array();
     for (const auto& [path, bytes] : exited.full) full.push_back({{"path", path}, {"bytes", bytes}});
@@ -132,6 +133,7 @@ auto ReadExited(PacketReader& packet, ObjectReader object) -> Exited {
                 .max_rss_kb = object.Integer<std::int64_t>("max_rss_kb"),
                 .full = {},
                 .others = object.OptionalInteger<std::uint32_t>("others").value_or(0),
+                .beside = object.OptionalInteger<std::uint32_t>("beside").value_or(0),
                 .keeps = object.OptionalBoolean("keeps").value_or(false)};
   object.ForEachIfPresent("full", [&exited](ObjectReader entry) {
     exited.full.push_back({.path = entry.String("path"), .bytes = entry.Integer<std::uint64_t>("bytes")});

@@ -219,6 +219,7 @@ struct Exited {
   std::int64_t max_rss_kb = 0;
   std::vector<FullFileSystem> full;  // looked at after SIGBUS and exit codes but 0
   std::uint32_t others = 0;          // sessions beside this one that its process served
+  std::uint32_t beside = 0;          // other sessions in the container
   bool keeps = false;                // its process goes on and holds messages of it
 };
 using FromAgent = std::variant<Granted, Full, Standing, Spawned, SpawnFailed, Exited>;

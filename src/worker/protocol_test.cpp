@@ -184,6 +184,7 @@ class Random {
         (Below(2) == 0 ? exited.code : exited.signal) = Signed();
         if (Below(2) == 0) exited.others = Small();
         exited.keeps = Below(2) == 0;
+        if (Below(2) == 0) exited.beside = Small();
         return exited;
       }
     }

@@ -183,3 +183,33 @@ def test_a_placement_that_there_is_not_is_answered_with_those_that_there_are(pro
     result = penstock("run", "--placement", "foo", str(project.manifest))
     assert result.returncode == 2
     assert result.stderr.startswith("--placement: foo not in {declared,process}\n")
+
+
+def test_a_node_that_closes_what_is_not_its_own_is_told(project: Project) -> None:
+    (project.folder / "nodes.py").write_text(
+        "import os, threading\nimport penstock\nfrom penstock import Text\n"
+        "class One(penstock.Node):\n    def process(self):\n        yield Text('x')\n"
+        "class Shut(penstock.Node):\n    def process(self, text: Text) -> None:\n"
+        "        os.close(3)\n        threading.Event().wait()\n"
+    )
+    project.chain(node("one", "One"), node("shut", "Shut"))
+    result = project.run()
+    assert result.returncode == 1
+    assert "node 'shut' has closed its connection to the runtime and goes on without it" in result.stderr
+
+
+def test_a_fork_bomb_is_told_by_the_limit_that_it_met(project: Project) -> None:
+    (project.folder / "nodes.py").write_text(
+        "import os\nimport penstock\nfrom penstock import Text\n"
+        "class One(penstock.Node):\n    def process(self):\n        yield Text('x')\n"
+        "class Bomb(penstock.Node):\n    def process(self, text: Text) -> None:\n"
+        "        while True:\n            os.fork()\n"
+    )
+    small = {"python_version": "3.11", "resource_limits": {"memory_mb": 128, "cpu_cores": 1}}
+    project.chain(node("one", "One"), node("bomb", "Bomb", docker=small))
+    result = project.run()
+    assert result.returncode == 1, result.stderr[-2000:]
+    last = result.stderr.splitlines()[-1]
+    assert "limit of 128 MB" in last or "limit of 256" in last, last
+    warnings = [line for line in result.stderr.splitlines() if line.startswith("penstock: warning: node 'bomb'")]
+    assert len(warnings) <= 3, warnings

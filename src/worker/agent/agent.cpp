@@ -360,7 +360,10 @@ void Agent::Ended(WorkerState& worker, const KeeperReport& report) {
 void Agent::TellExited(LeaseId lease, Exited exited) {
   // Memory mapped from a file without room ends in SIGBUS, a refused write usually in an exit code.
   if (exited.code.value_or(0) != 0 || exited.signal == SIGBUS) exited.full = FullFileSystems();
-  if (const auto found = leases_.find(lease); found != leases_.end()) found->second.workers.erase(exited.id);
+  if (const auto found = leases_.find(lease); found != leases_.end()) {
+    found->second.workers.erase(exited.id);
+    if (found->second.granted) exited.beside = SessionsBeside(found->second.granted->session);
+  }
   Tell(lease, std::move(exited));
 }
 
