@@ -91,12 +91,7 @@ def test_a_handler_that_hangs_is_restarted_where_the_manifest_says_so(slow: Proj
     slow.chain(
         node("count", "Numbers", params={"n": 10}),
         node(
-            "hang",
-            "Hang",
-            container=container,
-            params={"marker": marker},
-            process_timeout="200ms",
-            on_failure="restart",
+            "hang", "Hang", container=container, params={"marker": marker}, process_timeout="200ms", on_failure="restart"
         ),
         SINK,
     )
@@ -117,9 +112,7 @@ def test_a_worker_that_was_stopped_is_ended_too(slow: Project) -> None:
         for child in children(running.process.pid):
             if "penstock.worker" in child[1] and os.path.exists(f"/proc/{child[0]}"):
                 os.kill(child[0], signal.SIGSTOP)
-        running.read_until(
-            "penstock: error: node 'wait' did not handle message 0 of edge count.out->wait.in within 0.3"
-        )
+        running.read_until("penstock: error: node 'wait' did not handle message 0 of edge count.out->wait.in within 0.3")
         assert running.wait() == 1
 
 
