@@ -25,6 +25,7 @@ def test_the_node_compiles() -> None:
 
 @pytest.mark.skipif(not PENSTOCK.exists(), reason="build/bin/penstock is not part of the build yet")
 def test_the_manifest_is_valid(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)  # containers must be able to enter it
     manifest = tmp_path / "captions.yaml"
     manifest.write_text(snippet("yaml"), encoding="utf-8")
     done = subprocess.run([PENSTOCK, "validate", manifest], capture_output=True, text=True, check=False)
@@ -35,6 +36,7 @@ def test_the_manifest_is_valid(tmp_path: Path) -> None:
 def test_the_node_that_restarts_is_one_of_the_manifest(tmp_path: Path) -> None:
     head, _, tail = snippet("yaml").partition("  - id: asr\n")
     rest = tail[tail.index("  - id: print\n") :]
+    tmp_path.chmod(0o755)  # containers must be able to enter it
     manifest = tmp_path / "captions.yaml"
     manifest.write_text(head + snippet("yaml", 1) + rest, encoding="utf-8")
     done = subprocess.run([PENSTOCK, "plan", manifest], capture_output=True, text=True, check=False)

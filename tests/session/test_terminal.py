@@ -28,7 +28,6 @@ class Evil(penstock.Node):
 
 class Raise(penstock.Node):
     def process(self, text):
-        yield text
         raise ValueError("raised " + EVIL + " end")
 """
 SHOWN = r"␛]52;c;ZXZpbA==␇ ␛]0;title␛\ ␛[2J \x9b2J ␈␍ end"
@@ -52,12 +51,14 @@ def on_a_terminal(*arguments: str, env: dict[str, str]) -> str:
 def evil(project: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
     monkeypatch.setenv("XDG_STATE_HOME", str(project.folder / "state"))
     (project.folder / "nodes.py").write_text(NODES)
-    project.chain(node("evil", "Evil"), node("raise", "Raise"), SINK)
     return project
 
 
 def test_a_terminal_is_not_commanded_by_what_nodes_print(evil: Project) -> None:
-    shown = on_a_terminal("run", str(evil.manifest), env={**os.environ, "COLUMNS": "200"})
+    evil.chain(node("evil", "Evil"), SINK)
+    shown = on_a_terminal("run", str(evil.manifest), env={**os.environ})
+    evil.chain(node("evil", "Evil"), node("raise", "Raise"))
+    shown += on_a_terminal("run", str(evil.manifest), env={**os.environ})
     for beginning in ("out ", "err ", "sink ", "raised "):
         assert beginning + SHOWN in shown, shown
     assert "green\x1b[0m" in shown, "colours pass, and end with their line"
@@ -75,15 +76,18 @@ def test_a_terminal_is_not_commanded_by_what_nodes_print(evil: Project) -> None:
 
 
 def test_pipes_and_files_get_the_bytes(evil: Project) -> None:
+    evil.chain(node("evil", "Evil"), SINK)
     done = penstock("run", str(evil.manifest))
     raw = RAW.replace("\r", "\n")  # as this end reads lines
     assert done.stdout == f"sink {raw}\n"
     assert f"out {raw}" in done.stderr
-    assert f"raised {raw}" in done.stderr
     assert f"out {raw}" in penstock("logs").stdout
+    evil.chain(node("evil", "Evil"), node("raise", "Raise"))
+    assert f"raised {raw}" in penstock("run", str(evil.manifest)).stderr
 
 
 def test_a_file_gets_the_bytes_of_a_sink(evil: Project, tmp_path: Path) -> None:
+    evil.chain(node("evil", "Evil"), SINK)
     with (tmp_path / "out").open("wb") as file:
         subprocess.run(
             [str(PENSTOCK), "run", "-q", str(evil.manifest)],

@@ -6,7 +6,7 @@
 #include "nodes/sinks/text_sink.h"
 #include "nodes/sources/message_source.h"
 
-namespace penstock::nodes {
+namespace penstock::nodes::native {
 namespace {
 
 constexpr PluginPort kTextIn{.name = "in", .type = "Json|Text"};
@@ -43,4 +43,4 @@ constexpr Plugin kPlugin{.nodes = kNodes.data(), .node_count = kNodes.size()};
 
 auto BuiltInNodes() -> const Plugin& { return kPlugin; }
 
-}  // namespace penstock::nodes
+}  // namespace penstock::nodes::native

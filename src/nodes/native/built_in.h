@@ -3,8 +3,8 @@
 
 #include "nodes/node.h"
 
-namespace penstock::nodes {
+namespace penstock::nodes::native {
 
 auto BuiltInNodes() -> const Plugin&;
 
-}  // namespace penstock::nodes
+}  // namespace penstock::nodes::native
