@@ -128,7 +128,9 @@ auto ToString(Grant::Kind kind) -> std::string_view;
 
 /// What follows a failure of a node while it runs; absent on a node: the session fails.
 struct Restart {
-  std::uint32_t max_attempts = kDefaultMaxAttempts;  // at one message, and restarts within the window
+  /// At one message, which is then put into quarantine; also, each within the window, restarts for other failures, and
+  /// messages put into quarantine.
+  std::uint32_t max_attempts = kDefaultMaxAttempts;
   /// Before the second restart within the window, the first is at once; doubled for each further one.
   manifest::Duration backoff{kDefaultBackoff};
   manifest::Duration window{kDefaultRetryWindow};
