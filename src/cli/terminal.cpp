@@ -143,11 +143,21 @@ void Terminal::Tell(std::string text, std::string_view details) {
 }
 
 void Terminal::RepeatFailure(const session::Failure& failure) {
-  Print(fmt::format("\n{} {}\n", Colour(kRed, "penstock: failed:"), ShortenIds(failure.sentence)));
+  std::string detail;
+  {
+    const std::lock_guard lock(mutex_);
+    if (!failure_detail_.empty()) detail = "; " + failure_detail_;
+  }
+  Print(fmt::format("\n{} {}{}\n", Colour(kRed, "penstock: failed:"), ShortenIds(failure.sentence), detail));
 }
 
 void Terminal::OnFailureDetail(std::string_view sentence) {
-  Print(fmt::format("penstock: {}\n", ShortenIds(sentence)));
+  const auto shown = ShortenIds(sentence);
+  {
+    const std::lock_guard lock(mutex_);
+    failure_detail_ = shown;
+  }
+  Print(fmt::format("penstock: {}\n", shown));
 }
 
 void Terminal::Note(std::string_view text) {

@@ -72,6 +72,7 @@ class Terminal final : public session::Observer {
   bool colour_;
   bool progress_shown_ = false;
   std::string last_step_;
+  std::string failure_detail_;
   std::uint64_t not_shown_ = 0;
   std::uint64_t not_told_ = 0;  // of those, since that was last said
   std::mutex mutex_;

@@ -59,7 +59,8 @@ struct NodeState {
   std::optional<Overdue> overdue;  // it was late, and is being ended for that
   std::string interpreter;
   bool finished = false;
-  bool exited = false;
+  bool died = false;    // says the kernel
+  bool exited = false;  // says its agent, which knows how
   bool warned_of_limits = false;
   bool keeps = false;  // in a process that goes on, messages that it had
   std::uint32_t restarts = 0;

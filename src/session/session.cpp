@@ -236,6 +236,7 @@ void Session::Impl::StartWorker(std::size_t index) {
           .on_protocol_error = [this, index](const Error& error) { OnProtocolError(index, error); },
       });
   state.spawned = std::chrono::steady_clock::now();
+  state.died = false;
   state.exited = false;
   state.interpreter.clear();
   SetDeadline(index, state.node->start_timeout + kHelloTimeout, "get a process of its own or one that it shares",

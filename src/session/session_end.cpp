@@ -38,6 +38,7 @@ auto Seconds(std::chrono::nanoseconds time) -> double { return std::chrono::dura
 
 void Session::Impl::OnDied(std::size_t index) {
   if (ending_ || nodes_[index].exited) return;
+  nodes_[index].died = true;
   ClearDeadline(index);
   nodes_[index].deadline = loop_->After(kAgentTimeout, [this, index] {
     nodes_[index].deadline = 0;
@@ -52,7 +53,7 @@ void Session::Impl::OnDied(std::size_t index) {
 
 void Session::Impl::OnHungUp(std::size_t index) {
   auto& state = nodes_[index];
-  if (ending_ || state.exited || state.finished || state.replacing || state.overdue) return;
+  if (ending_ || state.died || state.exited || state.finished || state.replacing || state.overdue) return;
   ClearDeadline(index);
   state.deadline = loop_->After(kHungUpGrace, [this, index] {
     auto& stuck = nodes_[index];
