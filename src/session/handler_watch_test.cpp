@@ -26,6 +26,12 @@ TEST(HandlerWatch, ManyShortHandlersAreNone) {
     EXPECT_EQ(After(watch.Look({.now_ns = now, .since_ns = now - 100})), nanoseconds(900));
 }
 
+TEST(HandlerWatch, AConsumerThatIsOnlySlowIsNotNamed) {
+  HandlerWatch watch(kTimeout);
+  for (std::uint64_t now = 1000; now < 20'000; now += 900)
+    EXPECT_EQ(After(watch.Look({.now_ns = now, .since_ns = now - 100, .waits = true})), nanoseconds(900));
+}
+
 TEST(HandlerWatch, TimeThatAConsumerTookIsNotTheHandlers) {
   HandlerWatch watch(kTimeout);
   EXPECT_EQ(After(watch.Look({.now_ns = 5000, .blocked_ns = 70})), kTimeout);

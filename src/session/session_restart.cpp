@@ -223,7 +223,7 @@ void Session::Impl::StartIfReplaced(std::size_t index) {
   state.replacing.reset();
   SendOrFail(index, worker::Start{});
   WatchHandler(index);
-  base::Log(base::LogLevel::kInfo, "node '{}' runs again", state.node->id);
+  observer_.OnProgress(fmt::format("node runs again after restart {}", state.restarts), state.node->id);
 }
 
 }  // namespace penstock::session
