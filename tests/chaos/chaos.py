@@ -95,8 +95,15 @@ class Run:
             else:
                 os.kill(worker_in(container), SIGNALS[fault])
         else:
-            os.kill(self.pids[name], SIGNALS[fault])
+            self.signal_worker(name, SIGNALS[fault])
         self.learn({name})
+
+    def signal_worker(self, name: str, number: int) -> None:
+        while True:
+            try:
+                return os.kill(self.pids[name], number)
+            except ProcessLookupError:  # it has been replaced meanwhile
+                self.learn({name})
 
     def end(self) -> dict[str, Any]:
         self.process.send_signal(signal.SIGINT)

@@ -152,5 +152,11 @@ def attempt(seed: int, dice: random.Random, folder: Path, containers: bool) -> P
         sinks[sink] = paths[end]
         nodes.append({"id": sink, "node_type": "nodes:Check", "params": {"file": str(folder / sink)}})
         connections.append({"from": end, "to": sink})
-    manifest = {"version": "v1", "metadata": {"name": f"chaos-{seed}"}, "nodes": nodes, "connections": connections}
+    manifest = {
+        "version": "v1",
+        "metadata": {"name": f"chaos-{seed}"},
+        "session": {"shm_quota_mb": 8192},
+        "nodes": nodes,
+        "connections": connections,
+    }
     return Pipeline(seed, folder, manifest, mixers, placed, sinks)
