@@ -80,8 +80,8 @@ class Host final {
   auto Borrow(std::size_t output, std::uint64_t payload_bytes, std::uint32_t metadata_bytes,
               base::Deadline deadline = base::Deadline::Never()) -> base::Expected<transport::Loan>;
   /// Completes the header (sequence, epoch, origin, trace, publish time; media time of the current message unless
-  /// kFlagHasMediaTime is set) and publishes, waiting for credit. What an earlier incarnation of this node has published
-  /// while handling the same message is counted and not published again. Errors as OutputPort::Publish.
+  /// kFlagHasMediaTime is set) and publishes, waiting for credit. What an earlier incarnation of this node has
+  /// published while handling the same message is counted and not published again. Errors as OutputPort::Publish.
   auto Publish(std::size_t output, transport::Loan loan) -> base::Status;
 
   /// Ends the output streams and waits until consumers have everything. Call after `finish`, before teardown.

@@ -83,7 +83,7 @@ def test_a_killed_container_is_reported_with_how_it_ended(project: Project) -> N
         run.read_until("penstock: error: the container of node 'crash' ")
         assert run.wait() == 1
         assert any("somebody had the engine send it signal 9 (SIGKILL)" in line for line in run.lines)
-        assert "somebody had the engine send it signal 9 (SIGKILL)" in run.lines[-1], "and it is not forgotten at the end"
+        assert "somebody had the engine send it signal 9 (SIGKILL)" in run.lines[-1], "also at the end"
         assert docker("ps", "-aq", "--filter", f"label=penstock.session={session}") == ""
 
 

@@ -69,7 +69,8 @@ class Agent final {
     LeaseId lease = 0;
     std::uint64_t id = 0;
     bool ending = false;  // it was asked to go
-    std::optional<int> left{};  // it has, with this code, and is told when the process that it holds memory in has ended
+    std::optional<int>
+        left{};  // it has, with this code, and is told when the process that it holds memory in has ended
   };
   struct Waiting {
     LeaseId lease = 0;
