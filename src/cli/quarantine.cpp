@@ -47,22 +47,12 @@ auto MessageOf(const std::filesystem::path& folder) -> json {
 }
 
 auto ToJson(const observe::Quarantined& entry, const std::filesystem::path& quarantine) -> json {
-  json failures = json::array();
-  for (const auto& failure : entry.failures)
-    failures.push_back({{"sentence", failure.sentence}, {"traceback", failure.traceback}});
-  return {{"id", entry.id},
-          {"time", Utc(entry.time_ns)},
-          {"session", entry.session},
-          {"pipeline", entry.pipeline},
-          {"manifest", entry.manifest},
-          {"node", entry.node},
-          {"node_type", entry.node_type},
-          {"port", entry.port},
-          {"edge", entry.edge},
-          {"sequence", entry.sequence},
-          {"failures", std::move(failures)},
-          {"folder", (quarantine / entry.id).string()},
-          {"message", MessageOf(quarantine / entry.id)}};
+  auto described = observe::ToJson(entry);
+  described.erase("time_ns");
+  described["time"] = Utc(entry.time_ns);
+  described["folder"] = (quarantine / entry.id).string();
+  described["message"] = MessageOf(quarantine / entry.id);
+  return described;
 }
 
 void Print(const json& object) { fmt::print("{}\n", object.dump(2, ' ', false, json::error_handler_t::replace)); }

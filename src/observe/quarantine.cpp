@@ -23,21 +23,8 @@ constexpr std::size_t kMostDescription = std::size_t{16} << 20U;
 constexpr const char* kUnfinished = ".unfinished";
 
 auto Describe(const Quarantined& entry) -> std::string {
-  json failures = json::array();
-  for (const auto& failure : entry.failures)
-    failures.push_back({{"sentence", failure.sentence}, {"traceback", failure.traceback}});
-  const json description{{"version", 1},
-                         {"id", entry.id},
-                         {"time_ns", entry.time_ns},
-                         {"session", entry.session},
-                         {"pipeline", entry.pipeline},
-                         {"manifest", entry.manifest},
-                         {"node", entry.node},
-                         {"node_type", entry.node_type},
-                         {"port", entry.port},
-                         {"edge", entry.edge},
-                         {"sequence", entry.sequence},
-                         {"failures", std::move(failures)}};
+  auto description = ToJson(entry);
+  description["version"] = 1;
   return description.dump(2, ' ', false, json::error_handler_t::replace) + '\n';
 }
 
@@ -82,6 +69,23 @@ auto SyncFolder(const std::filesystem::path& folder) -> base::Status {
 }
 
 }  // namespace
+
+auto ToJson(const Quarantined& entry) -> json {
+  json failures = json::array();
+  for (const auto& failure : entry.failures)
+    failures.push_back({{"sentence", failure.sentence}, {"traceback", failure.traceback}});
+  return {{"id", entry.id},
+          {"time_ns", entry.time_ns},
+          {"session", entry.session},
+          {"pipeline", entry.pipeline},
+          {"manifest", entry.manifest},
+          {"node", entry.node},
+          {"node_type", entry.node_type},
+          {"port", entry.port},
+          {"edge", entry.edge},
+          {"sequence", entry.sequence},
+          {"failures", std::move(failures)}};
+}
 
 auto QuarantineDirectory() -> base::Expected<std::filesystem::path> {
   PENSTOCK_ASSIGN(auto state, base::StateDirectory());

@@ -11,6 +11,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <nlohmann/json_fwd.hpp>
 #include <span>
 #include <string>
 #include <string_view>
@@ -38,6 +39,8 @@ struct Quarantined {
   std::uint64_t sequence = 0;
   std::vector<Failure> failures;  // one an attempt, in order
 };
+
+auto ToJson(const Quarantined& entry) -> nlohmann::json;
 
 /// $XDG_STATE_HOME/penstock/quarantine, created.
 auto QuarantineDirectory() -> base::Expected<std::filesystem::path>;
