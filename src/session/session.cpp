@@ -157,18 +157,22 @@ void Session::Impl::OnPlaced(std::size_t index, base::Expected<Placed> placed) {
     if (!ending_) FailEnvironment(state.node->id, placed.error());
     return;
   }
-  state.container = std::move(placed->container);
+  if (!ending_) report_.timeline.environments = std::max(report_.timeline.environments, placed->environment_ready);
+  if (!ending_ && being_placed_ == 0) OnAllPlaced();
+  if (MoveIn(index, std::move(*placed))) StartWorker(index);
+}
+
+auto Session::Impl::MoveIn(std::size_t index, Placed placed) -> bool {
+  auto& state = nodes_[index];
+  state.container = std::move(placed.container);
   if (state.container) state.watch.emplace(state.container->id(), options_.events);
-  if (ending_) return;
-  report_.timeline.environments = std::max(report_.timeline.environments, placed->environment_ready);
-  if (being_placed_ == 0) OnAllPlaced();
-  if (placed->lease) {
-    state.lease = std::move(placed->lease);
-    if (const auto served = ServeLease(*state.lease, index); !served)
-      return FailEnvironment(state.node->id, served.error());
-  }
-  state.command = std::move(placed->command);
-  StartWorker(index);
+  if (ending_) return false;
+  state.command = std::move(placed.command);
+  state.lease = std::move(placed.lease);
+  if (!state.lease) return true;
+  const auto served = ServeLease(*state.lease, index);
+  if (!served) FailEnvironment(state.node->id, served.error());
+  return served.has_value();
 }
 
 void Session::Impl::OnAllPlaced() {

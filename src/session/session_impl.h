@@ -43,6 +43,8 @@ class Session::Impl final {
  private:
   void PlaceAll();
   void OnPlaced(std::size_t index, base::Expected<Placed> placed);
+  /// The node's place is its own from now on. False when the session is ending, or has failed for it.
+  auto MoveIn(std::size_t index, Placed placed) -> bool;
   void OnAllPlaced();
   auto ServeLease(container::AgentLease& lease, std::optional<std::size_t> index) -> base::Status;
   void StartWorker(std::size_t index);

@@ -184,13 +184,7 @@ void Session::Impl::OnPlacedAgain(std::size_t index, base::Expected<Placed> plac
     if (!ending_) FailEnvironment(state.node->id, placed.error());
     return;
   }
-  state.container = std::move(placed->container);
-  if (state.container) state.watch.emplace(state.container->id(), options_.events);
-  if (ending_) return;
-  state.command = std::move(placed->command);
-  state.lease = std::move(placed->lease);
-  if (const auto served = ServeLease(*state.lease, index); !served)
-    return FailEnvironment(state.node->id, served.error());
+  if (!MoveIn(index, std::move(*placed))) return;
   state.replacing->container_lost = false;
   state.replacing->may_start = true;
   Proceed(index);
