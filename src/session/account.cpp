@@ -63,17 +63,32 @@ auto CountersOf(NodeState& state) -> std::optional<container::Counters> {
   return state.watch ? state.watch->Read().counters : std::nullopt;
 }
 
-auto InFlightAt(const SessionView& session, const plan::Node& node) -> std::optional<InFlight> {
-  std::optional<InFlight> in_flight;
-  const auto now = static_cast<std::uint64_t>(transport::MonotonicNow());
+// A message whose handler runs; of several edges, the one that has been at it longest.
+struct Handling {
+  std::size_t edge = 0;
+  std::uint64_t since_ns = 0;
+  std::uint64_t sequence = 0;
+};
+
+auto HandlingAt(const SessionView& session, const plan::Node& node) -> std::optional<Handling> {
+  std::optional<Handling> oldest;
   for (const auto edge : node.inputs) {
-    const auto stats = observe::ReadEdgeStats(session.wiring.edge(edge));
-    if (stats.handling_since_ns == 0 || stats.handling_since_ns > now) continue;
-    in_flight = InFlight{.edge = session.plan.edges[edge].id,
-                         .sequence = stats.handling_sequence,
-                         .handling_ns = now - stats.handling_since_ns};
+    const auto& block = session.wiring.edge(edge);
+    const auto since = block->handling_since_ns.load(std::memory_order_acquire);
+    if (since == 0 || (oldest && since >= oldest->since_ns)) continue;
+    oldest =
+        Handling{.edge = edge, .since_ns = since, .sequence = block->handling_sequence.load(std::memory_order_relaxed)};
   }
-  return in_flight;
+  return oldest;
+}
+
+auto InFlightAt(const SessionView& session, const plan::Node& node) -> std::optional<InFlight> {
+  const auto now = static_cast<std::uint64_t>(transport::MonotonicNow());
+  const auto handling = HandlingAt(session, node);
+  if (!handling || handling->since_ns > now) return std::nullopt;
+  return InFlight{.edge = session.plan.edges[handling->edge].id,
+                  .sequence = handling->sequence,
+                  .handling_ns = now - handling->since_ns};
 }
 
 // What a node uses now. Of what cannot be seen (outside a container, or on this host) nothing is said: null.
@@ -120,13 +135,10 @@ auto EvidenceOf(const SessionView& session, std::size_t index) -> Evidence {
 auto HandlerOf(const SessionView& session, std::size_t index) -> HandlerState {
   const auto& node = *session.nodes[index].node;
   HandlerState handler{.now_ns = static_cast<std::uint64_t>(transport::MonotonicNow()), .waits_at = {}};
-  for (const auto edge : node.inputs) {
-    const auto& block = session.wiring.edge(edge);
-    const auto since = block->handling_since_ns.load(std::memory_order_acquire);
-    if (since == 0 || (handler.since_ns != 0 && since >= handler.since_ns)) continue;
-    handler.since_ns = since;
-    handler.edge = edge;
-    handler.sequence = block->handling_sequence.load(std::memory_order_relaxed);
+  if (const auto handling = HandlingAt(session, node)) {
+    handler.edge = handling->edge;
+    handler.since_ns = handling->since_ns;
+    handler.sequence = handling->sequence;
   }
   for (const auto output : node.outputs) {
     for (const auto edge : session.plan.outputs[output].edges) {
