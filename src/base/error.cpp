@@ -25,6 +25,8 @@ auto ToString(ErrorCode code) -> std::string_view {
       return "exhausted";
     case ErrorCode::kOverQuota:
       return "over quota";
+    case ErrorCode::kOverflow:
+      return "overflow";
     case ErrorCode::kPeerGone:
       return "peer gone";
     case ErrorCode::kPeerCorrupt:

@@ -22,6 +22,7 @@ enum class ErrorCode {
   kPermission,
   kExhausted,    // memory, disk, slots, descriptors
   kOverQuota,    // shared memory beyond what the manifest, or this host, has for it
+  kOverflow,     // a full queue whose policy is to fail
   kPeerGone,     // the process at the other end has ended
   kPeerCorrupt,  // shared memory or a packet that fails its checks
   kUnsupported,

@@ -141,6 +141,8 @@ auto Main(int argc, char** argv) -> int {
   run_verb->add_flag("--realtime", run.realtime, "Pace media sources by media time");
   run_verb->add_flag("-q,--quiet", run.quiet, "No progress and no summary");
   run_verb->add_flag("--measure-cpu", run.measure_cpu, "Measure the CPU time per message that is not the nodes' own");
+  run_verb->add_flag("--strict-loss", run.strict_loss,
+                     "Exit with 4 when a message that was sent was not delivered, on any edge");
   run_verb->add_option("--report", run.report_file, "Write what happened to this file, as JSON")->type_name("FILE");
 
   AddLogLimits(*run_verb, run.log);

@@ -120,6 +120,7 @@ class Silent final : public session::Observer {
   void OnFailure(const session::Failure& /*failure*/) override {}
   void OnFailureDetail(std::string_view /*sentence*/) override {}
   void OnRestart(const session::Restarting& /*restarting*/) override {}
+  void OnLeftOut(const session::Failure& /*failure*/) override {}
 };
 
 // What the sink has taken.

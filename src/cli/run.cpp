@@ -1,6 +1,6 @@
 #include "cli/run.h"
 
-#include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <atomic>
 #include <fstream>
@@ -11,6 +11,7 @@
 #include "cli/environments.h"
 #include "cli/interrupt.h"
 #include "cli/load.h"
+#include "cli/losses.h"
 #include "cli/summary.h"
 #include "cli/terminal.h"
 #include "cli/verbs.h"
@@ -44,6 +45,14 @@ auto WriteReport(const std::string& path, const session::Report& report) -> bool
 auto ExitCode(const session::Report& report) -> int {
   if (report.failure) return report.failure->environment ? kEnvironment : kPipelineFailed;
   return report.interrupted ? kInterrupted : kDone;
+}
+
+// True when nothing was lost. A session that failed has said more than that.
+auto NothingLost(const session::Report& report, Terminal& terminal) -> bool {
+  const auto losses = Losses(report);
+  if (losses.empty() || report.failure) return true;
+  terminal.Print(fmt::format("penstock: error: messages were lost:\n  {}\n", fmt::join(losses, "\n  ")));
+  return false;
 }
 
 auto AwaitAdmission() -> std::unique_ptr<base::FileLock> {
@@ -132,6 +141,7 @@ auto RunPlan(const std::function<tl::expected<plan::Plan, int>()>& make_plan, co
   if (report.failure && !options.quiet) terminal.RepeatFailure(*report.failure);
   if (!options.report_file.empty() && !WriteReport(options.report_file, report)) return kEnvironment;
   if (!output && !report.failure) return kEnvironment;
+  if (options.strict_loss && !NothingLost(report, terminal)) return kLost;
   if (unread && !interrupted && !report.failure) return kDone;  // it was read as far as anybody wanted
   return ExitCode(report);
 }

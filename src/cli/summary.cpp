@@ -26,6 +26,9 @@ auto Memory(const session::NodeReport& node) -> std::string {
 auto RenderRestarts(const session::Report& report) -> std::string {
   std::string text;
   for (const auto& node : report.nodes) {
+    if (!node.left_out.empty()) text += fmt::format("\nnode '{}' was left out: {}\n", node.id, node.left_out);
+  }
+  for (const auto& node : report.nodes) {
     if (node.restarts == 0) continue;
     text += fmt::format("\nnode '{}' was restarted {}\n", node.id,
                         node.restarts == 1 ? "once" : fmt::format("{} times", node.restarts));
@@ -36,6 +39,10 @@ auto RenderRestarts(const session::Report& report) -> std::string {
     if (edge.stats.redelivered == 0 && edge.stats.suppressed == 0) continue;
     text += fmt::format("edge {}: {} delivered again, {} not sent twice\n", edge.id, edge.stats.redelivered,
                         edge.stats.suppressed);
+  }
+  for (const auto& edge : report.edges) {
+    if (edge.stats.in_flight == 0) continue;
+    text += fmt::format("edge {}: {} sent but not delivered\n", edge.id, edge.stats.in_flight);
   }
   return text;
 }

@@ -120,15 +120,21 @@ auto Terminal::HasRoom(std::string_view node, const std::function<void()>& resum
 }
 
 void Terminal::OnRestart(const session::Restarting& restarting) {
-  const auto& traceback = restarting.failure.traceback;
-  const bool traceback_ends = traceback.empty() || traceback.ends_with('\n');
   const auto when = restarting.after.count() == 0
                         ? "at once"
                         : fmt::format("in {:.1f} s", std::chrono::duration<double>(restarting.after).count());
-  Tell(fmt::format("{} {}\n", Colour(kYellow, "penstock: warning:"), ShortenIds(restarting.failure.sentence)),
-       traceback + (traceback_ends ? "" : "\n") +
-           fmt::format("penstock: node '{}' is restarted {} (restart {})\n", restarting.failure.node, when,
-                       restarting.restart));
+  WarnOf(restarting.failure, fmt::format("is restarted {} (restart {})", when, restarting.restart));
+}
+
+void Terminal::OnLeftOut(const session::Failure& failure) {
+  WarnOf(failure, "is left out: the session goes on without it");
+}
+
+void Terminal::WarnOf(const session::Failure& failure, std::string_view consequence) {
+  const auto& traceback = failure.traceback;
+  const bool traceback_ends = traceback.empty() || traceback.ends_with('\n');
+  Tell(fmt::format("{} {}\n", Colour(kYellow, "penstock: warning:"), ShortenIds(failure.sentence)),
+       traceback + (traceback_ends ? "" : "\n") + fmt::format("penstock: node '{}' {}\n", failure.node, consequence));
 }
 
 void Terminal::OnFailure(const session::Failure& failure) {

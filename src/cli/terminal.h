@@ -36,6 +36,7 @@ class Terminal final : public session::Observer {
   void OnLog(const observe::LogRecord& record) override;
   auto HasRoom(std::string_view node, const std::function<void()>& resume) -> bool override;
   void OnRestart(const session::Restarting& restarting) override;
+  void OnLeftOut(const session::Failure& failure) override;
   void OnFailure(const session::Failure& failure) override;
   void OnFailureDetail(std::string_view sentence) override;
   void OnKilled() override { Abandon(); }
@@ -63,6 +64,8 @@ class Terminal final : public session::Observer {
   void Say(std::string_view text);
   void OnUnread();
   void Tell(std::string text, std::string_view details);
+  /// A failure that the session survives, and what becomes of the node.
+  void WarnOf(const session::Failure& failure, std::string_view consequence);
   auto Shown(std::string_view text) const -> std::string;
   auto Colour(const char* code, std::string_view text) const -> std::string;
 

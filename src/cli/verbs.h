@@ -16,6 +16,7 @@ inline constexpr int kDone = 0;
 inline constexpr int kPipelineFailed = 1;
 inline constexpr int kUsage = 2;
 inline constexpr int kEnvironment = 3;
+inline constexpr int kLost = 4;  // messages, under --strict-loss
 inline constexpr int kInterrupted = 130;
 
 struct PipelineOptions {
@@ -31,6 +32,7 @@ struct RunOptions {
   bool quiet = false;        // no progress, no summary
   bool measure_cpu = false;  // the runtime's and SDK's own CPU time per message
   std::string report_file;   // JSON, empty: none
+  bool strict_loss = false;  // lost messages are an error
   observe::LogLimits log;
 };
 

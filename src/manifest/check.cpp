@@ -95,6 +95,25 @@ auto PortName(const std::optional<std::string>& port, std::string_view otherwise
 }
 
 void CheckContract(Report& report, const Connection& edge) {
+  const auto policy = edge.policy.value_or(Policy::kBlock);
+  if (edge.delivery == Delivery::kAtLeastOnce && MayDrop(policy)) {
+    report.AddAt(edge.delivery_at,
+                 fmt::format("an edge with the policy '{}' loses messages by design: remove 'delivery', or use the "
+                             "policy 'block'",
+                             ToString(policy)));
+  }
+  if (edge.max_in_flight_bytes && MayDrop(policy)) {
+    report.AddAt(edge.max_in_flight_at,
+                 fmt::format("'max_in_flight_bytes' holds a producer up, which the policy '{}' never does: bound the "
+                             "queue by 'depth', or use the policy 'block'",
+                             ToString(policy)));
+  }
+  if (edge.deadline && policy != Policy::kBlock) {
+    report.AddAt(edge.deadline_at,
+                 fmt::format("'deadline' limits how long a producer waits, and with the policy '{}' it never waits: "
+                             "remove it, or use the policy 'block'",
+                             ToString(policy)));
+  }
   if (edge.policy == Policy::kLatest && edge.depth && *edge.depth != 1) {
     report.AddAt(edge.at, "the policy 'latest' keeps one message: remove 'depth', or use 'drop_oldest'");
   }
@@ -140,7 +159,7 @@ class CycleSearch final {
  public:
   CycleSearch(Report& report, const Pipeline& pipeline) : report_(report) {
     for (const auto& edge : pipeline.connections) {
-      if (edge.policy.value_or(Policy::kBlock) == Policy::kBlock) edges_[edge.from].push_back(&edge);
+      if (!MayDrop(edge.policy.value_or(Policy::kBlock))) edges_[edge.from].push_back(&edge);
     }
   }
 
@@ -189,8 +208,8 @@ class CycleSearch final {
     }
     cycle.push_back(closing.to);
     report_.AddAt(closing.at,
-                  fmt::format("the connections {} form a cycle in which every one blocks, so it would come to a "
-                              "standstill: give one of them the policy 'drop_oldest' or 'latest'",
+                  fmt::format("the connections {} form a cycle in which no one drops messages, so it would come "
+                              "to a standstill: give one of them the policy 'drop_oldest' or 'latest'",
                               fmt::join(cycle, " -> ")));
   }
 

@@ -99,7 +99,7 @@ inline auto GenerateDocker() -> DockerSection {
 /// What follows a failure, for nodes that are neither sources nor native.
 inline void GenerateFailure(Node& node) {
   node.process_timeout = Maybe(GenerateDuration());
-  node.on_failure = Maybe(rc::gen::element(OnFailure::kFail, OnFailure::kRestart));
+  node.on_failure = Maybe(rc::gen::element(OnFailure::kFail, OnFailure::kRestart, OnFailure::kSkip));
   if (node.on_failure == OnFailure::kFail || *rc::gen::arbitrary<bool>()) return;
   constexpr auto kHour = std::int64_t{3'600'000'000'000};
   const auto backoff =
@@ -136,11 +136,16 @@ inline auto GenerateConnection(const Node& from, const Node& to, std::size_t ind
   edge.to = to.id;
   edge.from_output = Maybe(rc::gen::element<std::string>("out", "left", "right"));
   edge.to_input = std::string("in").append(std::to_string(index));
-  edge.policy = Maybe(rc::gen::element(Policy::kBlock, Policy::kDropOldest, Policy::kLatest));
+  edge.policy = Maybe(rc::gen::element(Policy::kBlock, Policy::kDropOldest, Policy::kLatest, Policy::kFail));
   if (edge.policy != Policy::kLatest) edge.depth = Maybe(rc::gen::inRange<std::uint32_t>(1, 64));
   edge.max_message_bytes = Maybe(rc::gen::inRange<std::uint64_t>(4096, 1 << 20));
   edge.expected_bytes = Maybe(rc::gen::inRange<std::uint64_t>(1, 4096));
   edge.max_held = Maybe(rc::gen::inRange<std::uint32_t>(0, 16));
+  const auto policy = edge.policy.value_or(Policy::kBlock);
+  edge.delivery = MayDrop(policy) ? Maybe(rc::gen::just(Delivery::kAtMostOnce))
+                                  : Maybe(rc::gen::element(Delivery::kAtLeastOnce, Delivery::kAtMostOnce));
+  if (!MayDrop(policy)) edge.max_in_flight_bytes = Maybe(rc::gen::inRange<std::uint64_t>(1, 1 << 20));
+  if (policy == Policy::kBlock) edge.deadline = Maybe(GenerateDuration());
   return edge;
 }
 

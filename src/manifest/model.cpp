@@ -58,25 +58,18 @@ auto Modules() -> Type<std::vector<std::string>> {
 }
 
 auto PolicyType() -> Type<Policy> {
-  return {[](Report& report, std::string_view name, const Value& value) -> std::optional<Policy> {
-    if (value.kind == Value::Kind::kScalar && value.text == "fail") {
-      report.Add(value.at,
-                 "the policy 'fail' has no effect in this version of Penstock: use block, drop_oldest or latest");
-      return std::nullopt;
-    }
-    return OneOf<Policy>({{"block", Policy::kBlock}, {"drop_oldest", Policy::kDropOldest}, {"latest", Policy::kLatest}})
-        .read(report, name, value);
-  }};
+  return OneOf<Policy>({{"block", Policy::kBlock},
+                        {"drop_oldest", Policy::kDropOldest},
+                        {"latest", Policy::kLatest},
+                        {"fail", Policy::kFail}});
+}
+
+auto DeliveryType() -> Type<Delivery> {
+  return OneOf<Delivery>({{"at_least_once", Delivery::kAtLeastOnce}, {"at_most_once", Delivery::kAtMostOnce}});
 }
 
 auto OnFailureType() -> Type<OnFailure> {
-  return {[](Report& report, std::string_view name, const Value& value) -> std::optional<OnFailure> {
-    if (value.kind == Value::Kind::kScalar && value.text == "skip") {
-      report.Add(value.at, "'{}: skip' has no effect in this version of Penstock: use fail or restart", name);
-      return std::nullopt;
-    }
-    return OneOf<OnFailure>({{"fail", OnFailure::kFail}, {"restart", OnFailure::kRestart}}).read(report, name, value);
-  }};
+  return OneOf<OnFailure>({{"fail", OnFailure::kFail}, {"restart", OnFailure::kRestart}, {"skip", OnFailure::kSkip}});
 }
 
 auto OnFailureOfSession() -> Type<int> { return OneOf<int>({{"fail", 0}, {"restart", 1}, {"skip", 2}}); }
@@ -138,10 +131,11 @@ auto ConnectionType() -> Type<Connection> {
       Optional("max_message_bytes", Size(), &Connection::max_message_bytes, &Connection::max_message_at),
       Optional("expected_bytes", Size(), &Connection::expected_bytes),
       Optional("max_held", Integer<std::uint32_t>(0, kMost), &Connection::max_held),
-      WithoutEffect<Connection>("delivery", OneOf<int>({{"at_least_once", 0}, {"at_most_once", 1}})),
-      WithoutEffect<Connection>("max_in_flight_bytes", Size()),
+      WithKeyAt(Optional("delivery", DeliveryType(), &Connection::delivery), &Connection::delivery_at),
+      WithKeyAt(Optional("max_in_flight_bytes", Size(), &Connection::max_in_flight_bytes),
+                &Connection::max_in_flight_at),
+      WithKeyAt(Optional("deadline", DurationValue(), &Connection::deadline), &Connection::deadline_at),
       WithoutEffect<Connection>("feedback", Boolean()),
-      WithoutEffect<Connection>("deadline", DurationValue()),
   };
   return Object<Connection>("a connection", kFields);
 }

@@ -61,6 +61,9 @@ auto ConnectionToJson(const Connection& edge) -> nlohmann::json {
   Put(object, "max_message_bytes", edge.max_message_bytes);
   Put(object, "expected_bytes", edge.expected_bytes);
   Put(object, "max_held", edge.max_held);
+  Put(object, "delivery", edge.delivery);
+  Put(object, "max_in_flight_bytes", edge.max_in_flight_bytes);
+  Put(object, "deadline", edge.deadline);
   return object;
 }
 
@@ -74,6 +77,20 @@ auto ToString(Policy policy) -> std::string_view {
       return "drop_oldest";
     case Policy::kLatest:
       return "latest";
+    case Policy::kFail:
+      return "fail";
+  }
+  return "unknown";
+}
+
+auto MayDrop(Policy policy) -> bool { return policy == Policy::kDropOldest || policy == Policy::kLatest; }
+
+auto ToString(Delivery delivery) -> std::string_view {
+  switch (delivery) {
+    case Delivery::kAtLeastOnce:
+      return "at_least_once";
+    case Delivery::kAtMostOnce:
+      return "at_most_once";
   }
   return "unknown";
 }
@@ -98,6 +115,8 @@ auto ToString(OnFailure on_failure) -> std::string_view {
       return "fail";
     case OnFailure::kRestart:
       return "restart";
+    case OnFailure::kSkip:
+      return "skip";
   }
   return "unknown";
 }

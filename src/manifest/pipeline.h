@@ -21,13 +21,18 @@ namespace penstock::manifest {
 /// Never null in a loaded pipeline. Shared because it is immutable, and so that this header needs no JSON library.
 using Json = std::shared_ptr<const nlohmann::json>;
 
-enum class Policy { kBlock, kDropOldest, kLatest };
+enum class Policy { kBlock, kDropOldest, kLatest, kFail };
+/// Whether a full queue loses its oldest message, instead of holding its producer up or ending the session.
+auto MayDrop(Policy policy) -> bool;
+/// What a restart of the consumer means for what it had in hands.
+enum class Delivery { kAtLeastOnce, kAtMostOnce };
 /// Which interpreter an older manifest wished for. Shown by `plan`, without effect.
 enum class RuntimeHint { kAuto, kCPython, kRustPython, kCPythonWasm };
 /// What follows a failure of a node while it runs.
-enum class OnFailure { kFail, kRestart };
+enum class OnFailure { kFail, kRestart, kSkip };
 
 auto ToString(Policy policy) -> std::string_view;
+auto ToString(Delivery delivery) -> std::string_view;
 auto ToString(RuntimeHint hint) -> std::string_view;
 auto ToString(OnFailure on_failure) -> std::string_view;
 
@@ -70,10 +75,16 @@ struct Connection {
   std::optional<std::uint64_t> max_message_bytes;
   std::optional<std::uint64_t> expected_bytes;
   std::optional<std::uint32_t> max_held;  // messages
+  std::optional<Delivery> delivery;
+  std::optional<std::uint64_t> max_in_flight_bytes;  // unacknowledged; payload and metadata
+  std::optional<Duration> deadline;                  // of the producer's wait for room
   base::SourcePosition at;
   base::SourcePosition from_at;
   base::SourcePosition to_at;
   base::SourcePosition max_message_at;
+  base::SourcePosition delivery_at;  // of these three, where the key stands
+  base::SourcePosition max_in_flight_at;
+  base::SourcePosition deadline_at;
 };
 
 struct Session {

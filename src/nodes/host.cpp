@@ -81,6 +81,7 @@ struct Host::State {
   auto OriginOfNext(std::size_t output) -> transport::Origin;
   auto Published(std::size_t output) -> std::uint32_t&;
   void Complete(const transport::Origin& origin, message::Header& header);
+  void ReportOverflow(const base::Error& error);
 };
 
 Host::Host(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -266,7 +267,12 @@ auto Host::Publish(std::size_t output, transport::Loan loan) -> base::Status {
     port.CountSuppressed();
   } else {
     state_->Complete(origin, loan.header());
-    PENSTOCK_TRY(port.Publish(std::move(loan), base::Deadline::Never()));
+    const auto published = port.Publish(std::move(loan), base::Deadline::Never());
+    if (!published) {
+      // Whatever the node's code makes of it.
+      if (published.error().code() == ErrorCode::kOverflow) state_->ReportOverflow(published.error());
+      return tl::unexpected(published.error());
+    }
   }
   ++state_->Published(output);
   return {};
@@ -304,6 +310,15 @@ void Host::State::Complete(const transport::Origin& origin, message::Header& hea
     header.media_time_ns = current->header.media_time_ns;
     header.flags |= message::kFlagHasMediaTime;
   }
+}
+
+void Host::State::ReportOverflow(const base::Error& error) {
+  wire->SayLast(worker::Failed{.phase = std::string(worker::kOverflowPhase),
+                               .error = {},
+                               .message = error.message(),
+                               .traceback = {},
+                               .edge = std::nullopt,
+                               .sequence = std::nullopt});
 }
 
 auto Host::Drain() -> base::Status {

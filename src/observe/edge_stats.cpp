@@ -2,13 +2,17 @@
 
 #include <algorithm>
 
+#include "transport/output_port.h"
+
 namespace penstock::observe {
+
+auto AddsUp(const EdgeStats& stats) -> bool { return stats.sent == stats.delivered + stats.lost + stats.in_flight; }
 
 auto ReadEdgeStats(const transport::ControlBlock& block) -> EdgeStats {
   constexpr auto kRelaxed = std::memory_order_relaxed;
   const auto* layout = block.operator->();
   EdgeStats stats;
-  stats.sent = layout->published.load(kRelaxed);
+  stats.sent = transport::Sent(*layout);
   stats.delivered = layout->delivered.load(kRelaxed);
   stats.acked = layout->acked.load(kRelaxed);
   // The two ends count without each other, so that a reader may see the consumer ahead; and of what a full queue has
@@ -16,6 +20,7 @@ auto ReadEdgeStats(const transport::ControlBlock& block) -> EdgeStats {
   const auto taken = layout->taken.load(kRelaxed);
   const auto reserved = layout->reserved.load(kRelaxed);
   stats.queued = reserved > taken ? std::min<std::uint64_t>(reserved - taken, block.contract().depth) : 0;
+  stats.in_flight = stats.sent - std::min(stats.sent, taken);
   stats.lost = layout->lost.load(kRelaxed);
   stats.redelivered = layout->redelivered.load(kRelaxed);
   stats.suppressed = layout->suppressed.load(kRelaxed);

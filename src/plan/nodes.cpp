@@ -96,7 +96,9 @@ void PlaceAsNative(const manifest::Node& node, const HostFacts& host, manifest::
 }
 
 auto PlanRestart(const manifest::Node& node) -> std::optional<Restart> {
-  if (node.on_failure == manifest::OnFailure::kFail || (!node.on_failure && !node.retry)) return std::nullopt;
+  const bool asks =
+      node.on_failure == manifest::OnFailure::kRestart || (node.retry && node.on_failure != manifest::OnFailure::kFail);
+  if (!asks) return std::nullopt;
   const auto retry = node.retry.value_or(manifest::Retry{});
   return Restart{.max_attempts = retry.max_attempts.value_or(kDefaultMaxAttempts),
                  .backoff = retry.backoff.value_or(kDefaultBackoff),
@@ -124,6 +126,7 @@ auto PlaceNode(const manifest::Node& node, const Surroundings& around, manifest:
   planned.params = node.params;
   planned.start_timeout = node.start_timeout.value_or(kDefaultNodeStartTimeout);
   planned.restart = PlanRestart(node);
+  planned.skip = node.on_failure == manifest::OnFailure::kSkip;
   planned.process_timeout = node.process_timeout;
   if (planned.kind == manifest::NodeTypeKind::kNative) {
     PlaceAsNative(node, around.host, report, planned);

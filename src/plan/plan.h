@@ -93,6 +93,9 @@ struct Edge {
   manifest::Policy policy = manifest::Policy::kBlock;
   std::uint32_t depth = kDefaultDepth;       // messages; latest: always 1
   std::uint32_t max_held = kDefaultMaxHeld;  // messages a handler may keep beyond its own call
+  manifest::Delivery delivery = manifest::Delivery::kAtLeastOnce;
+  std::uint64_t max_in_flight_bytes = 0;       // unacknowledged; 0: as many as the depth allows
+  std::optional<manifest::Duration> deadline;  // of the producer's wait for room; beyond it the consumer has failed
 };
 
 /// One output port: one shared memory service in one realm, read by all edges that start here.
@@ -100,7 +103,7 @@ struct Output {
   NodePort port;
   bool only_output = true;         // of its node: then the service name does not carry the port
   std::vector<std::size_t> edges;  // indices in Plan::edges
-  std::uint32_t history = 0;       // messages: the largest depth of its block edges
+  std::uint32_t history = 0;       // messages: the largest depth of its edges that never drop
   std::uint32_t buffer = 0;        // messages: the largest depth of any edge
   std::uint32_t max_held = 0;      // messages a consumer may have in hands: the largest max_held + 1
   std::uint32_t max_loans = kMaxLoans;
@@ -150,6 +153,7 @@ struct Node {
   std::vector<std::size_t> inputs;   // indices in Plan::edges
   std::vector<std::size_t> outputs;  // indices in Plan::outputs
   manifest::Duration start_timeout{kDefaultNodeStartTimeout};
+  bool skip = false;                                  // once it has failed for good, the session goes on without it
   std::optional<Restart> restart;                     // never on sources and native nodes, likewise the next
   std::optional<manifest::Duration> process_timeout;  // of one call of its handler for a message
   std::vector<Grant> grants;

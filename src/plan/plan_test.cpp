@@ -78,6 +78,7 @@ INSTANTIATE_TEST_SUITE_P(
                     Snapshot{"fan_out_with_mixed_policies.yaml", PlacementOverride::kAsDeclared, "fan_out"},
                     Snapshot{"several_outputs.yaml", PlacementOverride::kAsDeclared, "several_outputs"},
                     Snapshot{"restart.yaml", PlacementOverride::kAsDeclared, "restart"},
+                    Snapshot{"contracts.yaml", PlacementOverride::kAsDeclared, "contracts"},
                     Snapshot{"docker_every_field.yaml", PlacementOverride::kAsDeclared, "docker_every_field"},
                     Snapshot{"old_manifest_fields.yaml", PlacementOverride::kAsDeclared, "old_manifest_fields"}),
     [](const auto& snapshot) { return snapshot.param.name; });

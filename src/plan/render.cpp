@@ -151,8 +151,24 @@ auto RenderFailure(const Node& node) -> std::string {
     }
     text += "\n";
   }
+  if (node.skip)
+    text += fmt::format("    failure  {} session goes on without it\n", node.restart ? "after those the" : "the");
   if (node.process_timeout) text += fmt::format("    timeout  {:g} s for a message\n", Seconds(*node.process_timeout));
   return text;
+}
+
+/// What an edge has beyond the columns of the table.
+auto RenderContracts(const Plan& plan) -> std::string {
+  std::string text;
+  for (const auto& edge : plan.edges) {
+    std::vector<std::string> clauses;
+    if (edge.delivery == manifest::Delivery::kAtMostOnce && !MayDrop(edge.policy)) clauses.emplace_back("at most once");
+    if (edge.max_in_flight_bytes != 0)
+      clauses.push_back(fmt::format("{} under way at most", manifest::RenderSize(edge.max_in_flight_bytes)));
+    if (edge.deadline) clauses.push_back(fmt::format("room within {:g} s", Seconds(*edge.deadline)));
+    if (!clauses.empty()) text += fmt::format("  {}: {}\n", edge.id, fmt::join(clauses, ", "));
+  }
+  return text.empty() ? text : text + "\n";
 }
 
 /// One node's environment, rights, what follows its failures, environment variables (their names: values may be
@@ -187,6 +203,7 @@ auto NodeToJson(const Plan& plan, const Node& node) -> nlohmann::json {
                          {"backoff", Seconds(node.restart->backoff)},
                          {"window", Seconds(node.restart->window)}};
   }
+  if (node.skip) object["skip"] = true;
   if (node.process_timeout) object["process_timeout"] = Seconds(*node.process_timeout);
   object["inputs"] = nlohmann::json::array();
   for (const auto index : node.inputs) object["inputs"].push_back(plan.edges[index].id);
@@ -219,13 +236,17 @@ auto OutputToJson(const Plan& plan, const Output& output) -> nlohmann::json {
 }
 
 auto EdgeToJson(const Plan& plan, const Edge& edge) -> nlohmann::json {
-  return {{"id", edge.id},
-          {"from", {{"node", edge.from.node}, {"port", edge.from.port}, {"named", edge.from.named}}},
-          {"to", {{"node", edge.to.node}, {"port", edge.to.port}, {"named", edge.to.named}}},
-          {"service", ServiceName(plan.outputs[edge.output], kSession)},
-          {"policy", manifest::ToString(edge.policy)},
-          {"depth", edge.depth},
-          {"max_held", edge.max_held}};
+  nlohmann::json object{{"id", edge.id},
+                        {"from", {{"node", edge.from.node}, {"port", edge.from.port}, {"named", edge.from.named}}},
+                        {"to", {{"node", edge.to.node}, {"port", edge.to.port}, {"named", edge.to.named}}},
+                        {"service", ServiceName(plan.outputs[edge.output], kSession)},
+                        {"policy", manifest::ToString(edge.policy)},
+                        {"delivery", manifest::ToString(edge.delivery)},
+                        {"depth", edge.depth},
+                        {"max_held", edge.max_held}};
+  if (edge.max_in_flight_bytes != 0) object["max_in_flight_bytes"] = edge.max_in_flight_bytes;
+  if (edge.deadline) object["deadline"] = Seconds(*edge.deadline);
+  return object;
 }
 
 }  // namespace
@@ -235,7 +256,8 @@ auto RenderTable(const Plan& plan) -> std::string {
                           Count(plan.nodes.size(), "node"), Count(plan.edges.size(), "edge"),
                           manifest::RenderSize(plan.shm_quota_bytes), Seconds(plan.start_timeout));
   text += fmt::format("{}\n", RenderNodes(plan));
-  if (!plan.edges.empty()) text += fmt::format("{}\n{}\n", RenderEdges(plan), RenderOutputs(plan));
+  if (!plan.edges.empty())
+    text += fmt::format("{}{}\n{}\n", RenderEdges(plan), RenderContracts(plan), RenderOutputs(plan));
   for (const auto& node : plan.nodes) text += RenderNodeDetails(node);
   for (const auto& warning : plan.warnings) text += fmt::format("warning: {}\n", warning);
   return text;

@@ -24,6 +24,10 @@ auto MakeEdge(const manifest::Connection& connection) -> Edge {
   edge.policy = connection.policy.value_or(manifest::Policy::kBlock);
   edge.depth = edge.policy == manifest::Policy::kLatest ? 1 : connection.depth.value_or(kDefaultDepth);
   edge.max_held = connection.max_held.value_or(kDefaultMaxHeld);
+  edge.delivery = connection.delivery.value_or(MayDrop(edge.policy) ? manifest::Delivery::kAtMostOnce
+                                                                    : manifest::Delivery::kAtLeastOnce);
+  edge.max_in_flight_bytes = connection.max_in_flight_bytes.value_or(0);
+  edge.deadline = connection.deadline;
   return edge;
 }
 
@@ -41,7 +45,7 @@ auto OutputOf(Plan& plan, std::map<std::pair<std::string, std::string>, std::siz
 
 /// One publisher serves all edges of an output, so the most demanding edge decides.
 void JoinContract(Output& output, const Edge& edge, const manifest::Connection& connection) {
-  if (edge.policy == manifest::Policy::kBlock) output.history = std::max(output.history, edge.depth);
+  if (!MayDrop(edge.policy)) output.history = std::max(output.history, edge.depth);
   output.buffer = std::max(output.buffer, edge.depth);
   output.max_held = std::max(output.max_held, edge.max_held + 1);
   output.max_message_bytes = std::max(output.max_message_bytes, connection.max_message_bytes.value_or(0));

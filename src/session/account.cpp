@@ -47,6 +47,7 @@ auto NodeReportOf(const SessionView& session, std::size_t index, const std::vect
   report.interpreter = state.interpreter;
   report.restarts = state.restarts;
   report.quarantined = state.quarantined;
+  if (state.left_out) report.left_out = state.left_out->sentence;
   AddMessages(report, session.plan, node, edges);
   if (state.container) {
     report.container = state.container->id();
@@ -144,10 +145,7 @@ auto HandlerOf(const SessionView& session, std::size_t index) -> HandlerState {
     for (const auto edge : session.plan.outputs[output].edges) {
       const auto& block = session.wiring.edge(edge);
       handler.blocked_ns += block->blocked_ns.load(std::memory_order_relaxed);
-      const auto published = block->published.load(std::memory_order_relaxed);
-      const auto acked = std::min(published, block->acked.load(std::memory_order_relaxed));
-      if (session.plan.edges[edge].policy == manifest::Policy::kBlock && published - acked >= block.contract().depth)
-        handler.waits_at.push_back(edge);
+      if (block->waiting_since_ns.load(std::memory_order_acquire) != 0) handler.waits_at.push_back(edge);
     }
   }
   return handler;
@@ -156,7 +154,7 @@ auto HandlerOf(const SessionView& session, std::size_t index) -> HandlerState {
 auto InHandsOf(const SessionView& session, std::size_t index) -> std::optional<InHands> {
   for (const auto edge : session.nodes[index].node->inputs) {
     const auto& block = session.wiring.edge(edge);
-    if (session.plan.edges[edge].policy != manifest::Policy::kBlock) continue;
+    if (session.plan.edges[edge].delivery != manifest::Delivery::kAtLeastOnce) continue;
     const auto acked = block->acked.load(std::memory_order_acquire);
     if (acked < block->taken.load(std::memory_order_acquire)) return InHands{.edge = edge, .sequence = acked};
   }

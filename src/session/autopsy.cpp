@@ -109,6 +109,7 @@ auto StorageClause(const worker::Exited& exited) -> std::string {
 }
 
 auto OwnWords(const plan::Node& node, const worker::Failed& failed) -> std::string {
+  if (failed.phase == worker::kOverflowPhase) return fmt::format("node '{}' cannot send: {}", node.id, failed.message);
   std::string where;
   const bool during = failed.phase == "process" || failed.phase == "import" || failed.phase == "ports";
   if (failed.phase == "process") {

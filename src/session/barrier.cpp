@@ -62,6 +62,18 @@ void AttachBarrier::Replaced(std::size_t node) {
       .producers = std::move(state.producers), .consumers = std::move(state.consumers), .was_open = state.was_open};
 }
 
+auto AttachBarrier::LeftOut(std::size_t node) -> std::vector<Command> {
+  auto& state = state_.at(node);
+  for (auto* flag : {&state.outputs_open, &state.was_open, &state.inputs_open, &state.told_to_open,
+                     &state.told_to_connect, &state.connected, &state.ready})
+    *flag = true;
+  std::vector<Command> commands;
+  for (const auto& others : {state.consumers, state.producers}) {
+    for (const auto other : others) Offer(other, commands);
+  }
+  return commands;
+}
+
 auto AttachBarrier::Passed() const -> bool {
   return std::ranges::all_of(state_, [](const State& state) { return state.connected && state.ready; });
 }

@@ -26,6 +26,8 @@ class AttachBarrier final {
   /// The node's worker has ended and is replaced: it has everything before it again. The others go on, and those that
   /// are replaced themselves do not wait for its outputs: it may have to wait for what they handle.
   void Replaced(std::size_t node);
+  /// The node will not come back: nobody waits for it.
+  auto LeftOut(std::size_t node) -> std::vector<Command>;
   void Connected(std::size_t node) { state_.at(node).connected = true; }
   void Ready(std::size_t node) { state_.at(node).ready = true; }
 

@@ -68,6 +68,22 @@ TEST(AttachBarrier, ANodeThatIsReplacedOpensAgainAndTheOthersAreNotToldAgain) {
   EXPECT_EQ(connects[0].step, AttachBarrier::Step::kConnect);
 }
 
+TEST(AttachBarrier, NobodyWaitsForANodeThatIsLeftOut) {
+  AttachBarrier barrier(MakePlan(3, {{0, 1}, {1, 2}}));
+  for (std::size_t node = 0; node < 3; ++node) {
+    barrier.OutputsOpen(node);
+    barrier.InputsOpen(node);
+  }
+  barrier.Replaced(0);
+  barrier.Replaced(1);
+  barrier.OutputsOpen(0);
+  EXPECT_TRUE(barrier.InputsOpen(0).empty());  // its consumer is not there yet
+  const auto commands = barrier.LeftOut(1);
+  ASSERT_EQ(commands.size(), 1U);
+  EXPECT_EQ(commands[0].node, 0U);
+  EXPECT_EQ(commands[0].step, AttachBarrier::Step::kConnect);
+}
+
 TEST(AttachBarrier, OfTwoNeighboursThatAreReplacedTheProducerWaitsForItsConsumer) {
   AttachBarrier barrier(MakePlan(2, {{0, 1}}));
   for (std::size_t node = 0; node < 2; ++node) {

@@ -18,6 +18,7 @@
 #include "session/autopsy.h"
 #include "session/fault_dump.h"
 #include "session/handler_watch.h"
+#include "session/report.h"
 #include "session/restart_budget.h"
 #include "session/settlement.h"
 #include "session/worker_process.h"
@@ -62,7 +63,8 @@ struct NodeState {
   bool died = false;    // says the kernel
   bool exited = false;  // says its agent, which knows how
   bool warned_of_limits = false;
-  bool keeps = false;  // in a process that goes on, messages that it had
+  bool keeps = false;               // in a process that goes on, messages that it had
+  std::optional<Failure> left_out;  // for which the session goes on without the node
   std::uint32_t restarts = 0;
   std::optional<Suspect> suspect;
   std::uint32_t quarantined = 0;                   // messages

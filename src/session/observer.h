@@ -39,6 +39,8 @@ class Observer {
   }
   /// A node failed and is started again; the session goes on.
   virtual void OnRestart(const Restarting& restarting) = 0;
+  /// A node failed for good, and the session goes on without it.
+  virtual void OnLeftOut(const Failure& failure) = 0;
   /// At once when the first failure is known; the session ends everything after it.
   virtual void OnFailure(const Failure& failure) = 0;
   /// What became known after OnFailure about the same failure, as a sentence. Any thread.

@@ -30,6 +30,7 @@ struct NodeReport {
   int landlock = 0;         // version by which it was kept apart from other workers of its container; 0: not
   std::uint32_t restarts = 0;
   std::uint32_t quarantined = 0;  // messages
+  std::string left_out;           // why the session went on without it; empty: it did not
   std::uint64_t messages = 0;     // handled
   std::uint64_t sent = 0;
   std::uint64_t handler_p50_ns = 0;

@@ -231,9 +231,9 @@ void Session::Impl::StartWorker(std::size_t index) {
                             error.ToString());
                   return FailNode(index, ContainerLost{});
                 }
-                Fail({.node = id,
-                      .sentence = fmt::format("node '{}' could not be started: {}", id, error.ToString()),
-                      .traceback = {}});
+                FailForGood(index, {.node = id,
+                                    .sentence = fmt::format("node '{}' could not be started: {}", id, error.ToString()),
+                                    .traceback = {}});
               },
           .on_died = [this, index] { OnDied(index); },
           .on_hung_up = [this, index] { OnHungUp(index); },
@@ -286,9 +286,9 @@ void Session::Impl::OnMessage(std::size_t index, worker::Received<worker::FromWo
 
 void Session::Impl::OnProtocolError(std::size_t index, const Error& error) {
   const auto& id = nodes_[index].node->id;
-  Fail({.node = id,
-        .sentence = fmt::format("node '{}' broke the worker protocol: {}", id, error.ToString()),
-        .traceback = {}});
+  FailForGood(index, {.node = id,
+                      .sentence = fmt::format("node '{}' broke the worker protocol: {}", id, error.ToString()),
+                      .traceback = {}});
 }
 
 auto Session::Impl::MemoryHandlers() -> MemoryGrants::Handlers {
@@ -349,6 +349,7 @@ void Session::Impl::StartIfAllReady() {
     SendOrFail(i, worker::Start{});
     WatchHandler(i);
   }
+  for (std::size_t edge = 0; edge < options_.plan.edges.size(); ++edge) WatchRoom(edge);
 }
 
 void Session::Impl::SendOrFail(std::size_t index, const worker::ToWorker& message) {

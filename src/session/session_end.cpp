@@ -58,11 +58,12 @@ void Session::Impl::OnHungUp(std::size_t index) {
   state.deadline = loop_->After(kHungUpGrace, [this, index] {
     auto& stuck = nodes_[index];
     stuck.deadline = 0;
-    Fail({.node = stuck.node->id,
-          .sentence = fmt::format("node '{}' has closed its connection to the runtime and goes on without it: its code "
-                                  "must not close descriptors that it has not opened (os.closerange, daemonizing)",
-                                  stuck.node->id),
-          .traceback = {}});
+    FailForGood(index, {.node = stuck.node->id,
+                        .sentence = fmt::format(
+                            "node '{}' has closed its connection to the runtime and goes on without it: its code "
+                            "must not close descriptors that it has not opened (os.closerange, daemonizing)",
+                            stuck.node->id),
+                        .traceback = {}});
   });
 }
 
@@ -149,8 +150,9 @@ void Session::Impl::FailNode(std::size_t index, const End& end) {
             : fmt::format("; it had been restarted {} times within {:g} s, as often as its retry allows",
                           state.budget->spent(), window);
   }
-  Fail(std::move(failure));
-  if (IsUnexplained(end, evidence)) AwaitDetail(index, end);
+  const bool is_unexplained = IsUnexplained(end, evidence);
+  FailForGood(index, std::move(failure), std::holds_alternative<ContainerLost>(end));
+  if (is_unexplained && report_.failure) AwaitDetail(index, end);
 }
 
 void Session::Impl::AwaitDetail(std::size_t index, const End& end) {

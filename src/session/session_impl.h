@@ -1,6 +1,6 @@
-// The session itself. Its members are in five files, by what they do: session.cpp starts, session_watch.cpp has an eye
+// The session itself. Its members are in six files, by what they do: session.cpp starts, session_watch.cpp has an eye
 // on who is late, session_quarantine.cpp on what is tried too often, session_restart.cpp replaces workers that failed,
-// session_end.cpp ends.
+// session_skip.cpp goes on without them, session_end.cpp ends.
 #pragma once
 
 #include <chrono>
@@ -59,6 +59,10 @@ class Session::Impl final {
   /// Whether a failure of this kind is one that a restart may mend.
   auto MayRestart(std::size_t index, const End& end) const -> bool;
   void Restart(std::size_t index, const Failure& failure, std::chrono::nanoseconds delay, bool container_lost);
+  /// Gives up the node's place for a new worker, or for none. Its old worker has ended, or is about to.
+  auto Replace(std::size_t index, bool container_lost) -> Replacement&;
+  /// Sees to it that the old worker ends.
+  void EndOld(std::size_t index);
   /// Counts a failure against the message that the node had in hands. True when that was its last attempt.
   auto Accuse(std::size_t index, const Failure& failure) -> bool;
   /// nullopt: the node has been restarted as often as it may.
@@ -80,6 +84,12 @@ class Session::Impl final {
   void AnnounceAttached(std::size_t index);
   void TellWhoIsGone(std::size_t index);
   void StartIfReplaced(std::size_t index);
+
+  /// A failure that no restart is going to mend: the session goes on without the node if that was asked for, or fails.
+  void FailForGood(std::size_t index, Failure failure, bool container_lost = false);
+  void LeaveOut(std::size_t index, const Failure& failure, bool container_lost);
+  /// What it left is cleared: its streams have ended.
+  void OnLeftOut(std::size_t index);
 
   /// Whoever waits for this node to take what was sent to it must not.
   void NoLongerConsumes(std::size_t index);
@@ -108,6 +118,11 @@ class Session::Impl final {
   void WatchHandler(std::size_t index);
   void LookAtHandler(std::size_t index);
   void ClearWatch(std::size_t index);
+  /// Watches how long the producer of an edge waits for room on it, if that is limited.
+  void WatchRoom(std::size_t edge);
+  /// The edge whose consumer holds up the producer of `edge`, maybe by way of others; nullopt while one of them is
+  /// being restarted.
+  auto HeldUpAt(std::size_t edge) -> std::optional<std::size_t>;
   void Fail(Failure failure);
   /// `node`: empty for the session itself.
   void FailEnvironment(const std::string& node, const base::Error& error);

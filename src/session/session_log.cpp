@@ -59,6 +59,11 @@ void SessionLog::OnRestart(const Restarting& restarting) {
   next_.OnRestart(restarting);
 }
 
+void SessionLog::OnLeftOut(const Failure& failure) {
+  Add("left out", LogLevel::kWarning, WithTraceback(failure), failure.node);
+  next_.OnLeftOut(failure);
+}
+
 void SessionLog::OnFailure(const Failure& failure) {
   Add("failed", LogLevel::kError, WithTraceback(failure), failure.node);
   next_.OnFailure(failure);

@@ -19,6 +19,7 @@ class SessionLog final : public Observer {
   void OnStarted(std::string_view session_id) override;
   void OnLog(const observe::LogRecord& record) override;
   void OnRestart(const Restarting& restarting) override;
+  void OnLeftOut(const Failure& failure) override;
   void OnFailure(const Failure& failure) override;
   void OnFailureDetail(std::string_view sentence) override;
   void OnKilled() override;

@@ -18,8 +18,9 @@ constexpr seconds kExitGrace{2};
 constexpr seconds kKillGrace{15};
 constexpr seconds kReleaseTimeout{10};
 
-// Failures of the node's own code before it handles anything come again however often it is started.
-auto IsInitialisation(const worker::Failed& failed) -> bool {
+// Failures of the node's own code before it handles anything come again however often it is started, and an edge that
+// was to fail when it is full has failed.
+auto ComesAgain(const worker::Failed& failed) -> bool {
   return failed.phase != "process" && failed.phase != "finish" && failed.phase != "ports";
 }
 
@@ -32,7 +33,7 @@ auto IsFromOutside(const worker::Exited& exited) -> bool {
 
 auto Session::Impl::MayRestart(std::size_t index, const End& end) const -> bool {
   if (!nodes_[index].budget || !started_) return false;
-  if (const auto* failed = std::get_if<worker::Failed>(&end)) return !IsInitialisation(*failed);
+  if (const auto* failed = std::get_if<worker::Failed>(&end)) return !ComesAgain(*failed);
   if (const auto* exited = std::get_if<worker::Exited>(&end)) return !nodes_[index].replacing || IsFromOutside(*exited);
   const auto* overdue = std::get_if<Overdue>(&end);
   return overdue == nullptr || overdue->while_running;
@@ -42,11 +43,21 @@ void Session::Impl::Restart(std::size_t index, const Failure& failure, std::chro
                             bool container_lost) {
   auto& state = nodes_[index];
   ++state.restarts;
-  state.overdue.reset();
   observer_.OnRestart({.failure = failure, .restart = state.restarts, .after = delay});
+  barrier_.Replaced(index);
+  Replace(index, container_lost).timer = loop_->After(delay, [this, index] {
+    nodes_[index].replacing->timer = 0;
+    nodes_[index].replacing->may_start = true;
+    Proceed(index);
+  });
+  EndOld(index);
+}
+
+auto Session::Impl::Replace(std::size_t index, bool container_lost) -> Replacement& {
+  auto& state = nodes_[index];
+  state.overdue.reset();
   ClearDeadline(index);
   ClearWatch(index);
-  barrier_.Replaced(index);
   memory_.Forget(index);
   NoLongerConsumes(index);
   state.finished = false;
@@ -54,13 +65,13 @@ void Session::Impl::Restart(std::size_t index, const Failure& failure, std::chro
   if (state.replacing && !state.replacing->settled) replacing->settlement = state.replacing->settlement;
   if (state.replacing) loop_->Cancel(state.replacing->timer);
   replacing->container_lost = container_lost;
-  replacing->timer = loop_->After(delay, [this, index] {
-    nodes_[index].replacing->timer = 0;
-    nodes_[index].replacing->may_start = true;
-    Proceed(index);
-  });
-  state.replacing = std::move(replacing);
   if (container_lost) state.exited = true;
+  state.replacing = std::move(replacing);
+  return *state.replacing;
+}
+
+void Session::Impl::EndOld(std::size_t index) {
+  auto& state = nodes_[index];
   if (state.exited) return OnEnded(index);
   state.deadline = loop_->After(kExitGrace, [this, index] {
     nodes_[index].deadline = 0;
@@ -129,7 +140,7 @@ auto Session::Impl::AwaitedConsumersOf(std::size_t index) const -> std::vector<S
     for (const auto edge : options_.plan.outputs[output].edges) {
       const auto consumer = wiring_.consumer_of(edge);
       const auto& state = nodes_[consumer];
-      if (options_.plan.edges[edge].policy != manifest::Policy::kBlock) continue;
+      if (MayDrop(options_.plan.edges[edge].policy)) continue;
       if (state.exited || state.replacing || !barrier_.reads(consumer)) continue;
       const auto attached = state.refreshed.find(edge);
       const auto before = attached == state.refreshed.end() ? 0 : attached->second;
@@ -146,6 +157,7 @@ void Session::Impl::OnSettled(std::size_t index, const std::shared_ptr<Settlemen
   if (!replacing || replacing->settlement != settlement) return;
   if (!how) return FailEnvironment(nodes_[index].node->id, how.error());
   replacing->settled = true;
+  if (nodes_[index].left_out) return OnLeftOut(index);
   if (replacing->greeted) Configure(index);
 }
 
@@ -181,8 +193,9 @@ void Session::Impl::PlaceAgain(std::size_t index) {
 void Session::Impl::OnPlacedAgain(std::size_t index, base::Expected<Placed> placed) {
   auto& state = nodes_[index];
   if (!placed) {
-    if (!ending_) FailEnvironment(state.node->id, placed.error());
-    return;
+    if (ending_) return;
+    return FailForGood(
+        index, {.node = state.node->id, .sentence = placed.error().ToString(), .traceback = {}, .environment = true});
   }
   if (!MoveIn(index, std::move(*placed))) return;
   state.replacing->container_lost = false;
@@ -205,7 +218,7 @@ void Session::Impl::TellWhoIsGone(std::size_t index) {
   for (const auto output : nodes_[index].node->outputs) {
     for (const auto edge : options_.plan.outputs[output].edges) {
       const auto& consumer = nodes_[wiring_.consumer_of(edge)];
-      if (!consumer.exited || consumer.replacing) continue;
+      if (!consumer.left_out && (!consumer.exited || consumer.replacing)) continue;
       SendOrFail(index, worker::Peer{.edge = options_.plan.edges[edge].id, .state = worker::Peer::State::kGone});
     }
   }

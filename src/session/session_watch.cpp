@@ -108,4 +108,44 @@ void Session::Impl::LookAtHandler(std::size_t index) {
                      .while_running = true});
 }
 
+// A reading at the end of the deadline, and at the end of what is then left of it: a wait is found at its very
+// deadline.
+void Session::Impl::WatchRoom(std::size_t edge) {
+  const auto& deadline = options_.plan.edges[edge].deadline;
+  if (!deadline || ending_) return;
+  auto after = std::chrono::nanoseconds(*deadline);
+  const auto& producer = nodes_[wiring_.producer_of(options_.plan.edges[edge].output)];
+  const auto since = wiring_.edge(edge)->waiting_since_ns.load(std::memory_order_acquire);
+  const auto now = static_cast<std::uint64_t>(transport::MonotonicNow());
+  if (since != 0 && since <= now && !producer.exited && !producer.replacing) {
+    const std::chrono::nanoseconds left = *deadline - std::chrono::nanoseconds(now - since);
+    if (left.count() > 0) {
+      after = left;
+    } else if (const auto at = HeldUpAt(edge)) {
+      const auto& held_up = options_.plan.edges[edge].id;
+      const auto& id = options_.plan.edges[*at].id;
+      EndOverdue(wiring_.consumer_of(*at),
+                 {.what = fmt::format("make room on edge {}{}", id,
+                                      *at == edge ? "" : fmt::format(", which holds up edge {},", held_up)),
+                  .allowed = *deadline,
+                  .remedy = fmt::format("raise the deadline of edge {}, or its depth, if it needs longer", held_up),
+                  .while_running = true});
+    }
+  }
+  loop_->After(after, [this, edge] { WatchRoom(edge); });
+}
+
+auto Session::Impl::HeldUpAt(std::size_t edge) -> std::optional<std::size_t> {
+  std::vector<bool> seen(nodes_.size());
+  for (;;) {
+    const auto consumer = wiring_.consumer_of(edge);
+    const auto& state = nodes_[consumer];
+    if (state.exited || state.replacing || state.overdue) return std::nullopt;
+    const auto waits_at = HandlerOf(View(), consumer).waits_at;
+    if (waits_at.empty() || seen[consumer]) return edge;
+    seen[consumer] = true;
+    edge = waits_at.front();
+  }
+}
+
 }  // namespace penstock::session

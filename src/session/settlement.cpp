@@ -108,7 +108,7 @@ void Settlement::WriteOff() {
     for (const auto edge : edges) blocks.push_back(wiring_.edge(edge).operator->());
     const auto next = transport::NextSequence(blocks);
     for (const auto edge : edges) {
-      if (still_awaited.contains(edge) || plan_.edges[edge].policy != manifest::Policy::kBlock) continue;
+      if (still_awaited.contains(edge) || MayDrop(plan_.edges[edge].policy)) continue;
       auto& block = *wiring_.edge(edge).operator->();
       block.first_of_epoch.store(next, std::memory_order_release);
       block.refreshed.fetch_add(1, std::memory_order_release);

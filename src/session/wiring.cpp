@@ -17,10 +17,13 @@ auto ContractOf(const plan::Edge& edge) -> transport::EdgeContract {
     case manifest::Policy::kLatest:
       contract.policy = transport::Policy::kLatest;
       break;
+    case manifest::Policy::kFail:
+      contract.policy = transport::Policy::kFail;
+      break;
   }
-  // Replay needs credit to keep room in the history, which only block edges do.
-  contract.delivery =
-      edge.policy == manifest::Policy::kBlock ? transport::Delivery::kAtLeastOnce : transport::Delivery::kAtMostOnce;
+  contract.delivery = edge.delivery == manifest::Delivery::kAtLeastOnce ? transport::Delivery::kAtLeastOnce
+                                                                        : transport::Delivery::kAtMostOnce;
+  contract.max_in_flight_bytes = edge.max_in_flight_bytes;
   contract.depth = edge.depth;
   contract.max_held = edge.max_held;
   return contract;

@@ -98,6 +98,7 @@ auto ControlBlock::Create(const EdgeContract& contract) -> base::Expected<Contro
   layout->delivery = contract.delivery;
   layout->depth = contract.depth;
   layout->max_held = contract.max_held;
+  layout->max_in_flight_bytes = contract.max_in_flight_bytes;
   layout->magic = ControlLayout::kMagic;
   return ControlBlock(std::move(fd), std::move(mapping), contract);
 }
@@ -111,8 +112,11 @@ auto ControlBlock::Map(base::UniqueFd fd) -> base::Expected<ControlBlock> {
   const auto* layout = static_cast<const ControlLayout*>(mapping.data());
   if (layout->magic != ControlLayout::kMagic)
     return Fail(ErrorCode::kPeerCorrupt, "a descriptor that should be a control block is something else");
-  const EdgeContract contract{
-      .policy = layout->policy, .delivery = layout->delivery, .depth = layout->depth, .max_held = layout->max_held};
+  const EdgeContract contract{.policy = layout->policy,
+                              .delivery = layout->delivery,
+                              .depth = layout->depth,
+                              .max_held = layout->max_held,
+                              .max_in_flight_bytes = layout->max_in_flight_bytes};
   PENSTOCK_TRY(CheckContract(contract));
   return ControlBlock(std::move(fd), std::move(mapping), contract);
 }

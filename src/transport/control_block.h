@@ -25,7 +25,14 @@ struct EdgeContract {
   Delivery delivery = Delivery::kAtLeastOnce;
   std::uint32_t depth = 8;     // block: unacknowledged messages; drop_oldest: queue length; latest: always 1
   std::uint32_t max_held = 4;  // messages a handler may keep beyond its own call
+  /// block and fail: unacknowledged bytes, payload and metadata; 0: no bound. A message beyond it passes alone.
+  std::uint64_t max_in_flight_bytes = 0;
 };
+
+/// Whether a full queue loses its oldest message, instead of holding its producer up or ending it.
+constexpr auto MayDrop(Policy policy) noexcept -> bool {
+  return policy == Policy::kDropOldest || policy == Policy::kLatest;
+}
 
 /// Log-linear histogram of nanoseconds: 8 buckets per power of two, so a bucket's width is at most 12.5 % of its value.
 /// One writer; readers get a snapshot that may be a few counts behind.
@@ -70,7 +77,7 @@ class OriginRecord final {
 enum class EndState : std::uint32_t { kDetached = 0, kAttached = 1, kFinished = 2 };
 
 struct ControlLayout {
-  static constexpr std::uint64_t kMagic = 0x31'45'47'44'45'53'4e'50;  // "PNSEDGE1"
+  static constexpr std::uint64_t kMagic = 0x32'45'47'44'45'53'4e'50;  // "PNSEDGE2"
 
   // Runtime, before start.
   alignas(64) std::uint64_t magic;
@@ -78,8 +85,9 @@ struct ControlLayout {
   Delivery delivery;
   std::uint32_t depth;
   std::uint32_t max_held;
+  std::uint64_t max_in_flight_bytes;
 
-  // Producer.
+  // Producer. After its death, the runtime: for its successor, or to end the stream.
   alignas(64) std::atomic<std::uint64_t> reserved;  // sequence numbers given out: the next one to give
   std::atomic<std::uint64_t> published;             // all below are in the consumer's reach
   // Messages below are an earlier incarnation's. Between a producer's death and its successor the runtime raises it for
@@ -88,9 +96,10 @@ struct ControlLayout {
   std::atomic<std::uint64_t> suppressed;  // not sent, since an earlier incarnation had sent them
   std::atomic<std::uint32_t> epoch;
   OriginRecord origins;
-  std::atomic<std::uint64_t> blocked_ns;  // time the producer waited for credit on this edge
-  std::atomic<std::uint64_t> closed;      // end of stream: 1 + the number of messages ever published; 0: open
-  std::atomic<std::uint64_t> refreshed;   // grows when history was delivered: messages appear, `published` stands still
+  std::atomic<std::uint64_t> blocked_ns;        // time the producer waited for room; shared by edges full together
+  std::atomic<std::uint64_t> waiting_since_ns;  // CLOCK_MONOTONIC while it waits for room on this edge, else 0
+  std::atomic<std::uint64_t> closed;            // end of stream: 1 + the number of messages ever published; 0: open
+  std::atomic<std::uint64_t> refreshed;  // grows when history was delivered: messages appear, `published` stands still
 
   // Consumer.
   alignas(64) std::atomic<std::uint64_t> taken;  // next sequence number to take

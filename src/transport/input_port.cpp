@@ -18,8 +18,6 @@ using base::Fail;
 // Messages of one port that are alive; they may outlive it.
 using HeldCounter = std::shared_ptr<std::atomic<std::uint32_t>>;
 
-auto MayDrop(Policy policy) -> bool { return policy == Policy::kDropOldest || policy == Policy::kLatest; }
-
 // A received message whose private header passed its checks.
 struct Arrival {
   iceoryx2::Sample sample;
@@ -164,7 +162,7 @@ auto InputPort::State::FetchAll() -> base::Status {
 auto InputPort::State::CloseGap(std::uint64_t sequence) -> base::Status {
   // Both ends were gone at a time: what only their memory held went with them.
   const auto died = std::min(sequence, control().first_of_epoch.load(std::memory_order_acquire));
-  if (contract().policy == Policy::kBlock && died < sequence) {
+  if (!MayDrop(contract().policy) && died < sequence) {
     return Fail(ErrorCode::kPeerCorrupt,
                 "edge '{}' jumped from message {} to {} although it never drops: its producer broke the contract or "
                 "lost its shared memory",
@@ -187,7 +185,7 @@ auto InputPort::State::CloseGap(std::uint64_t sequence) -> base::Status {
 // stream is closed, its last ones, dropped before this consumer could take them.
 void InputPort::State::CountTail(std::uint64_t first_of_epoch, std::uint64_t closed) {
   auto& block = control();
-  const auto reached = closed != 0 && contract().policy != Policy::kBlock ? closed - 1 : first_of_epoch;
+  const auto reached = closed != 0 && MayDrop(contract().policy) ? closed - 1 : first_of_epoch;
   if (next >= reached) return;
   static_cast<void>(CloseGap(reached));
   block.taken.store(std::max(next, taken_before), std::memory_order_release);

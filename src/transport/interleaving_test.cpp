@@ -6,6 +6,7 @@
 
 #include <chrono>
 #include <memory>
+#include <numeric>
 #include <optional>
 #include <vector>
 
@@ -15,8 +16,6 @@ namespace penstock::transport {
 namespace {
 using testing::Must;
 using testing::TestPipeline;
-
-auto MayDrop(Policy policy) -> bool { return policy == Policy::kDropOldest || policy == Policy::kLatest; }
 
 // One consumer and what it must have seen by its contract.
 class Consumer {
@@ -93,6 +92,24 @@ class Consumer {
     }
   }
 
+  // What holds at every moment at which neither end is in the middle of something.
+  void CheckRunningAccount(std::uint64_t published) {
+    auto& account = pipeline_.control(edge_);
+    RC_ASSERT(Sent(*account.operator->()) == published);
+    const auto taken = account->taken.load();
+    RC_ASSERT(taken <= published);
+    RC_ASSERT(account->delivered.load() + account->lost.load() == taken);
+  }
+
+  // After a message was sent: no more bytes under way than the contract allows, unless this one is alone. `bytes`: of
+  // each message of the producer's incarnation, `first` being the first.
+  void CheckBudget(const std::vector<std::uint64_t>& bytes, std::uint64_t first) {
+    if (contract_.max_in_flight_bytes == 0) return;
+    const auto begin = std::max(pipeline_.control(edge_)->acked.load(), first);
+    const auto sum = std::accumulate(bytes.begin() + static_cast<std::ptrdiff_t>(begin), bytes.end(), std::uint64_t{0});
+    RC_ASSERT(sum <= contract_.max_in_flight_bytes || sum == bytes.back());
+  }
+
   void CheckAccount(std::uint64_t published) {
     auto& account = pipeline_.control(edge_);
     RC_ASSERT(account->delivered.load() + account->lost.load() == published);
@@ -139,15 +156,16 @@ class Consumer {
 
 auto AnyContract() -> rc::Gen<EdgeContract> {
   return rc::gen::apply(
-      [](Policy policy, Delivery delivery, std::uint32_t depth, std::uint32_t max_held) {
+      [](Policy policy, Delivery delivery, std::uint32_t depth, std::uint32_t max_held, std::uint64_t bytes) {
         return EdgeContract{.policy = policy,
                             .delivery = MayDrop(policy) ? Delivery::kAtMostOnce : delivery,
                             .depth = depth,
-                            .max_held = max_held};
+                            .max_held = max_held,
+                            .max_in_flight_bytes = MayDrop(policy) ? 0 : bytes};
       },
-      rc::gen::element(Policy::kBlock, Policy::kBlock, Policy::kDropOldest, Policy::kLatest),
+      rc::gen::element(Policy::kBlock, Policy::kBlock, Policy::kFail, Policy::kDropOldest, Policy::kLatest),
       rc::gen::element(Delivery::kAtLeastOnce, Delivery::kAtMostOnce), rc::gen::inRange<std::uint32_t>(1, 9),
-      rc::gen::inRange<std::uint32_t>(0, 4));
+      rc::gen::inRange<std::uint32_t>(0, 4), rc::gen::element<std::uint64_t>(0, 0, 1, 5000, 20000));
 }
 
 class InterleavingTest : public testing::Watched {};
@@ -164,6 +182,8 @@ RC_GTEST_FIXTURE_PROP(InterleavingTest, EverythingSentIsDeliveredOrCountedAsTheC
 
   enum class Step { kPublish, kTake, kAcknowledge, kRelease, kReattach, kRestartProducer, kRestartBoth };
   std::uint64_t published = 0;
+  std::uint64_t first_of_epoch = 0;
+  std::vector<std::uint64_t> bytes_of;
   std::uint32_t epoch = 0;
   const auto steps = *rc::gen::inRange(0, 200);
   for (int i = 0; i < steps; ++i) {
@@ -184,8 +204,14 @@ RC_GTEST_FIXTURE_PROP(InterleavingTest, EverythingSentIsDeliveredOrCountedAsTheC
         auto loan = Must(output->Borrow(bytes));
         testing::FillPattern(loan.bytes(), published);
         const auto sequence = output->Publish(std::move(loan), base::Deadline::In(std::chrono::nanoseconds(0)));
-        if (sequence) RC_ASSERT(*sequence == published++);
-        if (!sequence) RC_ASSERT(sequence.error().code() == base::ErrorCode::kDeadline);
+        if (!sequence) {
+          RC_ASSERT(sequence.error().code() == base::ErrorCode::kDeadline ||
+                    sequence.error().code() == base::ErrorCode::kOverflow);
+          break;
+        }
+        RC_ASSERT(*sequence == published++);
+        bytes_of.push_back(bytes);
+        for (auto& each : consumers) each.CheckBudget(bytes_of, first_of_epoch);
         break;
       }
       case Step::kTake:
@@ -206,6 +232,7 @@ RC_GTEST_FIXTURE_PROP(InterleavingTest, EverythingSentIsDeliveredOrCountedAsTheC
         for (auto& each : consumers) each.Drain();
         output.reset();
         output = pipeline.OpenOutput(++epoch);
+        first_of_epoch = published;
         break;
       case Step::kRestartBoth:
         for (auto& each : consumers) {
@@ -215,8 +242,10 @@ RC_GTEST_FIXTURE_PROP(InterleavingTest, EverythingSentIsDeliveredOrCountedAsTheC
         output.reset();
         output = pipeline.OpenOutput(++epoch);
         consumer.AttachAfterLoss(published);
+        first_of_epoch = published;
         break;
     }
+    for (auto& each : consumers) each.CheckRunningAccount(published);
   }
   output->Close();
   for (auto& consumer : consumers) consumer.Finish();

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "transport/backing.h"
+#include "transport/byte_budget.h"
 #include "transport/fork_guard.h"
 #include "transport/iceoryx2/bridge.h"
 #include "transport/monotonic.h"
@@ -25,6 +26,7 @@ struct Edge {
   std::string id;
   ControlBlock control;
   Doorbell consumer;
+  ByteBudget budget{control.contract().max_in_flight_bytes};
   std::atomic<bool> given_up{false};
 
   auto policy() const noexcept -> Policy { return control.contract().policy; }
@@ -34,22 +36,28 @@ struct Edge {
   auto Unacknowledged(std::uint64_t next) const noexcept -> std::uint64_t {
     return next - std::min(control->acked.load(std::memory_order_acquire), next);
   }
-  auto HasCredit(std::uint64_t next) const noexcept -> bool { return Unacknowledged(next) < control.contract().depth; }
-  auto HoldsUp(std::uint64_t next) const noexcept -> bool {
-    return policy() == Policy::kBlock && !HasCredit(next) && !given_up.load(std::memory_order_acquire);
+  auto HasRoom(std::uint64_t next, std::uint64_t bytes) noexcept -> bool {
+    const auto unacknowledged = Unacknowledged(next);
+    return unacknowledged < control.contract().depth && budget.Allows(bytes, next - unacknowledged);
+  }
+  /// Whether message `next` has to do without room here, by the policy `full`.
+  auto Lacks(Policy full, std::uint64_t next, std::uint64_t bytes) noexcept -> bool {
+    return policy() == full && !HasRoom(next, bytes) && !given_up.load(std::memory_order_acquire);
+  }
+  auto Describe(std::uint64_t next, std::uint64_t bytes) const -> std::string {
+    const auto& contract = control.contract();
+    auto text =
+        fmt::format("its consumer has {} messages unacknowledged (depth {})", Unacknowledged(next), contract.depth);
+    if (contract.max_in_flight_bytes != 0)
+      text += fmt::format(" of {} bytes, and this one has {} (max_in_flight_bytes {})", budget.in_flight(), bytes,
+                          contract.max_in_flight_bytes);
+    return text;
   }
 };
 
 auto OriginOf(const message::Header& header) -> Origin {
   if ((header.flags & message::kFlagHasOrigin) == 0) return {.index = header.origin_index};
   return {.input = header.origin_input, .index = header.origin_index, .sequence = header.origin_sequence};
-}
-
-// The sequence number after the last message that the consumer may have seen of an earlier incarnation.
-auto Reached(const ControlLayout& edge) noexcept -> std::uint64_t {
-  const auto taken =
-      std::min(edge.taken.load(std::memory_order_acquire), edge.reserved.load(std::memory_order_acquire));
-  return std::max(edge.published.load(std::memory_order_acquire), taken);
 }
 
 auto BlocksOf(const std::vector<std::unique_ptr<Edge>>& edges) -> std::vector<const ControlLayout*> {
@@ -78,14 +86,32 @@ auto TakeFromHost(const OutputPortOptions& options, const Segment& segment)
 
 }  // namespace
 
+// Killed between handing the message over and counting it, a producer leaves `published` one behind.
+auto Sent(const ControlLayout& edge) noexcept -> std::uint64_t {
+  const auto taken =
+      std::min(edge.taken.load(std::memory_order_acquire), edge.reserved.load(std::memory_order_acquire));
+  return std::max(edge.published.load(std::memory_order_acquire), taken);
+}
+
 // All edges of a port share the sequence. Those of a killed producer differ by at most the one message that it was
 // sending: it is sent again under its number, and who has it already skips it. Edges further behind were given up
 // before.
 auto NextSequence(const std::vector<const ControlLayout*>& edges) noexcept -> std::uint64_t {
   std::uint64_t furthest = 0;
-  for (const auto* edge : edges) furthest = std::max(furthest, Reached(*edge));
-  const bool one_behind = std::ranges::any_of(edges, [&](const auto* edge) { return Reached(*edge) + 1 == furthest; });
+  for (const auto* edge : edges) furthest = std::max(furthest, Sent(*edge));
+  const bool one_behind = std::ranges::any_of(edges, [&](const auto* edge) { return Sent(*edge) + 1 == furthest; });
   return one_behind ? furthest - 1 : furthest;
+}
+
+// A message that only some of the edges have is the last one of those; the others end before it.
+void CloseForDead(const std::vector<ControlLayout*>& edges) noexcept {
+  for (auto* edge : edges) {
+    const auto sent = Sent(*edge);
+    edge->reserved.store(sent, std::memory_order_release);
+    edge->published.store(sent, std::memory_order_release);
+    edge->waiting_since_ns.store(0, std::memory_order_release);
+    edge->closed.store(sent + 1, std::memory_order_release);
+  }
 }
 
 struct Loan::State {
@@ -132,43 +158,57 @@ struct OutputPort::State {
     return {};
   }
 
-  auto HeldUp() const noexcept -> bool {
-    return std::ranges::any_of(edges, [this](const auto& edge) { return edge->HoldsUp(next); });
+  auto HeldUp(std::uint64_t bytes) const noexcept -> bool {
+    return std::ranges::any_of(edges, [&](const auto& edge) { return edge->Lacks(Policy::kBlock, next, bytes); });
   }
 
-  auto AwaitCredit(base::Deadline deadline) -> base::Status {
-    if (!HeldUp()) [[likely]]
+  // Says at each edge that has room again that it is no longer waited for.
+  auto StillHeldUp(const std::vector<Edge*>& holders, std::uint64_t bytes) const noexcept -> bool {
+    bool held_up = false;
+    for (auto* edge : holders) {
+      if (edge->Lacks(Policy::kBlock, next, bytes)) {
+        held_up = true;
+      } else if (edge->control->waiting_since_ns.load(std::memory_order_relaxed) != 0) {
+        edge->control->waiting_since_ns.store(0, std::memory_order_release);
+      }
+    }
+    return held_up;
+  }
+
+  auto AwaitRoom(std::uint64_t bytes, base::Deadline deadline) -> base::Status {
+    if (!HeldUp(bytes)) [[likely]]
       return {};
     const auto since = MonotonicNow();
     std::vector<Edge*> holders;
     for (auto& edge : edges) {
-      if (edge->HoldsUp(next)) holders.push_back(edge.get());
+      if (edge->Lacks(Policy::kBlock, next, bytes)) holders.push_back(edge.get());
     }
-    const bool ready =
-        WaitAt(credit, deadline, spin, [this] { return interrupted.load(std::memory_order_acquire) || !HeldUp(); });
+    if (holders.empty()) return Cancelled();
+    for (auto* edge : holders)
+      edge->control->waiting_since_ns.store(static_cast<std::uint64_t>(since), std::memory_order_release);
+    const bool ready = WaitAt(credit, deadline, spin, [&] {
+      return interrupted.load(std::memory_order_acquire) || !StillHeldUp(holders, bytes);
+    });
     const auto waited = static_cast<std::uint64_t>(MonotonicNow() - since);
-    for (auto* edge : holders) edge->control->blocked_ns.fetch_add(waited, std::memory_order_relaxed);
+    for (auto* edge : holders) {
+      edge->control->blocked_ns.fetch_add(waited / holders.size(), std::memory_order_relaxed);
+      edge->control->waiting_since_ns.store(0, std::memory_order_release);
+    }
     PENSTOCK_TRY(Cancelled());
     if (!ready) {
-      const auto holder = std::ranges::find_if(edges, [this](const auto& edge) { return edge->HoldsUp(next); });
-      return Fail(
-          ErrorCode::kDeadline,
-          "edge '{}' had no room for message {} in time: its consumer has {} messages unacknowledged (depth {})",
-          holder == edges.end() ? holders.front()->id : (*holder)->id, next, holders.front()->Unacknowledged(next),
-          holders.front()->control.contract().depth);
+      return Fail(ErrorCode::kDeadline, "edge '{}' had no room for message {} in time: {}", holders.front()->id, next,
+                  holders.front()->Describe(next, bytes));
     }
     return {};
   }
 
-  auto RefuseOverflow() const -> base::Status {
+  auto RefuseOverflow(std::uint64_t bytes) const -> base::Status {
     for (const auto& edge : edges) {
-      if (edge->policy() == Policy::kFail && !edge->HasCredit(next) &&
-          !edge->given_up.load(std::memory_order_acquire)) {
-        return Fail(ErrorCode::kExhausted,
-                    "edge '{}' overflowed at message {}: its consumer has {} messages unacknowledged and its policy is "
-                    "to fail beyond {}",
-                    edge->id, next, edge->Unacknowledged(next), edge->control.contract().depth);
-      }
+      if (!edge->Lacks(Policy::kFail, next, bytes)) continue;
+      return Fail(ErrorCode::kOverflow,
+                  "edge '{}' overflowed at message {}, and its policy is to fail: {}; raise its depth, or use the "
+                  "policy 'block' or 'drop_oldest'",
+                  edge->id, next, edge->Describe(next, bytes));
     }
     return {};
   }
@@ -222,6 +262,7 @@ auto OutputPort::Open(OutputPortOptions options, const Doorbell& own) -> base::E
     control->first_of_epoch.store(state->next, std::memory_order_release);
     control->reserved.store(state->next, std::memory_order_release);
     control->published.store(state->next, std::memory_order_release);
+    control->waiting_since_ns.store(0, std::memory_order_release);
     control->closed.store(0, std::memory_order_release);
     control->epoch.store(state->options.epoch, std::memory_order_release);
     control->producer_state.store(EndState::kAttached, std::memory_order_release);
@@ -266,8 +307,9 @@ auto OutputPort::Publish(Loan loan, base::Deadline deadline) -> base::Expected<s
     return Fail(ErrorCode::kInvalidArgument, "output '{}' cannot publish: {}", state.options.service,
                 valid.error().message());
   }
-  PENSTOCK_TRY(state.RefuseOverflow());
-  PENSTOCK_TRY(state.AwaitCredit(deadline));
+  const std::uint64_t bytes = loan.bytes().size();
+  PENSTOCK_TRY(state.RefuseOverflow(bytes));
+  PENSTOCK_TRY(state.AwaitRoom(bytes, deadline));
 
   const auto sequence = state.next;
   header.sequence = sequence;
@@ -283,7 +325,10 @@ auto OutputPort::Publish(Loan loan, base::Deadline deadline) -> base::Expected<s
         fmt::format("publishing message {} of output '{}'", sequence, state.options.service)));
   }
   state.next = sequence + 1;
-  for (auto& edge : state.edges) edge->control->published.store(sequence + 1, std::memory_order_release);
+  for (auto& edge : state.edges) {
+    edge->budget.Spend(sequence, bytes);
+    edge->control->published.store(sequence + 1, std::memory_order_release);
+  }
   for (auto& edge : state.edges) edge->consumer.arrivals().Ring();
   return sequence;
 }

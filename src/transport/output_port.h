@@ -63,8 +63,13 @@ struct OutputPortOptions {
   ChunkMemory* memory = nullptr;
 };
 
+/// What a producer has sent on an edge, whichever instruction it was killed at: the number after the last message that
+/// the consumer may have seen.
+auto Sent(const ControlLayout& edge) noexcept -> std::uint64_t;
 /// The number with which a successor of the dead producer of one output continues, by the blocks of all its edges.
 auto NextSequence(const std::vector<const ControlLayout*>& edges) noexcept -> std::uint64_t;
+/// Ends the stream of a dead producer that gets no successor, on all edges of one output.
+void CloseForDead(const std::vector<ControlLayout*>& edges) noexcept;
 
 class OutputPort final {
  public:
@@ -80,8 +85,9 @@ class OutputPort final {
   /// would be a SIGBUS); kDeadline and kCancelled while waiting.
   auto Borrow(std::uint64_t chunk_bytes, base::Deadline deadline = base::Deadline::Never()) -> base::Expected<Loan>;
 
-  /// Waits for credit on every block edge, gives the message the next sequence number, publishes and rings.
-  /// Errors: kDeadline (the loan is returned to the pool and the number not used); kCancelled after Interrupt.
+  /// Waits for room on every block edge, gives the message the next sequence number, publishes and rings.
+  /// Errors: kDeadline (the loan is returned to the pool and the number not used); kCancelled after Interrupt;
+  /// kOverflow when there is no room on an edge whose policy is to fail.
   auto Publish(Loan loan, base::Deadline deadline) -> base::Expected<std::uint64_t>;
 
   /// What an earlier incarnation was doing when it published the last message that consumers may have seen; nullopt:

@@ -67,6 +67,70 @@ TEST_F(OutputPortTest, BlockedProducerResumesWhenConsumerAcknowledges) {
   EXPECT_GT(pipeline.control()->blocked_ns.load(), 0U);
 }
 
+TEST_F(OutputPortTest, AnEdgeThatIsToFailWhenItIsFullSaysSoAndSendsNothing) {
+  TestPipeline pipeline({.edges = {{.policy = Policy::kFail, .depth = 2}, {}}});
+  auto output = pipeline.OpenOutput();
+  auto failing = pipeline.OpenInput(0);
+  auto other = pipeline.OpenInput(1);
+  Must(PublishText(*output, "a"));
+  Must(PublishText(*output, "b"));
+  const auto refused = PublishText(*output, "c");
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code(), ErrorCode::kOverflow);
+  EXPECT_THAT(refused.error().message(), HasSubstr(TestPipeline::EdgeId(0)));
+  EXPECT_EQ(Sent(*pipeline.control(1).operator->()), 2U);
+  auto first = testing::Take(*failing, pipeline.bell(0).arrivals());
+  failing->Acknowledge(0);
+  EXPECT_EQ(Must(PublishText(*output, "c")), 2U);
+}
+
+TEST_F(OutputPortTest, AProducerWaitsForTheBytesUnderWayAndNotForAMessageThatIsLargerThanTheirBound) {
+  TestPipeline pipeline({.edges = {{.max_in_flight_bytes = 10}}});
+  auto output = pipeline.OpenOutput();
+  auto input = pipeline.OpenInput();
+  const auto at_once = Deadline::In(std::chrono::nanoseconds(0));
+  Must(PublishText(*output, "larger than ten bytes", at_once));
+  const auto refused = PublishText(*output, "x", at_once);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code(), ErrorCode::kDeadline);
+  EXPECT_THAT(refused.error().message(), HasSubstr("max_in_flight_bytes 10"));
+  testing::Take(*input, pipeline.bell().arrivals());
+  input->Acknowledge(0);
+  Must(PublishText(*output, "six by", at_once));
+  Must(PublishText(*output, "four", at_once));
+  EXPECT_FALSE(PublishText(*output, "x", at_once));
+}
+
+TEST_F(OutputPortTest, TheEdgeThatIsWaitedForSaysSinceWhen) {
+  TestPipeline pipeline({.edges = {{.depth = 1}, {}}});
+  auto output = pipeline.OpenOutput();
+  auto input = pipeline.OpenInput(0);
+  auto other = pipeline.OpenInput(1);
+  Must(PublishText(*output, "a"));
+  std::jthread producer([&] { Must(PublishText(*output, "b")); });
+  while (pipeline.control(0)->waiting_since_ns.load() == 0) std::this_thread::yield();
+  EXPECT_EQ(pipeline.control(1)->waiting_since_ns.load(), 0U);
+  testing::Take(*input, pipeline.bell().arrivals());
+  input->Acknowledge(0);
+  producer.join();
+  EXPECT_EQ(pipeline.control(0)->waiting_since_ns.load(), 0U);
+}
+
+TEST_F(OutputPortTest, TheStreamOfADeadProducerEndsAfterWhatItHadSent) {
+  TestPipeline pipeline({.edges = {{}, {.policy = Policy::kDropOldest, .depth = 1}}});
+  auto output = pipeline.OpenOutput();
+  auto input = pipeline.OpenInput(0);
+  auto dropping = pipeline.OpenInput(1);
+  for (const auto* text : {"a", "b", "c"}) Must(PublishText(*output, text));
+  CloseForDead({pipeline.control(0).operator->(), pipeline.control(1).operator->()});
+  int taken = 0;
+  while (testing::Take(*input, pipeline.bell(0).arrivals())) ++taken;
+  EXPECT_EQ(taken, 3);
+  while (testing::Take(*dropping, pipeline.bell(1).arrivals())) {
+  }
+  EXPECT_EQ(pipeline.control(1)->delivered.load() + pipeline.control(1)->lost.load(), 3U);
+}
+
 TEST_F(OutputPortTest, EndOfStreamFollowsTheLastMessage) {
   TestPipeline pipeline({.edges = {{}}});
   auto output = pipeline.OpenOutput();
@@ -126,18 +190,6 @@ TEST_F(OutputPortTest, ConsumerThatWasGivenUpHoldsNothingUp) {
   auto message = testing::Take(*input, pipeline.bell(1).arrivals());
   EXPECT_EQ(TextOf(*message), "b");
   input->Acknowledge(1);
-}
-
-TEST_F(OutputPortTest, FailEdgeReportsItsOverflow) {
-  TestPipeline pipeline({.edges = {{.policy = Policy::kFail, .depth = 2}}});
-  auto output = pipeline.OpenOutput();
-  auto input = pipeline.OpenInput();
-  Must(PublishText(*output, "a"));
-  Must(PublishText(*output, "b"));
-  const auto overflow = PublishText(*output, "c");
-  ASSERT_FALSE(overflow);
-  EXPECT_EQ(overflow.error().code(), ErrorCode::kExhausted);
-  EXPECT_THAT(overflow.error().message(), HasSubstr(TestPipeline::EdgeId(0)));
 }
 
 TEST_F(OutputPortTest, LatestKeepsTheNewestAndCountsTheRest) {

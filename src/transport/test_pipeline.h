@@ -66,7 +66,7 @@ class TestPipeline {
       bells_.push_back(Must(Doorbell::Create()));
       buffer_ = std::max(buffer_, contract.policy == Policy::kLatest ? 1 : contract.depth);
       max_held_ = std::max(max_held_, contract.max_held + 1);
-      if (contract.policy == Policy::kBlock) history_ = std::max(history_, contract.depth);
+      if (!MayDrop(contract.policy)) history_ = std::max(history_, contract.depth);
     }
   }
 

@@ -6,6 +6,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -140,6 +141,9 @@ struct Ready {
   std::map<std::string, std::string> outputs;
 };
 struct Finished {};
+/// The phase of a failure that is not the node's: an edge whose policy is to fail was full. Its message is the
+/// sentence.
+inline constexpr std::string_view kOverflowPhase = "overflow";
 struct Failed {
   std::string phase;
   std::string error;

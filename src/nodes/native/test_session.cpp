@@ -146,7 +146,7 @@ void TestSession::Connect(const std::string& from, const std::string& to, transp
   }
   auto& output = producer.outputs.front();
   const auto depth = contract.policy == transport::Policy::kLatest ? 1 : contract.depth;
-  if (contract.policy == transport::Policy::kBlock) output.history = std::max(output.history, depth);
+  if (!transport::MayDrop(contract.policy)) output.history = std::max(output.history, depth);
   output.buffer = std::max(output.buffer, depth);
   output.max_held = std::max(output.max_held, contract.max_held + 1);
   blocks_.push_back(Must(transport::ControlBlock::Create(contract)));
