@@ -129,7 +129,8 @@ auto Main(int argc, char** argv) -> int {
   app.footer(
       "Examples:\n  penstock run pipeline.yaml\n  penstock run pipeline.yaml --placement process\n  penstock plan "
       "pipeline.yaml --json\n\n"
-      "Exit codes: 0 done, 1 the pipeline failed, 2 usage or manifest, 3 environment (engine, image, host), 130 "
+      "Exit codes: 0 done, 1 the pipeline failed, 2 usage or manifest, 3 environment (engine, image, host), 4 "
+      "messages lost (with --strict-loss), 130 "
       "interrupted.");
   app.set_version_flag("--version", PENSTOCK_VERSION);
 

@@ -168,7 +168,7 @@ auto RenderContracts(const Plan& plan) -> std::string {
     if (edge.deadline) clauses.push_back(fmt::format("room within {:g} s", Seconds(*edge.deadline)));
     if (!clauses.empty()) text += fmt::format("  {}: {}\n", edge.id, fmt::join(clauses, ", "));
   }
-  return text.empty() ? text : text + "\n";
+  return text;
 }
 
 /// One node's environment, rights, what follows its failures, environment variables (their names: values may be

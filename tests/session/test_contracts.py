@@ -340,9 +340,7 @@ def test_what_a_node_that_was_left_out_did_not_get_counts_under_strict_loss(proj
 
 
 def test_a_node_with_a_retry_is_left_out_when_that_is_used_up(project: Project) -> None:
-    project.chain(
-        numbers(50), fails("kill", on_failure="skip", retry={"max_attempts": 2, "backoff": 0}), SINK
-    )
+    project.chain(numbers(50), fails("kill", on_failure="skip", retry={"max_attempts": 2, "backoff": 0}), SINK)
     done = run(project)
     assert done.returncode == 0, done.stderr
     fragile = next(each for each in report_of(project)["nodes"] if each["id"] == "fragile")
