@@ -82,6 +82,7 @@ struct Host::State {
   auto Published(std::size_t output) -> std::uint32_t&;
   void Complete(const transport::Origin& origin, message::Header& header);
   void ReportOverflow(const base::Error& error);
+  auto Blocked() const -> std::uint64_t;
 };
 
 Host::Host(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -169,6 +170,7 @@ auto Host::State::TakeFrom(std::size_t index) -> base::Expected<std::optional<Ev
   }
   if (message) {
     next_edge = index + 1;
+    edge.input->NoteBlocked(Blocked());
     current =
         Current{.edge = index,
                 .header = message->header(),
@@ -230,6 +232,7 @@ void Host::Acknowledge(std::uint64_t overhead_cpu_ns) {
   auto& input = *state.ports->inputs()[state.current->edge]->input;
   if (state.configure.measure_cpu) input.control()->overhead_cpu.Record(overhead_cpu_ns);
   input.Acknowledge(state.current->header.sequence);
+  input.NoteBlocked(state.Blocked());
   state.current.reset();
 }
 
@@ -310,6 +313,12 @@ void Host::State::Complete(const transport::Origin& origin, message::Header& hea
     header.media_time_ns = current->header.media_time_ns;
     header.flags |= message::kFlagHasMediaTime;
   }
+}
+
+auto Host::State::Blocked() const -> std::uint64_t {
+  std::uint64_t blocked = 0;
+  for (const auto& output : ports->outputs()) blocked += output->blocked_ns();
+  return blocked;
 }
 
 void Host::State::ReportOverflow(const base::Error& error) {

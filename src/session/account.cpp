@@ -69,16 +69,20 @@ struct Handling {
   std::size_t edge = 0;
   std::uint64_t since_ns = 0;
   std::uint64_t sequence = 0;
+  std::uint64_t blocked_base_ns = 0;
 };
 
 auto HandlingAt(const SessionView& session, const plan::Node& node) -> std::optional<Handling> {
   std::optional<Handling> oldest;
   for (const auto edge : node.inputs) {
     const auto& block = session.wiring.edge(edge);
+    const auto base = block->handling_blocked_base_ns.load(std::memory_order_acquire);  // before the time
     const auto since = block->handling_since_ns.load(std::memory_order_acquire);
     if (since == 0 || (oldest && since >= oldest->since_ns)) continue;
-    oldest =
-        Handling{.edge = edge, .since_ns = since, .sequence = block->handling_sequence.load(std::memory_order_relaxed)};
+    oldest = Handling{.edge = edge,
+                      .since_ns = since,
+                      .sequence = block->handling_sequence.load(std::memory_order_relaxed),
+                      .blocked_base_ns = base};
   }
   return oldest;
 }
@@ -136,18 +140,24 @@ auto EvidenceOf(const SessionView& session, std::size_t index) -> Evidence {
 auto HandlerOf(const SessionView& session, std::size_t index) -> HandlerState {
   const auto& node = *session.nodes[index].node;
   HandlerState handler{.now_ns = static_cast<std::uint64_t>(transport::MonotonicNow()), .waits_at = {}};
-  if (const auto handling = HandlingAt(session, node)) {
+  const auto handling = HandlingAt(session, node);
+  if (handling) {
     handler.edge = handling->edge;
     handler.since_ns = handling->since_ns;
     handler.sequence = handling->sequence;
   }
+  std::uint64_t blocked = 0;
   for (const auto output : node.outputs) {
     for (const auto edge : session.plan.outputs[output].edges) {
       const auto& block = session.wiring.edge(edge);
-      handler.blocked_ns += block->blocked_ns.load(std::memory_order_relaxed);
-      if (block->waiting_since_ns.load(std::memory_order_acquire) != 0) handler.waits_at.push_back(edge);
+      const auto since = block->waiting_since_ns.load(std::memory_order_acquire);
+      blocked += block->blocked_ns.load(std::memory_order_relaxed);  // after it
+      if (since == 0) continue;
+      handler.waits_at.push_back(edge);
+      handler.waiting_since_ns = handler.waiting_since_ns == 0 ? since : std::min(handler.waiting_since_ns, since);
     }
   }
+  if (handling) handler.blocked_ns = blocked - std::min(blocked, handling->blocked_base_ns);
   return handler;
 }
 

@@ -38,8 +38,9 @@ struct HandlerState {
   std::uint64_t since_ns = 0;  // 0: it handles nothing
   std::size_t edge = 0;
   std::uint64_t sequence = 0;
-  std::uint64_t blocked_ns = 0;       // by all its outputs, so far
-  std::vector<std::size_t> waits_at;  // edges that have no room for its next message
+  std::uint64_t blocked_ns = 0;        // of that, by all its outputs, without the wait below
+  std::uint64_t waiting_since_ns = 0;  // 0: it does not wait for room
+  std::vector<std::size_t> waits_at;   // edges that have no room for its next message
 };
 auto HandlerOf(const SessionView& session, std::size_t index) -> HandlerState;
 

@@ -3,19 +3,26 @@
 #include <algorithm>
 
 namespace penstock::session {
+namespace {
 
-auto HandlerWatch::Look(const Reading& reading) -> std::variant<Again, Expired, Waits> {
-  if (reading.since_ns != since_) blocked_before_ = blocked_last_;
-  since_ = reading.since_ns;
-  blocked_last_ = reading.blocked_ns;
-  if (reading.since_ns == 0 || reading.since_ns > reading.now_ns) return timeout_;
+// Of a node that waits, so that one whose time is nearly up is not read without pause.
+constexpr std::chrono::milliseconds kShortest{25};
+
+}  // namespace
+
+auto LookAtHandler(std::chrono::nanoseconds timeout, const HandlerReading& reading)
+    -> std::variant<ReadAgain, HandlerExpired, HandlerWaits> {
+  if (reading.since_ns == 0 || reading.since_ns > reading.now_ns) return timeout;
   const auto age = reading.now_ns - reading.since_ns;
-  if (const std::chrono::nanoseconds left = timeout_ - std::chrono::nanoseconds(age); left.count() > 0) return left;
-  if (reading.waits) return Waits{};
-  const auto waited = reading.blocked_ns - std::min(blocked_before_, reading.blocked_ns);
+  auto waited = reading.blocked_ns;
+  if (reading.waiting_since_ns != 0)
+    waited += reading.now_ns - std::clamp(reading.waiting_since_ns, reading.since_ns, reading.now_ns);
   const std::chrono::nanoseconds used(age - std::min(waited, age));
-  if (used >= timeout_) return Expired{};
-  return timeout_ - used;
+  const auto left = timeout - used;
+  if (reading.waiting_since_ns != 0 && std::chrono::nanoseconds(age) >= timeout)
+    return HandlerWaits{std::max<std::chrono::nanoseconds>(left, kShortest)};
+  if (left.count() <= 0 && reading.waiting_since_ns == 0) return HandlerExpired{};
+  return std::max<std::chrono::nanoseconds>(left, kShortest);
 }
 
 }  // namespace penstock::session

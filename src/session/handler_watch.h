@@ -7,34 +7,26 @@
 
 namespace penstock::session {
 
-/// Pure. A reading is taken when the last one said so: a handler that hangs is found at its very deadline, or up to one
-/// timeout later when the node has waited for its consumers shortly before, and a node that is idle costs one reading a
-/// timeout.
-class HandlerWatch final {
- public:
-  struct Reading {
-    std::uint64_t now_ns = 0;      // CLOCK_MONOTONIC
-    std::uint64_t since_ns = 0;    // when the handler began; 0: none runs
-    std::uint64_t blocked_ns = 0;  // how long the node has waited for credit of its outputs, all its life
-    bool waits = false;            // it waits for credit now
-  };
-  /// Read again after this time.
-  using Again = std::chrono::nanoseconds;
-  /// The handler has had its time.
-  struct Expired {};
-  /// Its time stands still: a consumer of the node has not acknowledged. To be read again after the timeout.
-  struct Waits {};
-
-  explicit HandlerWatch(std::chrono::nanoseconds timeout) : timeout_(timeout) {}
-
-  /// Time in which the node waited for credit is its consumers', not the handler's.
-  auto Look(const Reading& reading) -> std::variant<Again, Expired, Waits>;
-
- private:
-  std::chrono::nanoseconds timeout_;
-  std::uint64_t since_ = 0;           // of the handler seen last
-  std::uint64_t blocked_before_ = 0;  // when it had not begun yet
-  std::uint64_t blocked_last_ = 0;    // at the last reading
+struct HandlerReading {
+  std::uint64_t now_ns = 0;            // CLOCK_MONOTONIC
+  std::uint64_t since_ns = 0;          // when the handler began; 0: none runs
+  std::uint64_t blocked_ns = 0;        // how long it has waited for room of its outputs since, without the wait below
+  std::uint64_t waiting_since_ns = 0;  // it waits for room since then; 0: it does not
 };
+
+/// Read again after this time.
+using ReadAgain = std::chrono::nanoseconds;
+/// The handler has had its time.
+struct HandlerExpired {};
+/// It has been at it for long, but its time stands still: a consumer of the node has not acknowledged.
+struct HandlerWaits {
+  ReadAgain again;
+};
+
+/// Pure. Time in which a node waits for room is its consumers', not the handler's. A reading is taken when the last one
+/// said so: a handler that hangs is found at its very deadline, one that has waited for others before at most 25 ms
+/// later, and a node that is idle costs one reading a timeout.
+auto LookAtHandler(std::chrono::nanoseconds timeout, const HandlerReading& reading)
+    -> std::variant<ReadAgain, HandlerExpired, HandlerWaits>;
 
 }  // namespace penstock::session

@@ -5,47 +5,53 @@
 namespace penstock::session {
 namespace {
 
+using std::chrono::milliseconds;
 using std::chrono::nanoseconds;
 
-constexpr nanoseconds kTimeout{1000};
+constexpr milliseconds kTimeout{1000};
+constexpr std::uint64_t kMs = 1'000'000;
 
-auto After(const std::variant<HandlerWatch::Again, HandlerWatch::Expired, HandlerWatch::Waits>& found) -> nanoseconds {
-  return std::get<HandlerWatch::Again>(found);
+auto Look(HandlerReading reading) { return LookAtHandler(kTimeout, reading); }
+auto After(const std::variant<ReadAgain, HandlerExpired, HandlerWaits>& found) -> nanoseconds {
+  return std::get<ReadAgain>(found);
 }
+auto Expired(const HandlerReading& reading) -> bool { return std::holds_alternative<HandlerExpired>(Look(reading)); }
 
 TEST(HandlerWatch, AHandlerThatHangsIsFoundAtItsVeryDeadline) {
-  HandlerWatch watch(kTimeout);
-  EXPECT_EQ(After(watch.Look({.now_ns = 5000})), kTimeout);
-  EXPECT_EQ(After(watch.Look({.now_ns = 6000, .since_ns = 5300})), nanoseconds(300));
-  EXPECT_TRUE(std::holds_alternative<HandlerWatch::Expired>(watch.Look({.now_ns = 6300, .since_ns = 5300})));
+  EXPECT_EQ(After(Look({.now_ns = 5000 * kMs})), kTimeout);
+  EXPECT_EQ(After(Look({.now_ns = 6000 * kMs, .since_ns = 5300 * kMs})), milliseconds(300));
+  EXPECT_TRUE(Expired({.now_ns = 6300 * kMs, .since_ns = 5300 * kMs}));
 }
 
 TEST(HandlerWatch, ManyShortHandlersAreNone) {
-  HandlerWatch watch(kTimeout);
   for (std::uint64_t now = 1000; now < 20'000; now += 900)
-    EXPECT_EQ(After(watch.Look({.now_ns = now, .since_ns = now - 100})), nanoseconds(900));
+    EXPECT_EQ(After(Look({.now_ns = now * kMs, .since_ns = (now - 100) * kMs})), milliseconds(900));
 }
 
 TEST(HandlerWatch, AConsumerThatIsOnlySlowIsNotNamed) {
-  HandlerWatch watch(kTimeout);
-  for (std::uint64_t now = 1000; now < 20'000; now += 900)
-    EXPECT_EQ(After(watch.Look({.now_ns = now, .since_ns = now - 100, .waits = true})), nanoseconds(900));
+  for (std::uint64_t now = 1000; now < 20'000; now += 900) {
+    const auto since = (now - 100) * kMs;
+    EXPECT_EQ(After(Look({.now_ns = now * kMs, .since_ns = since, .waiting_since_ns = since})), kTimeout);
+  }
 }
 
 TEST(HandlerWatch, TimeThatAConsumerTookIsNotTheHandlers) {
-  HandlerWatch watch(kTimeout);
-  EXPECT_EQ(After(watch.Look({.now_ns = 5000, .blocked_ns = 70})), kTimeout);
-  const auto waiting = watch.Look({.now_ns = 6000, .since_ns = 5000, .blocked_ns = 70, .waits = true});
-  EXPECT_TRUE(std::holds_alternative<HandlerWatch::Waits>(waiting));
-  EXPECT_EQ(After(watch.Look({.now_ns = 7000, .since_ns = 5000, .blocked_ns = 1970})), nanoseconds(900));
-  const auto expired = watch.Look({.now_ns = 7900, .since_ns = 5000, .blocked_ns = 1970});
-  EXPECT_TRUE(std::holds_alternative<HandlerWatch::Expired>(expired));
+  const auto waiting = Look({.now_ns = 6500 * kMs, .since_ns = 5000 * kMs, .waiting_since_ns = 5400 * kMs});
+  EXPECT_EQ(std::get<HandlerWaits>(waiting).again, milliseconds(600));
+  EXPECT_EQ(After(Look({.now_ns = 7000 * kMs, .since_ns = 5000 * kMs, .blocked_ns = 1900 * kMs})), milliseconds(900));
+  EXPECT_TRUE(Expired({.now_ns = 7900 * kMs, .since_ns = 5000 * kMs, .blocked_ns = 1900 * kMs}));
+}
+
+TEST(HandlerWatch, OneThatWaitsWithItsTimeNearlyUpIsNotReadWithoutPause) {
+  const auto waiting = Look({.now_ns = 9000 * kMs, .since_ns = 5000 * kMs, .waiting_since_ns = 6000 * kMs});
+  EXPECT_EQ(std::get<HandlerWaits>(waiting).again, milliseconds(25));
 }
 
 TEST(HandlerWatch, AnAccountThatRunsBackwardsDoesNoHarm) {
-  HandlerWatch watch(kTimeout);
-  EXPECT_EQ(After(watch.Look({.now_ns = 5000, .since_ns = 9000, .blocked_ns = 500})), kTimeout);
-  EXPECT_EQ(After(watch.Look({.now_ns = 5000, .since_ns = 4900, .blocked_ns = 0})), nanoseconds(900));
+  EXPECT_EQ(After(Look({.now_ns = 5000 * kMs, .since_ns = 9000 * kMs, .blocked_ns = 500})), kTimeout);
+  EXPECT_EQ(After(Look({.now_ns = 5000 * kMs, .since_ns = 4900 * kMs, .blocked_ns = ~0ULL})), kTimeout);
+  EXPECT_EQ(After(Look({.now_ns = 5000 * kMs, .since_ns = 4900 * kMs, .waiting_since_ns = 9000 * kMs})),
+            milliseconds(900));
 }
 
 }  // namespace

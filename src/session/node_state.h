@@ -17,7 +17,6 @@
 #include "plan/plan.h"
 #include "session/autopsy.h"
 #include "session/fault_dump.h"
-#include "session/handler_watch.h"
 #include "session/report.h"
 #include "session/restart_budget.h"
 #include "session/settlement.h"
@@ -55,7 +54,7 @@ struct NodeState {
   std::chrono::steady_clock::time_point spawned;  // meaningful while there is a worker
   FaultDump dump;
   base::EventLoop::TimerId deadline = 0;
-  std::optional<HandlerWatch> handler;  // of nodes whose handler has a time limit, while they run
+  std::uint64_t waits_told = 0;  // the beginning of the handler of which it was said that it waits for others
   base::EventLoop::TimerId watchdog = 0;
   std::optional<Overdue> overdue;  // it was late, and is being ended for that
   std::string interpreter;

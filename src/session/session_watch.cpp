@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <csignal>
 
+#include "session/handler_watch.h"
 #include "session/session_impl.h"
 #include "transport/monotonic.h"
 
@@ -70,7 +71,6 @@ void Session::Impl::KillAfter(std::size_t index, int signal, std::chrono::nanose
 void Session::Impl::WatchHandler(std::size_t index) {
   auto& state = nodes_[index];
   if (!state.node->process_timeout) return;
-  state.handler.emplace(*state.node->process_timeout);
   LookAtHandler(index);
 }
 
@@ -88,18 +88,20 @@ void Session::Impl::LookAtHandler(std::size_t index) {
     state.watchdog = loop_->After(delay, [this, index] { LookAtHandler(index); });
   };
   const auto reading = HandlerOf(View(), index);
-  const auto found = state.handler->Look({.now_ns = reading.now_ns,
-                                          .since_ns = reading.since_ns,
-                                          .blocked_ns = reading.blocked_ns,
-                                          .waits = !reading.waits_at.empty()});
   const auto timeout = *state.node->process_timeout;
-  if (const auto* delay = std::get_if<HandlerWatch::Again>(&found)) return again(*delay);
-  if (std::holds_alternative<HandlerWatch::Waits>(found)) {
-    base::Log(base::LogLevel::kWarning,
-              "node '{}' cannot send: edge {} has no room, as node '{}' has not handled what it was sent",
-              state.node->id, options_.plan.edges[reading.waits_at.front()].id,
-              options_.plan.edges[reading.waits_at.front()].to.node);
-    return again(timeout);
+  const auto found = session::LookAtHandler(timeout, {.now_ns = reading.now_ns,
+                                                      .since_ns = reading.since_ns,
+                                                      .blocked_ns = reading.blocked_ns,
+                                                      .waiting_since_ns = reading.waiting_since_ns});
+  if (const auto* delay = std::get_if<ReadAgain>(&found)) return again(*delay);
+  if (const auto* waits = std::get_if<HandlerWaits>(&found)) {
+    if (std::exchange(state.waits_told, reading.since_ns) != reading.since_ns) {
+      base::Log(base::LogLevel::kWarning,
+                "node '{}' cannot send: edge {} has no room, as node '{}' has not handled what it was sent",
+                state.node->id, options_.plan.edges[reading.waits_at.front()].id,
+                options_.plan.edges[reading.waits_at.front()].to.node);
+    }
+    return again(waits->again);
   }
   EndOverdue(index, {.what = fmt::format("handle message {} of edge {}", reading.sequence,
                                          options_.plan.edges[reading.edge].id),

@@ -109,6 +109,9 @@ struct ControlLayout {
   std::atomic<std::uint64_t> redelivered;
   std::atomic<std::uint64_t> handling_since_ns;  // CLOCK_MONOTONIC while a handler runs, else 0
   std::atomic<std::uint64_t> handling_sequence;
+  // What the node's outputs had waited for room, all their lives, when it began with it. Written after the time, so
+  // that who reads it before the time never takes a wait for the handler's own.
+  std::atomic<std::uint64_t> handling_blocked_base_ns;
 
   // Who is there: each end writes its own.
   alignas(64) std::atomic<EndState> producer_state;

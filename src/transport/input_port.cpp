@@ -320,6 +320,11 @@ void InputPort::Acknowledge(std::uint64_t sequence) noexcept {
   state.Credit(last ? state.next : sequence + 1);
 }
 
+void InputPort::NoteBlocked(std::uint64_t nanoseconds) noexcept {
+  if (InForkedChild()) return;
+  state_->control().handling_blocked_base_ns.store(nanoseconds, std::memory_order_release);
+}
+
 auto InputPort::id() const noexcept -> const std::string& { return state_->options.id; }
 auto InputPort::control() const noexcept -> ControlBlock& { return state_->options.control; }
 

@@ -77,6 +77,9 @@ class InputPort final {
   /// The message with this sequence (and all before) is handled: it will not be replayed, and the producer gets credit.
   void Acknowledge(std::uint64_t sequence) noexcept;
 
+  /// What the node's outputs have waited for room so far, when it begins with a message.
+  void NoteBlocked(std::uint64_t nanoseconds) noexcept;
+
   auto id() const noexcept -> const std::string&;
   auto control() const noexcept -> ControlBlock&;
 

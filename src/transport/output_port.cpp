@@ -162,17 +162,15 @@ struct OutputPort::State {
     return std::ranges::any_of(edges, [&](const auto& edge) { return edge->Lacks(Policy::kBlock, next, bytes); });
   }
 
-  // Says at each edge that has room again that it is no longer waited for.
+  // While it waits for others, an edge that has room again says that it is not waited for.
   auto StillHeldUp(const std::vector<Edge*>& holders, std::uint64_t bytes) const noexcept -> bool {
-    bool held_up = false;
+    if (!HeldUp(bytes)) return false;
     for (auto* edge : holders) {
-      if (edge->Lacks(Policy::kBlock, next, bytes)) {
-        held_up = true;
-      } else if (edge->control->waiting_since_ns.load(std::memory_order_relaxed) != 0) {
-        edge->control->waiting_since_ns.store(0, std::memory_order_release);
-      }
+      auto& since = edge->control->waiting_since_ns;
+      if (since.load(std::memory_order_relaxed) != 0 && !edge->Lacks(Policy::kBlock, next, bytes))
+        since.store(0, std::memory_order_release);
     }
-    return held_up;
+    return true;
   }
 
   auto AwaitRoom(std::uint64_t bytes, base::Deadline deadline) -> base::Status {
@@ -190,10 +188,9 @@ struct OutputPort::State {
       return interrupted.load(std::memory_order_acquire) || !StillHeldUp(holders, bytes);
     });
     const auto waited = static_cast<std::uint64_t>(MonotonicNow() - since);
-    for (auto* edge : holders) {
-      edge->control->blocked_ns.fetch_add(waited / holders.size(), std::memory_order_relaxed);
-      edge->control->waiting_since_ns.store(0, std::memory_order_release);
-    }
+    // In this order, so that who reads them the other way round misses none of it.
+    for (auto* edge : holders) edge->control->blocked_ns.fetch_add(waited / holders.size(), std::memory_order_release);
+    for (auto* edge : holders) edge->control->waiting_since_ns.store(0, std::memory_order_release);
     PENSTOCK_TRY(Cancelled());
     if (!ready) {
       return Fail(ErrorCode::kDeadline, "edge '{}' had no room for message {} in time: {}", holders.front()->id, next,
@@ -340,6 +337,12 @@ auto OutputPort::Refresh() -> base::Status {
     edge->consumer.arrivals().Ring();
   }
   return {};
+}
+
+auto OutputPort::blocked_ns() const noexcept -> std::uint64_t {
+  std::uint64_t blocked = 0;
+  for (const auto& edge : state_->edges) blocked += edge->control->blocked_ns.load(std::memory_order_relaxed);
+  return blocked;
 }
 
 auto OutputPort::inherited() const noexcept -> const std::optional<Origin>& { return state_->inherited; }

@@ -90,6 +90,9 @@ class OutputPort final {
   /// kOverflow when there is no room on an edge whose policy is to fail.
   auto Publish(Loan loan, base::Deadline deadline) -> base::Expected<std::uint64_t>;
 
+  /// How long this output has waited for room, in all its incarnations.
+  auto blocked_ns() const noexcept -> std::uint64_t;
+
   /// What an earlier incarnation was doing when it published the last message that consumers may have seen; nullopt:
   /// nothing was published. What it published before while doing the same is not to be published again.
   auto inherited() const noexcept -> const std::optional<Origin>&;
