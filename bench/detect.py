@@ -24,7 +24,7 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
-from faults import KINDS, NODES, Kind, Seen, play_session
+from faults import KINDS, Kind, Seen, play_session
 from figures import figure, median, percentile, write
 
 GOALS = {"crash": "<= 15", "hang": "<= 50"}
@@ -36,7 +36,6 @@ def play(name: str, kind: Kind) -> Seen:
         with tempfile.TemporaryDirectory(prefix="detect-") as place:
             folder = Path(place)
             folder.chmod(0o755)
-            (folder / "nodes.py").write_text(NODES)
             seen.add(play_session(kind, folder))
     print(
         f"{name}: told after {median(seen.told_ms):.1f} ms p50, {percentile(seen.told_ms, 99):.1f} ms p99; "

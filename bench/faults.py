@@ -1,6 +1,6 @@
 """Kinds of faults of a node, one session for each that plays it over and over, and what is seen of it from outside.
 
-source → relay → node under test → `text.sink`. The node handles ten messages, fails, is restarted, and so on; then the
+source → relay → node under test → `text.sink`. The node handles some messages, fails, is restarted, and so on; then the
 source is stopped, and what the sink has written is held against what the source has sent.
 """
 
@@ -11,6 +11,7 @@ import mmap
 import os
 import queue
 import re
+import shutil
 import signal
 import struct
 import subprocess
@@ -24,77 +25,7 @@ from figures import PENSTOCK, container_of, node, write_pipeline
 
 TIMEOUT_MS = 200  # process_timeout of nodes that hang
 PATIENCE_S = 60
-NODES = '''
-import ctypes, mmap, os, signal, struct, threading, time
-import penstock
-from penstock import Text
-
-
-class Numbers(penstock.Node):
-    """Until it is stopped, 500 a second."""
-
-    def process(self):
-        begin, i = time.monotonic_ns(), 0
-        while self.sleep_until(begin + i * 2_000_000):
-            yield Text(str(i))
-            i += 1
-
-
-class Relay(penstock.Node):
-    def process(self, text: Text) -> Text:
-        return text
-
-
-class Fails(penstock.Node):
-    """At each tenth message it does what params["how"] says, until that was params["times"] times."""
-
-    def setup(self, params):
-        self.how, self.times, self.handled = params["how"], params["times"], 0
-        with open(params["stamp"], "r+b") as file:
-            self.stamp = mmap.mmap(file.fileno(), 16)
-        self.count = struct.unpack_from("<Q", self.stamp)[0]
-        self.libc = ctypes.PyDLL(None)  # whose calls keep the interpreter's lock
-        self.lock = threading.Lock()
-
-    def now(self):
-        """The fault begins here. It is numbered, so that none is taken for another."""
-        struct.pack_into("<QQ", self.stamp, 0, self.count + 1, time.monotonic_ns())
-
-    def process(self, text: Text) -> Text:
-        self.handled += 1
-        if self.handled == 10 and self.count < self.times:
-            self.fail()
-        return text
-
-    def fail(self):
-        self.now()
-        if self.how == "kill":
-            os.kill(os.getpid(), signal.SIGKILL)
-        elif self.how == "segv":
-            ctypes.string_at(0)
-        elif self.how == "exit":
-            os._exit(3)
-        elif self.how == "exception":
-            raise ValueError("on purpose")
-        elif self.how == "loop":
-            while True:
-                pass
-        elif self.how == "call":
-            self.libc.pause()
-        elif self.how == "deadlock":
-            with self.lock:
-                self.lock.acquire()
-        elif self.how == "memory":
-            self.hoard = []
-            while True:
-                self.now()
-                self.hoard.append(bytearray(1 << 20))
-        elif self.how == "awaited":
-            print("ready", flush=True)
-            while True:
-                self.now()
-                time.sleep(0.0002)
-'''
+NODES = Path(__file__).with_name("faulty_nodes.py")
 
 
 @dataclass(frozen=True)
@@ -104,6 +35,7 @@ class Kind:
     container: bool = False
     by: str = "node"  # who brings it about: the node, or this bench by `kill`, `agent` or `removal`
     hangs: bool = False
+    slow_consumer: bool = False  # for which the node has waited, off and on, before it hangs
 
     @property
     def ends_session(self) -> bool:
@@ -126,6 +58,7 @@ KINDS = {
     "loop": Kind("loop", 30, hangs=True),
     "call": Kind("call", 30, hangs=True),
     "deadlock": Kind("deadlock", 30, hangs=True),
+    "loop_after_waiting": Kind("loop", 30, hangs=True, slow_consumer=True),
     "loop_in_container": Kind("loop", 12, container=True, hangs=True),
 }
 
@@ -229,11 +162,11 @@ class Stamp:
 def manifest_of(kind: Kind, folder: Path, stamp: Stamp) -> Path:
     restart: dict[str, Any] = {"on_failure": "restart", "retry": {"max_attempts": 100, "backoff": "0s"}}
     where = "/stamps/stamp" if kind.container else str(stamp.path)
-    params = {"how": kind.how, "times": kind.runs, "stamp": where}
+    params = {"how": kind.how, "times": kind.runs, "after": 30 if kind.slow_consumer else 10, "stamp": where}
     fails: dict[str, Any] = node(
-        "fails", "nodes:Fails", python="3.11" if kind.container else None, params=params, **restart
+        "fails", "faulty_nodes:Fails", python="3.11" if kind.container else None, params=params, **restart
     )
-    relay = node("relay", "nodes:Relay", **restart)
+    relay = node("relay", "faulty_nodes:Relay", **restart)
     if kind.container:
         fails["docker"]["volumes"] = [{"host_path": str(stamp.path.parent), "container_path": "/stamps"}]
     if kind.how == "memory":
@@ -241,7 +174,8 @@ def manifest_of(kind: Kind, folder: Path, stamp: Stamp) -> Path:
     if kind.hangs:
         # Its producer has the same limit and is blocked before the consumer is found: it must not be blamed.
         fails["process_timeout"] = relay["process_timeout"] = f"{TIMEOUT_MS}ms"
-    nodes = [node("numbers", "nodes:Numbers"), relay, fails, node("sink", "text.sink")]
+    slow = [node("slow", "faulty_nodes:Slow")] if kind.slow_consumer else []
+    nodes = [node("numbers", "faulty_nodes:Numbers"), relay, fails, *slow, node("sink", "text.sink")]
     return write_pipeline(folder, nodes, [{"from": a["id"], "to": b["id"]} for a, b in zip(nodes, nodes[1:])])
 
 
@@ -277,6 +211,7 @@ def told_after(kind: Kind, session: Session, stamp: Stamp, number: int) -> float
 def play_session(kind: Kind, folder: Path) -> Seen:
     """As many faults as one session shows."""
     seen = Seen()
+    shutil.copy(NODES, folder)
     stamp = Stamp(folder / "stamps")
     session = Session(manifest_of(kind, folder, stamp))
     try:

@@ -12,9 +12,9 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
-from figures import PENSTOCK, REPOSITORY, node, write_pipeline
+from figures import PENSTOCK, REPOSITORY, container_of, node, write_pipeline
 
 HERE = Path(__file__).parent
 INSTALLED = REPOSITORY / "build/rivals"
@@ -50,6 +50,7 @@ class System:
     """A pipeline source → worker → sink of one system. One at a time runs, in a folder of its own."""
 
     name: str
+    title: str
     restarts_by: str  # what its user has to write for a worker to be restarted
 
     def __init__(self) -> None:
@@ -72,8 +73,10 @@ class System:
                 start_new_session=True,
             )
 
-    def title(self) -> str:
-        return self.name
+    def worker(self, folder: Path) -> tuple[int, int]:
+        """Incarnation of the worker that runs, and its process id as this host counts."""
+        incarnation, pid = (folder / "worker").read_text().split()
+        return int(incarnation), int(pid)
 
     def has_ended(self) -> bool:
         assert self.process is not None
@@ -114,30 +117,84 @@ def in_session(leader: int) -> list[int]:
 
 class Penstock(System):
     name = "penstock"
+    title = "Penstock, processes"
     restarts_by = "`on_failure: restart` at the node"
 
     def command(self, folder: Path) -> tuple[list[str], dict[str, str]]:
         for file in ("penstock_nodes.py", "stream.py"):
             shutil.copy(HERE / file, folder)
         params = {"folder": str(folder)}
-        retry = {"max_attempts": 100, "backoff": "0s"}
         nodes = [
             node("source", "penstock_nodes:Source", params=params),
-            node("worker", "penstock_nodes:Worker", params=params, on_failure="restart", retry=retry),
+            self.worker_node(folder),
             node("sink", "penstock_nodes:Sink", params=params),
         ]
         edges = [{"from": "source", "to": "worker"}, {"from": "worker", "to": "sink"}]
         manifest = write_pipeline(folder, nodes, edges)
         return [str(PENSTOCK), "run", str(manifest), "--report", str(folder / "report")], {}
 
+    def worker_node(self, folder: Path) -> dict[str, Any]:
+        return node("worker", "penstock_nodes:Worker", params={"folder": str(folder)}, **self.RESTART)
+
+    RESTART: ClassVar[dict[str, Any]] = {"on_failure": "restart", "retry": {"max_attempts": 100, "backoff": "0s"}}
+
     def stops_by(self) -> signal.Signals:
         return signal.SIGINT
+
+
+class PenstockContainer(Penstock):
+    """The same with its worker in a container, which stays when the worker is killed."""
+
+    name = "penstock_container"
+    title = "Penstock, worker in a container"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first_process = 0
+
+    def start(self, folder: Path) -> None:
+        self.first_process = 0
+        folder.chmod(0o777)  # the container's user writes there
+        super().start(folder)
+
+    def worker_node(self, folder: Path) -> dict[str, Any]:
+        worker = node("worker", "penstock_nodes:Worker", python="3.11", params={"folder": "/meeting"}, **self.RESTART)
+        worker["docker"]["volumes"] = [{"host_path": str(folder), "container_path": "/meeting"}]
+        return worker
+
+    def worker(self, folder: Path) -> tuple[int, int]:
+        incarnation, inside = super().worker(folder)
+        if not self.first_process:
+            lines = (folder / "output").read_text().splitlines()
+            session = next(line.split()[1] for line in lines if line.startswith("session "))
+            self.first_process = container_of(session, "worker")
+        for pid in descendants(self.first_process):
+            try:
+                status = Path(f"/proc/{pid}/status").read_text()
+            except FileNotFoundError:
+                continue
+            numbers = next(line.split()[1:] for line in status.splitlines() if line.startswith("NSpid:"))
+            if int(numbers[-1]) == inside:
+                return incarnation, pid
+        return 0, 0  # it is gone, and its successor has not come yet
+
+
+def descendants(pid: int) -> list[int]:
+    found = []
+    try:
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    except FileNotFoundError:
+        return []
+    for child in children:
+        found += [int(child), *descendants(int(child))]
+    return found
 
 
 class Dora(System):
     """`dora run`, the worker with a restart policy and without a delay, inputs with its lossless queue policy."""
 
     name = "dora"
+    title = "dora 1.1.0"
     restarts_by = "`restart_policy: on-failure` at the node"
     QUEUE = 1000  # messages: what may wait while a worker is restarted; ten times as many are kept with `backpressure`
 
@@ -177,6 +234,7 @@ class Zmq(System):
     """PUSH and PULL over Unix sockets, with a high-water mark and a loop that restarts the worker."""
 
     name = "zmq"
+    title = "ZeroMQ (pyzmq 27.3.0), PUSH/PULL"
     restarts_by = "a supervisor of one's own (`bench/rivals/zmq_supervisor.py`)"
 
     def __init__(self) -> None:
