@@ -7,8 +7,9 @@ from its stderr. The *fault* is
 - where the node brings it about: right before it does so, written into a file that it maps;
 - where the bench kills a container or the host's agent: right before its kill(2);
 - of a container that is removed: the last sign of life that the node gives, one every 0.2 ms, as the engine takes its
-  own time between the command and the kill;
-- of a node that is out of memory: when it began to touch the MiB that was its last;
+  own time between the command and the kill; it is too early rather than too late;
+- of a node that runs out of memory: when the kernel says by its pidfd that it has ended. Until then it looks for
+  memory to spare, which may take longer than all else, and nothing has failed yet;
 - of a node that hangs: when its handler did so. Shown is the time beyond its process_timeout.
 
 `KIND.lost` counts what the sink did not get of what the source had sent, over all faults of that kind, `KIND.doubled`
@@ -50,6 +51,20 @@ def group_of(name: str) -> str:
     return "hang" if KINDS[name].hangs else "crash"
 
 
+def table(seen: dict[str, Seen]) -> str:
+    """For docs/reliability.md."""
+    rows = [
+        "| fault | times | told after, p50 / p99 | survived | messages | lost | doubled | out of order |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for name, found in seen.items():
+        told = f"{median(found.told_ms):.1f} / {percentile(found.told_ms, 99):.1f} ms"
+        costs = [found.survived, found.sent, found.lost, found.doubled, found.reordered]
+        rest = ["-"] * len(costs) if KINDS[name].ends_session else costs
+        rows.append(f"| {' | '.join(map(str, [KINDS[name].title, found.faults, told, *rest]))} |")
+    return "\n".join(rows)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description="Measures how soon faults are told, and what they cost.")
     parser.add_argument("figures")
@@ -60,6 +75,7 @@ def main() -> None:
     if options.runs:
         kinds = {name: replace(kind, runs=options.runs) for name, kind in kinds.items()}
     seen = {name: play(name, kind) for name, kind in kinds.items()}
+    print(table(seen))
     figures = []
     for group, goal in GOALS.items():
         values = [value for name in seen if group_of(name) == group for value in seen[name].told_ms]

@@ -11,6 +11,7 @@ import mmap
 import os
 import queue
 import re
+import select
 import shutil
 import signal
 import struct
@@ -21,7 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Optional
 
-from figures import PENSTOCK, container_of, node, write_pipeline
+from figures import PENSTOCK, container_of, node, process_in, write_pipeline
 
 TIMEOUT_MS = 200  # process_timeout of nodes that hang
 PATIENCE_S = 60
@@ -30,10 +31,11 @@ NODES = Path(__file__).with_name("faulty_nodes.py")
 
 @dataclass(frozen=True)
 class Kind:
+    title: str
     how: str  # of the node
     runs: int
     container: bool = False
-    by: str = "node"  # who brings it about: the node, or this bench by `kill`, `agent` or `removal`
+    by: str = "node"  # who brings it about: the node, or this bench by `kill`, `agent` or `removal`, or the `kernel`
     hangs: bool = False
     slow_consumer: bool = False  # for which the node has waited, off and on, before it hangs
 
@@ -43,23 +45,23 @@ class Kind:
 
 
 KINDS = {
-    "kill": Kind("kill", 40),
-    "segv": Kind("segv", 40),
-    "exception": Kind("exception", 40),
-    "exit": Kind("exit", 40),
-    "agent": Kind("awaited", 30, by="agent"),
-    "kill_in_container": Kind("kill", 20, container=True),
-    "segv_in_container": Kind("segv", 20, container=True),
-    "exception_in_container": Kind("exception", 20, container=True),
-    "exit_in_container": Kind("exit", 20, container=True),
-    "memory_in_container": Kind("memory", 12, container=True),
-    "container_killed": Kind("awaited", 12, container=True, by="kill"),
-    "container_removed": Kind("awaited", 12, container=True, by="removal"),
-    "loop": Kind("loop", 30, hangs=True),
-    "call": Kind("call", 30, hangs=True),
-    "deadlock": Kind("deadlock", 30, hangs=True),
-    "loop_after_waiting": Kind("loop", 30, hangs=True, slow_consumer=True),
-    "loop_in_container": Kind("loop", 12, container=True, hangs=True),
+    "kill": Kind("killed by SIGKILL", "kill", 40),
+    "segv": Kind("segmentation fault", "segv", 40),
+    "exception": Kind("exception", "exception", 40),
+    "exit": Kind("`os._exit(3)`", "exit", 40),
+    "agent": Kind("the host's agent killed, which ends the session", "awaited", 30, by="agent"),
+    "kill_in_container": Kind("in a container: SIGKILL", "kill", 20, container=True),
+    "segv_in_container": Kind("in a container: segmentation fault", "segv", 20, container=True),
+    "exception_in_container": Kind("in a container: exception", "exception", 20, container=True),
+    "exit_in_container": Kind("in a container: `os._exit(3)`", "exit", 20, container=True),
+    "memory_in_container": Kind("in a container: out of memory", "memory", 12, container=True, by="kernel"),
+    "container_killed": Kind("container killed", "awaited", 12, container=True, by="kill"),
+    "container_removed": Kind("container removed", "awaited", 12, container=True, by="removal"),
+    "loop": Kind("hangs in a Python loop", "loop", 30, hangs=True),
+    "call": Kind("hangs in a C call that holds the interpreter's lock", "call", 30, hangs=True),
+    "deadlock": Kind("hangs in a deadlock, its producer blocked", "deadlock", 30, hangs=True),
+    "loop_after_waiting": Kind("hangs after waits for its consumer", "loop", 30, hangs=True, slow_consumer=True),
+    "loop_in_container": Kind("in a container: hangs in a Python loop", "loop", 12, container=True, hangs=True),
 }
 
 
@@ -143,20 +145,23 @@ class Session:
 
 
 class Stamp:
-    """What the node writes in a file that both map: the number of its fault, and when it began."""
+    """A file that node and bench map: the number of the node's fault, when it began, and which one may begin."""
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir()
         folder.chmod(0o777)
         self.path = folder / "stamp"
-        self.path.write_bytes(bytes(16))
+        self.path.write_bytes(bytes(24))
         self.path.chmod(0o666)
         with self.path.open("r+b") as file:
-            self._map = mmap.mmap(file.fileno(), 16)
+            self._map = mmap.mmap(file.fileno(), 24)
 
     def read(self) -> tuple[int, int]:
         number, when = struct.unpack_from("<QQ", self._map)
         return number, when
+
+    def allow(self, number: int) -> None:
+        struct.pack_into("<Q", self._map, 16, number)
 
 
 def manifest_of(kind: Kind, folder: Path, stamp: Stamp) -> Path:
@@ -179,7 +184,7 @@ def manifest_of(kind: Kind, folder: Path, stamp: Stamp) -> Path:
     return write_pipeline(folder, nodes, [{"from": a["id"], "to": b["id"]} for a, b in zip(nodes, nodes[1:])])
 
 
-def bring_about(kind: Kind, session: Session) -> Optional[int]:
+def bring_about(kind: Kind, session: Session, stamp: Stamp, number: int) -> Optional[int]:
     """Does what the node does not do itself. When it was, if the node cannot know better."""
     session.read_until(r"\[fails\] ready")
     if kind.by == "removal":
@@ -187,6 +192,14 @@ def bring_about(kind: Kind, session: Session) -> Optional[int]:
         found = subprocess.run(["docker", "ps", "-q", *filters], capture_output=True, text=True, check=True)
         subprocess.run(["docker", "rm", "-f", found.stdout.strip()], capture_output=True, check=True)
         return None
+    if kind.by == "kernel":
+        worker = process_in(container_of(session.id, "fails"), int(session.said[-1].split()[2]))
+        if worker is None:
+            raise SystemExit("the node that says it is ready is not in its container")
+        with os.fdopen(os.pidfd_open(worker)) as pidfd:
+            stamp.allow(number)
+            select.select([pidfd], [], [])
+            return time.monotonic_ns()
     pid = session.agent() if kind.by == "agent" else container_of(session.id, "fails")
     when = time.monotonic_ns()
     os.kill(pid, signal.SIGKILL)
@@ -195,7 +208,7 @@ def bring_about(kind: Kind, session: Session) -> Optional[int]:
 
 def told_after(kind: Kind, session: Session, stamp: Stamp, number: int) -> float:
     """Milliseconds from a fault to the sentence on it."""
-    when = bring_about(kind, session) if kind.by != "node" else None
+    when = bring_about(kind, session, stamp, number) if kind.by != "node" else None
     if kind.ends_session:
         told = session.read_until(r"penstock: error: .*agent")
     else:

@@ -40,7 +40,7 @@ class Fails(penstock.Node):
     def setup(self, params):
         self.how, self.times, self.after, self.handled = params["how"], params["times"], params["after"], 0
         with Path(params["stamp"]).open("r+b") as file:
-            self.stamp = mmap.mmap(file.fileno(), 16)
+            self.stamp = mmap.mmap(file.fileno(), 24)
         self.count = struct.unpack_from("<Q", self.stamp)[0]
         self.libc = ctypes.PyDLL(None)  # whose calls keep the interpreter's lock
         self.lock = threading.Lock()
@@ -74,12 +74,24 @@ class Fails(penstock.Node):
             with self.lock:
                 self.lock.acquire()
         elif self.how == "memory":
-            self.hoard = []
-            while True:
-                self.now()
-                self.hoard.append(bytearray(1 << 20))
+            print("ready", os.getpid(), flush=True)
+            while struct.unpack_from("<Q", self.stamp, 16)[0] != self.count + 1:
+                time.sleep(0.001)
+            threading.Thread(target=self.hoard).start()
+            self.live()
         elif self.how == "awaited":
             print("ready", flush=True)
-            while True:
-                self.now()
-                time.sleep(0.0002)
+            self.live()
+
+    def live(self):
+        """Signs of life, until somebody puts an end to it."""
+        while True:
+            self.now()
+            time.sleep(0.0002)
+
+    def hoard(self):
+        size, step = 1 << 30, 1 << 20
+        room = mmap.mmap(-1, size)
+        begin = ctypes.addressof(ctypes.c_char.from_buffer(room))
+        for offset in range(0, size, step):
+            ctypes.memset(begin + offset, 1, step)  # without the interpreter's lock

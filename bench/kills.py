@@ -96,7 +96,7 @@ def working(system: System, folder: Path, arrivals: Arrivals, after: int) -> Opt
     while time.monotonic() < deadline:
         found = system.worker(folder)
         arrivals.look()
-        if found[0] != after and found[0] in arrivals.first_of:
+        if found[0] != after and found[0] in arrivals.first_of and found[1]:
             return found
         time.sleep(0.002)
     return None

@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 from typing import Any, ClassVar
 
-from figures import PENSTOCK, REPOSITORY, container_of, node, write_pipeline
+from figures import PENSTOCK, REPOSITORY, container_of, node, process_in, write_pipeline
 
 HERE = Path(__file__).parent
 INSTALLED = REPOSITORY / "build/rivals"
@@ -168,26 +168,8 @@ class PenstockContainer(Penstock):
             lines = (folder / "output").read_text().splitlines()
             session = next(line.split()[1] for line in lines if line.startswith("session "))
             self.first_process = container_of(session, "worker")
-        for pid in descendants(self.first_process):
-            try:
-                status = Path(f"/proc/{pid}/status").read_text()
-            except FileNotFoundError:
-                continue
-            numbers = next(line.split()[1:] for line in status.splitlines() if line.startswith("NSpid:"))
-            if int(numbers[-1]) == inside:
-                return incarnation, pid
-        return 0, 0  # it is gone, and its successor has not come yet
-
-
-def descendants(pid: int) -> list[int]:
-    found = []
-    try:
-        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    except FileNotFoundError:
-        return []
-    for child in children:
-        found += [int(child), *descendants(int(child))]
-    return found
+        # Not there: it is gone, and its successor has not come yet.
+        return incarnation, process_in(self.first_process, inside) or 0
 
 
 class Dora(System):
