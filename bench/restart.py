@@ -101,6 +101,8 @@ class Account:
 
     @classmethod
     def of(cls, got: list[str], expected: list[str]) -> Account:
+        if strangers := set(got) - set(expected):
+            raise SystemExit(f"messages came that nobody had sent: {sorted(strangers)[:5]}")
         once = list(dict.fromkeys(got))
         place = {text: number for number, text in enumerate(expected)}
         order = [place[text] for text in once]
@@ -215,11 +217,31 @@ def under_fire(folder: Path, outputs: int, consumers: int) -> tuple[list[float],
     return times, account, found
 
 
+TITLES = {
+    "process": "a process",
+    "warm_container": "a worker, its container stays",
+    "container": "a container",
+    "outputs3": "a process under fire, 3 outputs a message",
+    "fanout": "a process under fire, 3 consumers",
+}
+
+
+def print_row(what: str, times: list[float], account: Account, suppressed: str = "-") -> None:
+    """For docs/reliability.md; the first one comes with the head of the table."""
+    if what == next(iter(TITLES)):
+        print("| what is lost | crashes | next message after, p50 / p99 | lost | doubled | out of order | suppressed |")
+        print("|---|---|---|---|---|---|---|")
+    taken = f"{median(times):.0f} / {percentile(times, 99):.0f} ms"
+    cells = [TITLES[what], len(times), taken, account.lost, account.twice, account.reordered, suppressed]
+    print(f"| {' | '.join(map(str, cells))} |", flush=True)
+
+
 def figures_under_fire(folder: Path) -> list[dict[str, Any]]:
     figures = []
     for shape, (outputs, consumers) in SHAPES.items():
         times, account, report = under_fire(folder, outputs, consumers)
         suppressed = sum(edge["suppressed"] for edge in report["edges"])
+        print_row(shape, times, account, f"{suppressed / len(times):.1f} a crash")
         id, kills = f"restart.{shape}", len(times)
         figures += [
             figure(id, median(times), "ms p50", "<= 150", kills),
@@ -243,8 +265,11 @@ def main() -> None:
         for how, (count, goal) in RUNS.items():
             results = [one(folder, how) for _ in range(count)]
             times = [taken for taken, _ in results]
-            for _, account in results:
-                total.add(account)
+            account = Account()
+            for _, each in results:
+                account.add(each)
+            total.add(account)
+            print_row(how, times, account)
             runs += count
             figures.append(figure(f"restart.{how}", median(times), "ms p50", f"<= {goal}", count))
             figures.append(figure(f"restart.{how}.p99", percentile(times, 99), "ms p99", "shown", count))
