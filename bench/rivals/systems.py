@@ -5,6 +5,7 @@ What is not Penstock comes from the package installer, at pinned versions, into 
 
 from __future__ import annotations
 
+import abc
 import json
 import os
 import shutil
@@ -46,7 +47,7 @@ def install(name: str) -> Path:
     return place / "bin"
 
 
-class System:
+class System(abc.ABC):
     """A pipeline source → worker → sink of one system. One at a time runs, in a folder of its own."""
 
     name: str
@@ -56,9 +57,9 @@ class System:
     def __init__(self) -> None:
         self.process: subprocess.Popen[bytes] | None = None
 
+    @abc.abstractmethod
     def command(self, folder: Path) -> tuple[list[str], dict[str, str]]:
         """What starts the pipeline, and what it needs in its environment."""
-        raise TypeError(f"{type(self).__name__} does not say how it is started")
 
     def start(self, folder: Path) -> None:
         command, environment = self.command(folder)
