@@ -99,3 +99,24 @@ def container_of(session: str, node: str) -> int:
     found = subprocess.run(["docker", "ps", "-q", *filters], capture_output=True, text=True, check=True)
     inspect = ["docker", "inspect", "-f", "{{.State.Pid}}", found.stdout.strip()]
     return int(subprocess.run(inspect, capture_output=True, text=True, check=True).stdout)
+
+
+def process_in(first_process: int, inside: int) -> Optional[int]:
+    """Number `inside` of the container of `first_process`, as the host counts; None: it is not there."""
+    for pid in descendants(first_process):
+        try:
+            status = Path(f"/proc/{pid}/status").read_text()
+        except FileNotFoundError:
+            continue
+        numbers = next(line.split()[1:] for line in status.splitlines() if line.startswith("NSpid:"))
+        if int(numbers[-1]) == inside:
+            return pid
+    return None
+
+
+def descendants(pid: int) -> list[int]:
+    try:
+        children = [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except FileNotFoundError:
+        return []
+    return children + [each for child in children for each in descendants(child)]

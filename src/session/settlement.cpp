@@ -54,6 +54,7 @@ auto Settlement::Run(const std::function<void(const std::string& edges)>& on_pat
   for (const auto edge : node.inputs) read.insert(plan_.edges.at(edge).output);
   PENSTOCK_TRY(Clean({read.begin(), read.end()}));
   WriteOff();
+  RingConsumers();
   if (!AwaitConsumers(on_patience)) return {};
   return Clean(node.outputs);
 }
@@ -115,6 +116,11 @@ void Settlement::WriteOff() {
       wiring_.doorbell(wiring_.consumer_of(edge)).arrivals().Ring();
     }
   }
+}
+
+// The dead producer may have ended between what it published and the bells of those who sleep until it comes.
+void Settlement::RingConsumers() {
+  for (const auto& awaited : awaited_) wiring_.doorbell(awaited.consumer).arrivals().Ring();
 }
 
 // Waits where the dead producer did: at the bell that its consumers ring when they acknowledge. Looks again now and

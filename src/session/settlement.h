@@ -43,6 +43,7 @@ class Settlement final {
   void Stop();
 
  private:
+  void RingConsumers();
   auto AwaitConsumers(const std::function<void(const std::string& edges)>& on_patience) -> bool;
   auto Settled(const Awaited& awaited) const -> bool;
   /// Edges that are waited for; "" when none is left.
