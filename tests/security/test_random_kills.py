@@ -1,0 +1,161 @@
+"""A runtime that is killed at random moments, from exec to its end: whatever it was doing, nothing of it remains.
+
+PENSTOCK_KILLS says how many moments of each kind, PENSTOCK_KILLS_SEED which; a failure names its own.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import shutil
+import subprocess
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+import pytest
+from conftest import DEADLINE, SINK, Host, Running, node
+from inotify import watched
+from remains import Alive, check_next_command_cleans, unfinished
+
+KILLS = int(os.environ.get("PENSTOCK_KILLS", "8"))
+SEED = int(os.environ.get("PENSTOCK_KILLS_SEED", "1"))
+# What comes next on a user's mind; each cleans on its way.
+COMMANDS = [["version"], ["ps", "--json"], ["gc"], ["quarantine", "list"]]
+LARGE = 48_000_000
+RETRY = {"max_attempts": 100, "backoff": "0s"}
+
+
+def chain(host: Host, place: str) -> None:
+    """A pipeline that ends by itself, of processes of all kinds, with children of their own."""
+    python = "3.11" if place == "container" else None
+    host.chain(node("few", "Few"), node("inside", "Pass", python, params={"fork": True}), SINK)
+
+
+def kill_after(host: Host, run: Running, delay: float) -> None:
+    """Nothing is waited for: the moment is what is tried."""
+    with suppress(subprocess.TimeoutExpired):
+        run.process.wait(delay)
+    alive = Alive(host, run.process.pid)
+    run.process.kill()
+    run.process.wait()
+    alive.wait_gone()
+
+
+def try_moments(host: Host, span: float, kill: Callable[[float], Any]) -> None:
+    """Kills at random moments within `span` seconds of what `kill` begins with, and has another command clean up."""
+    for number in range(SEED, SEED + KILLS):
+        delay = random.Random(number).random() * span
+        command = COMMANDS[number % len(COMMANDS)]
+        try:
+            kill(delay)
+            check_next_command_cleans(host, *command)
+        except AssertionError as error:
+            raise AssertionError(f"seed {number}, {delay:.3f} s of {span:.3f} s, then {command}: {error}") from error
+
+
+def check_works(host: Host) -> None:
+    """What is left does not harm the next session."""
+    chain(host, "container")
+    result = host.run("penstock", "run", str(host.manifest))
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.split() == [str(number) for number in range(20)]
+    check_next_command_cleans(host, "gc")
+
+
+@pytest.mark.parametrize("place", ["process", "container"])
+def test_a_runtime_killed_at_any_moment_leaves_nothing(host: Host, place: str) -> None:
+    chain(host, place)
+    begin = time.monotonic()
+    assert host.run("penstock", "run", str(host.manifest)).returncode == 0
+    span = time.monotonic() - begin
+
+    def kill(delay: float) -> None:
+        with host.start() as run:
+            kill_after(host, run, delay)
+
+    try_moments(host, span, kill)
+    check_works(host)
+
+
+@pytest.mark.parametrize("place", ["process", "container"])
+def test_a_runtime_killed_while_a_node_is_restarted_leaves_nothing(host: Host, place: str) -> None:
+    python = "3.11" if place == "container" else None
+    host.chain(node("count", "Endless"), node("stumble", "Stumble", python, retry=RETRY), SINK)
+
+    def kill(delay: float) -> None:
+        with host.start() as run:
+            run.read_until("is restarted at once")
+            kill_after(host, run, delay)
+
+    try_moments(host, 0.3, kill)
+    check_works(host)
+
+
+@pytest.mark.parametrize("place", ["process", "container"])
+def test_a_runtime_killed_while_it_ends_its_session_leaves_nothing(host: Host, place: str) -> None:
+    python = "3.11" if place == "container" else None
+    host.chain(node("count", "Endless"), node("inside", "Pass", python, params={"fork": True}), SINK)
+
+    def kill(delay: float) -> None:
+        with host.start() as run:
+            run.read_until(" runs")
+            run.process.terminate()
+            kill_after(host, run, delay)
+
+    try_moments(host, 0.3, kill)
+    check_works(host)
+
+
+@pytest.mark.parametrize("place", ["process", "container"])
+def test_a_runtime_killed_while_it_puts_a_message_into_quarantine_leaves_it_whole_or_not(
+    host: Host, place: str
+) -> None:
+    python = "3.11" if place == "container" else None
+    quarantine = host.folder / "home/state/penstock/quarantine"
+    quarantine.mkdir(parents=True)
+    refuse = node("refuse", "Refuse", python, retry={"max_attempts": 1})
+    host.chain(node("large", "Large", params={"bytes": LARGE}), refuse)
+    halves = []
+
+    def kill(delay: float) -> None:
+        with watched(quarantine) as folder, host.start() as run:
+            folder.next_name(DEADLINE)
+            kill_after(host, run, delay)
+        halves.extend(unfinished(host))
+        kept = json.loads(host.run("penstock", "quarantine", "list", "--json").stdout)["messages"]
+        assert [each["message"]["payload_bytes"] for each in kept] in ([], [LARGE])
+        for each in kept:
+            assert host.run("penstock", "quarantine", "remove", each["id"]).returncode == 0
+
+    try_moments(host, 0.08, kill)
+    assert halves, "none of them was killed in the middle"
+    check_works(host)
+
+
+def test_a_runtime_killed_while_it_has_an_image_made_leaves_nothing(host: Host) -> None:
+    context = host.project / "image"
+    context.mkdir()
+
+    def kill(delay: float) -> None:
+        # Another image each time, so that there is something to do.
+        (context / "Dockerfile").write_text(f"FROM {base_image(host)}\nUSER 0\nRUN echo {delay} >/etc/moment\n")
+        inside = node("inside", "Pass", "3.11")
+        inside["docker"]["build"] = {"context": str(context)}
+        host.chain(node("few", "Few"), inside, SINK)
+        with host.start() as run:
+            kill_after(host, run, delay)
+
+    try_moments(host, 4.0, kill)
+    shutil.rmtree(context)
+    check_works(host)
+
+
+def base_image(host: Host) -> str:
+    """The one that a node without a section of its own runs in."""
+    host.chain(node("few", "Few"), node("inside", "Pass", "3.11"), SINK)
+    plan = json.loads(host.run("penstock", "plan", "--json", str(host.manifest)).stdout)
+    (inside,) = (each for each in plan["nodes"] if each["id"] == "inside")
+    return str(inside["environment"]["base_image"])
