@@ -61,13 +61,18 @@ class Place:
     state_directory: Path
     containers: dict[str, str] = field(default_factory=dict)  # node: the engine's id
     workers: dict[str, int] = field(default_factory=dict)  # node: as the worker itself knows its pid
+    agents: dict[str, int] = field(default_factory=dict)  # node: the first process of its container, for the host
+
+    def add_container(self, container: str) -> None:
+        (inspected,) = json.loads(docker("inspect", container))
+        node = inspected["Config"]["Labels"]["penstock.node"]
+        self.containers[node], self.agents[node] = container, inspected["State"]["Pid"]
 
     def roles(self) -> dict[str, int]:
         """Every process of the session by what it is."""
         roles = {"runtime": self.runtime}
         groups = {"host": tree(self.runtime) - {self.runtime}}
-        for node, container in self.containers.items():
-            groups[node] = tree(int(docker("inspect", "--format", "{{.State.Pid}}", container)))
+        groups |= {node: tree(agent) for node, agent in self.agents.items()}
         for where, pids in groups.items():
             mine = {node: pid for node, pid in self.workers.items() if (node in self.containers) == (where == node)}
             for pid in sorted(pids):
@@ -101,27 +106,26 @@ def sample(place: Place, roles: dict[str, int]) -> dict[str, float]:
         row[f"{role}.anon"], row[f"{role}.shmem"] = resident["anon"], resident["shmem"]
         row[f"{role}.descriptors"] = len(os.listdir(f"/proc/{pid}/fd"))
         row[f"{role}.threads"] = len(os.listdir(f"/proc/{pid}/task"))
-    row["session.processes"] = len(place.roles())
+    row["session.processes"] = len(set().union(*map(tree, [place.runtime, *place.agents.values()])))
     row["session.realms"] = realm_bytes(place.runtime)
     row["session.state_files"], row["session.state_bytes"] = tree_of_files(place.state_directory)
     row["session.runtime_files"] = tree_of_files(place.runtime_directory)[0]
     label = f"label=penstock.directory={place.runtime_directory}/penstock/c"
     row["engine.containers"] = len(docker("ps", "-aq", "--filter", label).split())
-    for node, container in place.containers.items():
-        row[f"{node}.cgroup"] = cgroup_bytes(container)
+    for node, agent in place.agents.items():
+        row[f"{node}.cgroup"] = cgroup_bytes(agent)
     return row
 
 
-def cgroup_bytes(container: str) -> int:
-    """As the kernel charges the container, by the file that its agent's control group has (v1 or v2)."""
-    pid = int(docker("inspect", "--format", "{{.State.Pid}}", container))
+def cgroup_bytes(pid: int) -> int:
+    """As the kernel charges the control group (v1 or v2) that a process is in."""
     for line in Path(f"/proc/{pid}/cgroup").read_text().splitlines():
         _, controllers, path = line.split(":", 2)
         if controllers == "memory":
             return int(Path(f"/sys/fs/cgroup/memory{path}/memory.usage_in_bytes").read_text())
         if controllers == "" and Path(f"/sys/fs/cgroup{path}/memory.current").exists():
             return int(Path(f"/sys/fs/cgroup{path}/memory.current").read_text())
-    raise AssertionError(f"the control group of {container} has no account of memory")
+    raise AssertionError(f"the control group of process {pid} has no account of memory")
 
 
 def volumes_of(containers: dict[str, str]) -> set[str]:
