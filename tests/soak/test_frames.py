@@ -96,14 +96,14 @@ def check_accounts(report: dict[str, Any], tally: int) -> None:
 
 def summary(report: dict[str, Any], recorder: Recorder, found: list[Trend]) -> dict[str, Any]:
     """What a reader of the plots needs to know: figures of this run, and what it ran on."""
-    seconds = recorder.rows[-1]["seconds"]
+    timeline = report["timeline_s"]
     edges = {edge["id"]: edge for edge in report["edges"]}
     sent = edges["camera.out->track.in"]["sent"]
     return {
-        "seconds": seconds,
+        "seconds": recorder.rows[-1]["seconds"],
         "samples": len(recorder.rows),
         "frames": sent,
-        "frames_per_second": sent / seconds,
+        "frames_per_second": sent / (timeline["ended"] - timeline["started"]),
         "frame_bytes": FRAME,
         "previewed": edges["camera.out->preview.in"]["delivered"],
         "lost_by_preview": edges["camera.out->preview.in"]["lost"],
