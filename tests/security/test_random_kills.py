@@ -1,6 +1,7 @@
 """A runtime that is killed at random moments, from exec to its end: whatever it was doing, nothing of it remains.
 
-PENSTOCK_KILLS says how many moments of each kind, PENSTOCK_KILLS_SEED which; a failure names its own.
+PENSTOCK_KILLS says how many moments of each kind, PENSTOCK_KILLS_SEED which; a failure names its own. `./dev soak`
+tries a hundred of each.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import signal
 import subprocess
 import time
 from collections.abc import Callable
@@ -19,8 +21,17 @@ from conftest import DEADLINE, SINK, Host, Running, docker, in_own_image, node
 from inotify import watched
 from remains import Alive, check_next_command_cleans, unfinished
 
-KILLS = int(os.environ.get("PENSTOCK_KILLS", "8"))
+KILLS = int(os.environ.get("PENSTOCK_KILLS", "5"))
 SEED = int(os.environ.get("PENSTOCK_KILLS_SEED", "1"))
+MOMENTS = pytest.mark.parametrize(
+    "seeds",
+    [
+        range(SEED, SEED + KILLS),
+        pytest.param(range(1000, 1100), marks=[pytest.mark.soak, pytest.mark.timeout(7200)]),
+    ],
+    ids=["some", "many"],
+)
+PLACES = pytest.mark.parametrize("place", ["process", "container"])
 # What comes next on a user's mind; each cleans on its way.
 COMMANDS = [["version"], ["ps", "--json"], ["gc"], ["quarantine", "list"]]
 LARGE = 48_000_000
@@ -37,15 +48,16 @@ def kill_after(host: Host, run: Running, delay: float) -> None:
     """Nothing is waited for: the moment is what is tried."""
     with suppress(subprocess.TimeoutExpired):
         run.process.wait(delay)
+    run.process.send_signal(signal.SIGSTOP)  # this is the moment; what there is to watch is looked for meanwhile
     alive = Alive(host, run.process.pid)
     run.process.kill()
     run.process.wait()
     alive.wait_gone()
 
 
-def try_moments(host: Host, span: float, kill: Callable[[float], Any]) -> None:
+def try_moments(host: Host, seeds: range, span: float, kill: Callable[[float], Any]) -> None:
     """Kills at random moments within `span` seconds of what `kill` begins with, and has another command clean up."""
-    for number in range(SEED, SEED + KILLS):
+    for number in seeds:
         delay = random.Random(number).random() * span
         command = COMMANDS[number % len(COMMANDS)]
         try:
@@ -64,8 +76,9 @@ def check_works(host: Host) -> None:
     check_next_command_cleans(host, "gc")
 
 
-@pytest.mark.parametrize("place", ["process", "container"])
-def test_a_runtime_killed_at_any_moment_leaves_nothing(host: Host, place: str) -> None:
+@PLACES
+@MOMENTS
+def test_a_runtime_killed_at_any_moment_leaves_nothing(host: Host, place: str, seeds: range) -> None:
     chain(host, place)
     begin = time.monotonic()
     assert host.run("penstock", "run", str(host.manifest)).returncode == 0
@@ -75,12 +88,13 @@ def test_a_runtime_killed_at_any_moment_leaves_nothing(host: Host, place: str) -
         with host.start() as run:
             kill_after(host, run, delay)
 
-    try_moments(host, span, kill)
+    try_moments(host, seeds, span, kill)
     check_works(host)
 
 
-@pytest.mark.parametrize("place", ["process", "container"])
-def test_a_runtime_killed_while_a_node_is_restarted_leaves_nothing(host: Host, place: str) -> None:
+@PLACES
+@MOMENTS
+def test_a_runtime_killed_while_a_node_is_restarted_leaves_nothing(host: Host, place: str, seeds: range) -> None:
     python = "3.11" if place == "container" else None
     host.chain(node("count", "Endless"), node("stumble", "Stumble", python, retry=RETRY), SINK)
 
@@ -89,12 +103,13 @@ def test_a_runtime_killed_while_a_node_is_restarted_leaves_nothing(host: Host, p
             run.read_until("is restarted at once")
             kill_after(host, run, delay)
 
-    try_moments(host, 0.3, kill)
+    try_moments(host, seeds, 0.3, kill)
     check_works(host)
 
 
-@pytest.mark.parametrize("place", ["process", "container"])
-def test_a_runtime_killed_while_it_ends_its_session_leaves_nothing(host: Host, place: str) -> None:
+@PLACES
+@MOMENTS
+def test_a_runtime_killed_while_it_ends_its_session_leaves_nothing(host: Host, place: str, seeds: range) -> None:
     python = "3.11" if place == "container" else None
     host.chain(node("count", "Endless"), node("inside", "Pass", python, params={"fork": True}), SINK)
 
@@ -104,13 +119,14 @@ def test_a_runtime_killed_while_it_ends_its_session_leaves_nothing(host: Host, p
             run.process.terminate()
             kill_after(host, run, delay)
 
-    try_moments(host, 0.3, kill)
+    try_moments(host, seeds, 0.3, kill)
     check_works(host)
 
 
-@pytest.mark.parametrize("place", ["process", "container"])
-def test_a_runtime_killed_while_it_puts_a_message_into_quarantine_leaves_it_whole_or_not(
-    host: Host, place: str
+@PLACES
+@MOMENTS
+def test_a_runtime_killed_while_it_keeps_a_message_leaves_all_of_it_or_nothing(
+    host: Host, place: str, seeds: range
 ) -> None:
     python = "3.11" if place == "container" else None
     quarantine = host.folder / "home/state/penstock/quarantine"
@@ -129,12 +145,14 @@ def test_a_runtime_killed_while_it_puts_a_message_into_quarantine_leaves_it_whol
         for each in kept:
             assert host.run("penstock", "quarantine", "remove", each["id"]).returncode == 0
 
-    try_moments(host, 0.08, kill)
+    kill(0)
+    try_moments(host, seeds, 0.08, kill)
     assert halves, "none of them was killed in the middle"
     check_works(host)
 
 
-def test_a_runtime_killed_while_it_has_an_image_made_leaves_nothing(host: Host, image_label: str) -> None:
+@MOMENTS
+def test_a_runtime_killed_while_it_has_an_image_made_leaves_nothing(host: Host, image_label: str, seeds: range) -> None:
     made = f"label={image_label}"
 
     def kill(delay: float) -> None:
@@ -152,6 +170,6 @@ def test_a_runtime_killed_while_it_has_an_image_made_leaves_nothing(host: Host, 
                 docker("wait", container)
         assert docker("ps", "-q", "--filter", made) == ""
 
-    try_moments(host, 3.0, kill)
+    try_moments(host, seeds, 3.0, kill)
     nothing_runs()
     check_works(host)
