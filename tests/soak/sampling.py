@@ -11,6 +11,7 @@ import subprocess
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Optional
 
 from host_view import GONE, name_of, realm_bytes, resident_bytes, tree
 
@@ -28,10 +29,10 @@ class Kind:
 
 
 # Memory of interpreters and of a container's cached files moves by some pages; descriptors, threads, files in the
-# engine and the memory behind edges do not move at all.
+# engine and the memory behind edges do not move at all. How much of that memory a process has mapped (`shmem`) depends
+# on how many messages were under way at the most: it may grow, to what there is.
 KINDS = {
     "anon": Kind("bytes", 0.03, 2 * MIB),
-    "shmem": Kind("bytes", 0.03, 2 * MIB),
     "cgroup": Kind("bytes", 0.05, 8 * MIB),
     "realms": Kind("bytes", 0, 0),
     "descriptors": Kind("count", 0, 0),
@@ -48,8 +49,9 @@ def docker(*arguments: str) -> str:
     return subprocess.run(["docker", *arguments], capture_output=True, text=True, check=True, timeout=PATIENCE).stdout
 
 
-def kind_of(series: str) -> Kind:
-    return KINDS[series.rpartition(".")[2]]
+def kind_of(series: str) -> Optional[Kind]:
+    """None for those that have a bound instead."""
+    return KINDS.get(series.rpartition(".")[2])
 
 
 @dataclass
@@ -159,13 +161,13 @@ class Recorder:
 @dataclass
 class Trend:
     series: str
+    kind: Kind
     early: float
     late: float
 
     @property
     def allowed(self) -> float:
-        kind = kind_of(self.series)
-        return max(kind.share * self.early, kind.least)
+        return max(self.kind.share * self.early, self.kind.least)
 
     @property
     def is_flat(self) -> bool:
@@ -182,8 +184,18 @@ def trends(rows: list[dict[str, float]]) -> list[Trend]:
     tenth = len(rows) // 10
     assert tenth >= 1, f"{len(rows)} samples are too few to tell a trend"
     early, late = rows[tenth : 2 * tenth], rows[-tenth:]
+    found = []
+    for name in rows[0]:
+        if kind := kind_of(name):
+            medians = (statistics.median(row[name] for row in part) for part in (early, late))
+            found.append(Trend(name, kind, *medians))
+    return found
+
+
+def beyond_realms(rows: list[dict[str, float]]) -> list[str]:
+    """Processes that have ever mapped more shared memory than all realms hold, but for control blocks."""
     return [
-        Trend(name, statistics.median(row[name] for row in early), statistics.median(row[name] for row in late))
+        name
         for name in rows[0]
-        if name != "seconds"
+        if name.endswith(".shmem") and any(row[name] > row["session.realms"] + MIB for row in rows)
     ]

@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 from conftest import RESULTS, Running, User
 from host_view import holders, memory_of, started_with
-from sampling import Place, Recorder, Trend, docker, sample, trends, volumes_of
+from sampling import Place, Recorder, Trend, beyond_realms, docker, sample, trends, volumes_of
 
 MINUTES = float(os.environ.get("PENSTOCK_SOAK_MINUTES", "60"))
 FPS = 30
@@ -133,6 +133,7 @@ def stream(user: User, length: Length, results: Path) -> None:
     (results / "frames.json").write_text(json.dumps(summary(report, recorder, found), indent=1) + "\n")
     grown = [str(trend) for trend in found if not trend.is_flat]
     assert grown == [], "\n".join(grown)
+    assert beyond_realms(recorder.rows) == []
     assert holders(memory) == set()
     assert started_with(f"XDG_RUNTIME_DIR={user.runtime}") == set()
 
