@@ -95,7 +95,8 @@ class Consumer(Member):
     def check(self, number: int, message: Bytes) -> None:
         content, data = piece(number), message.data
         for at in range(0, len(data), PIECE):
-            assert data[at : at + PIECE] == content[: len(data) - at], f"message {number} was changed while it was held"
+            found = bytes(data[at : at + PIECE])  # bytes are compared at once, a memoryview's one by one
+            assert found == content[: len(data) - at], f"message {number} was changed while it was held"
 
     def finish(self) -> None:
         while self.kept:
