@@ -105,10 +105,16 @@ def wait_for_containers(host: Host) -> None:
             docker("wait", container)
 
 
-def check_next_command_cleans(host: Host, *command: str) -> None:
-    """After whatever happened: nothing runs, and `penstock COMMAND` leaves nothing of it."""
+def check_next_command_cleans(host: Host, *command: str, while_starting: bool = False) -> None:
+    """After whatever happened: nothing runs, and `penstock COMMAND` leaves nothing of it.
+
+    `while_starting`: the engine may have been asked for a container, and make it when this command has been; those are
+    found by `penstock gc`.
+    """
     wait_for_processes(host)
     wait_for_containers(host)
     result = host.run("penstock", *command)
     assert result.returncode == 0, result.stderr
+    if while_starting and container_ids(host, "-a"):
+        assert host.run("penstock", "gc").returncode == 0
     assert what_remains(host) == {}

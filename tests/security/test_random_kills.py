@@ -62,7 +62,7 @@ def try_moments(host: Host, seeds: range, span: float, kill: Callable[[float], A
         command = COMMANDS[number % len(COMMANDS)]
         try:
             kill(delay)
-            check_next_command_cleans(host, *command)
+            check_next_command_cleans(host, *command, while_starting=True)
         except AssertionError as error:
             raise AssertionError(f"seed {number}, {delay:.3f} s of {span:.3f} s, then {command}: {error}") from error
 
