@@ -145,7 +145,8 @@ class Recorder:
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        self.path, self.rows = path, []  # type: tuple[Path, list[dict[str, float]]]
+        self.path = path
+        self.rows: list[dict[str, float]] = []
         path.unlink(missing_ok=True)
 
     def add(self, seconds: float, row: dict[str, float]) -> None:
