@@ -105,6 +105,7 @@ def sample(place: Place, roles: dict[str, int]) -> dict[str, float]:
     row: dict[str, float] = {}
     for role, pid in roles.items():
         resident = resident_bytes(pid)
+        assert resident, f"{role} (process {pid}) has ended"
         row[f"{role}.anon"], row[f"{role}.shmem"] = resident["anon"], resident["shmem"]
         row[f"{role}.descriptors"] = len(os.listdir(f"/proc/{pid}/fd"))
         row[f"{role}.threads"] = len(os.listdir(f"/proc/{pid}/task"))
@@ -175,9 +176,7 @@ class Trend:
         return self.late - self.early <= self.allowed
 
     def __str__(self) -> str:
-        return (
-            f"{self.series}: {self.early:.0f} → {self.late:.0f} {kind_of(self.series).unit}, {self.allowed:.0f} allowed"
-        )
+        return f"{self.series}: {self.early:.0f} → {self.late:.0f} {self.kind.unit}, {self.allowed:.0f} more allowed"
 
 
 def trends(rows: list[dict[str, float]]) -> list[Trend]:
