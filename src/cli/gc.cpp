@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "cli/engine.h"
+#include "cli/leftovers.h"
 #include "cli/verbs.h"
 #include "container/entry.h"
 #include "container/orphans.h"
@@ -25,6 +26,7 @@ auto Gc(bool warm) -> int {
   const auto swept = container::SweepEntries(warm ? container::Sweep::kUnused : container::Sweep::kSilent, remove);
   if (!swept) return Complain(swept.error());
   if (const auto live = session::LiveSessions(); !live) return Complain(live.error());
+  RemoveUnfinishedMessages();
   fmt::print("removed {} {}\n", *removed, *removed == 1 ? "container" : "containers");
   return kDone;
 }

@@ -3,12 +3,18 @@
 #include <chrono>
 
 #include "base/log.h"
+#include "base/paths.h"
 #include "cli/engine.h"
 #include "container/entry.h"
 #include "container/removal.h"
+#include "observe/quarantine.h"
 #include "session/control.h"
 
 namespace penstock::cli {
+
+void RemoveUnfinishedMessages() {
+  if (const auto state = base::StateDirectory()) observe::SweepQuarantine(*state / "quarantine");
+}
 
 void RemoveLeftovers() {
   const docker::Call call(base::Deadline::In(std::chrono::seconds(10)));
@@ -22,6 +28,7 @@ void RemoveLeftovers() {
         return {};
       });
   static_cast<void>(session::LiveSessions());  // removes the places of dead ones on its way
+  RemoveUnfinishedMessages();
   if (!swept) {
     base::Log(base::LogLevel::kWarning,
               "what is left of a container could not be removed, the next command tries again: {}",

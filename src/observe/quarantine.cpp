@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <utility>
@@ -21,6 +22,9 @@ using nlohmann::json;
 
 constexpr std::size_t kMostDescription = std::size_t{16} << 20U;
 constexpr const char* kUnfinished = ".unfinished";
+constexpr const char* kLock = ".lock";
+// Others hold it alone only while they remove what the dead have left.
+constexpr std::chrono::seconds kPatience{10};
 
 auto Describe(const Quarantined& entry) -> std::string {
   auto description = ToJson(entry);
@@ -98,6 +102,8 @@ auto QuarantineDirectory() -> base::Expected<std::filesystem::path> {
 
 auto QuarantineWriter::Create(const std::filesystem::path& quarantine, Quarantined entry)
     -> base::Expected<QuarantineWriter> {
+  PENSTOCK_ASSIGN(auto lock, base::FileLock::Acquire(quarantine / kLock, base::Deadline::In(kPatience), {},
+                                                     base::LockMode::kShared));
   auto unfinished = quarantine / (entry.id + kUnfinished);
   std::error_code error;
   std::filesystem::remove_all(unfinished, error);
@@ -106,7 +112,7 @@ auto QuarantineWriter::Create(const std::filesystem::path& quarantine, Quarantin
   const auto path = unfinished / "message.bin";
   base::UniqueFd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
   if (!file) return base::SystemError(fmt::format("make '{}'", path.string()));
-  return QuarantineWriter(std::move(entry), std::move(unfinished), std::move(file));
+  return QuarantineWriter(std::move(lock), std::move(entry), std::move(unfinished), std::move(file));
 }
 
 QuarantineWriter::~QuarantineWriter() {
@@ -136,6 +142,18 @@ auto QuarantineWriter::Commit() -> base::Status {
   if (error) return base::SystemError(fmt::format("make '{}'", folder.string()), error.value());
   unfinished_.clear();
   return SyncFolder(folder.parent_path());
+}
+
+void SweepQuarantine(const std::filesystem::path& quarantine) {
+  std::vector<std::filesystem::path> unfinished;
+  std::error_code error;
+  for (const auto& folder : std::filesystem::directory_iterator(quarantine, error)) {
+    if (folder.path().extension() == kUnfinished) unfinished.push_back(folder.path());
+  }
+  if (unfinished.empty()) return;
+  const auto lock = base::FileLock::TryAcquire(quarantine / kLock);
+  if (!lock || !*lock) return;
+  for (const auto& folder : unfinished) std::filesystem::remove_all(folder, error);
 }
 
 auto ListQuarantined(const std::filesystem::path& quarantine) -> std::vector<Quarantined> {

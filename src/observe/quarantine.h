@@ -5,7 +5,8 @@
 //       message.bin    message::Header, then the payload and from the next multiple of 8 the metadata, as they were in
 //                      shared memory: written by the node's worker, to be checked before it is believed
 //
-// A folder appears whole, by being renamed.
+// A folder appears whole, by being renamed. Until then it is {id}.unfinished, and who writes holds `.lock` shared: what
+// is unfinished while nobody holds it was left by a runtime that was killed.
 #pragma once
 
 #include <cstddef>
@@ -18,6 +19,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/file_lock.h"
 #include "base/unique_fd.h"
 
 namespace penstock::observe {
@@ -61,12 +63,17 @@ class QuarantineWriter final {
   auto Commit() -> base::Status;
 
  private:
-  QuarantineWriter(Quarantined entry, std::filesystem::path unfinished, base::UniqueFd file)
-      : entry_(std::move(entry)), unfinished_(std::move(unfinished)), file_(std::move(file)) {}
+  QuarantineWriter(base::FileLock lock, Quarantined entry, std::filesystem::path unfinished, base::UniqueFd file)
+      : lock_(std::move(lock)), entry_(std::move(entry)), unfinished_(std::move(unfinished)), file_(std::move(file)) {}
+  base::FileLock lock_;
   Quarantined entry_;
   std::filesystem::path unfinished_;  // empty when moved from, or committed
   base::UniqueFd file_;
 };
+
+/// Removes what runtimes that were killed have left unfinished; nothing while somebody writes. Without effect where
+/// there is no quarantine.
+void SweepQuarantine(const std::filesystem::path& quarantine);
 
 /// All entries, oldest first. What cannot be read is left out.
 auto ListQuarantined(const std::filesystem::path& quarantine) -> std::vector<Quarantined>;

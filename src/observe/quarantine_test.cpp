@@ -53,7 +53,24 @@ TEST_F(QuarantineTest, WhatWasNotCommittedIsNotThere) {
     auto writer = QuarantineWriter::Create(directory_.path(), Entry("s-n-0-7", 5)).value();
   }
   EXPECT_TRUE(ListQuarantined(directory_.path()).empty());
-  EXPECT_TRUE(std::filesystem::is_empty(directory_.path()));
+  EXPECT_FALSE(std::filesystem::exists(directory_.path() / "s-n-0-7.unfinished"));
+}
+
+TEST_F(QuarantineTest, WhatADeadWriterLeftIsSweptAndWhatIsBeingWrittenIsNot) {
+  const auto dead = directory_.path() / "s-n-0-3.unfinished";
+  std::filesystem::create_directory(dead);
+  std::ofstream(dead / "message.bin") << "half";
+  {
+    auto writer = QuarantineWriter::Create(directory_.path(), Entry("s-n-0-7", 5)).value();
+    SweepQuarantine(directory_.path());
+    EXPECT_TRUE(std::filesystem::exists(dead)) << "who writes is not known by what";
+    ASSERT_TRUE(writer.Commit());
+  }
+  SweepQuarantine(directory_.path());
+  EXPECT_FALSE(std::filesystem::exists(dead));
+  EXPECT_EQ(ListQuarantined(directory_.path()).size(), 1U);
+  SweepQuarantine(directory_.path() / "nowhere");
+  EXPECT_FALSE(std::filesystem::exists(directory_.path() / "nowhere"));
 }
 
 TEST_F(QuarantineTest, AnEntryIsFoundByTheBeginningOfItsId) {

@@ -15,9 +15,10 @@ CODE = tracked("*.h", "*.cpp", "*.c", "*.rs", "*.py", "*.pyi", "*.sh", "*.cmake"
 PRODUCT = tracked("src/*", "python/*", "docker/*", "examples/*")
 TEXT = [path for path in tracked() if path.suffix not in {".lock", ".wav", ".flac", ".g722", ".png"}]
 
-# Hosts that documentation and code may point to; package registries are not among them, they are the user's choice.
+# Hosts that documentation and code may point to, or name a format by, as SVG does; package registries are not among
+# them, they are the user's choice.
 ALLOWED_HOSTS = re.compile(
-    r"[\w\-]+|127\.0\.0\.1|\[::1\]|(.*\.)?example(\.(com|org|net))?|.*\.(invalid|test)|www\.apache\.org|json-schema\.org|rustup\.rs"
+    r"[\w\-]+|127\.0\.0\.1|\[::1\]|(.*\.)?example(\.(com|org|net))?|.*\.(invalid|test)|www\.(apache|w3)\.org|json-schema\.org|rustup\.rs"
 )
 URL = re.compile(r"\bhttps?://(?:[^/\s@\"']*@)?([\w.\-]+|\[[\w:]+\])")
 # Anybody's home; that of the user inside our images is no machine's, and tests make up one called `user`.

@@ -8,12 +8,15 @@ import os
 import shutil
 import subprocess
 import tempfile
+import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Optional
 
 import pytest
+
+pytest.register_assert_rewrite("remains", "host_view", "inotify")
 
 HERE = Path(__file__).parent
 REPOSITORY = HERE.parents[1]
@@ -183,4 +186,25 @@ def node(id: str, cls: str, python: Optional[str] = None, **more: Any) -> dict[s
             "resource_limits": {"memory_mb": 256, "cpu_cores": 1},
             "keep_warm": 0,
         }
+    return result
+
+
+@pytest.fixture(scope="session")
+def image_label() -> Iterator[str]:
+    """A label for images that tests have made. Those that have it are removed in the end, and what was made of them."""
+    label = f"penstock.test={uuid.uuid4().hex}"
+    yield label
+    for container in docker("ps", "--all", "--quiet", "--filter", f"label={label}").split():
+        docker("rm", "--force", container)
+    for image in docker("images", "--quiet", "--filter", f"label={label}").split():
+        docker("rmi", "--force", image)
+
+
+def in_own_image(host: Host, id: str, cls: str, label: str, *steps: str) -> dict[str, Any]:
+    """A node in a container whose image is made from a Dockerfile of its own."""
+    context = host.project / "image"
+    context.mkdir(exist_ok=True)
+    (context / "Dockerfile").write_text("\n".join(["FROM penstock/base:3.11", f"LABEL {label}", *steps, ""]))
+    result = node(id, cls, "3.11")
+    result["docker"]["build"] = {"context": "image"}
     return result

@@ -139,3 +139,38 @@ class Look(penstock.Node):
         lent = json.loads(bytes(buffer[:200]).partition(b"\0")[0])
         seen, copied = place_of(buffer), place_of(memoryview(bytes(buffer)))
         return Text(json.dumps({"lent": lent, "seen": seen, "copied": copied, "size": len(buffer)}))
+
+
+class Few(penstock.Node):
+    def process(self) -> Iterator[Text]:
+        for number in range(20):
+            yield Text(str(number))
+
+
+class Stumble(penstock.Node):
+    """Is killed at every message, and handles it when it is delivered again."""
+
+    def process(self, text: Text) -> Text:
+        if not text.redelivered:
+            os.kill(os.getpid(), 9)
+        return text
+
+
+class Large(penstock.Node):
+    """One message of params["bytes"], then small ones without end."""
+
+    def setup(self, params: dict) -> None:
+        self.bytes = params["bytes"]
+
+    def process(self) -> Iterator[Bytes]:
+        yield Bytes(bytes(self.bytes))
+        while not self.stop_requested:
+            yield Bytes(b"small")
+
+
+class Refuse(penstock.Node):
+    """Fails at large messages."""
+
+    def process(self, message: Bytes) -> None:
+        if len(message.data) > 100:
+            raise ValueError("too large for me")

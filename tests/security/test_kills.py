@@ -1,96 +1,22 @@
-# ruff: noqa: PTH115, PTH116, PTH208
 """kill -9 of each part, at each phase: no process and no memory remains, and the next command removes the rest."""
 
 from __future__ import annotations
 
 import os
-import select
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
 
 import pytest
-from conftest import DEADLINE, SINK, Host, Running, container_ids, docker, node
-
-
-def memory_of(pid: int) -> set[int]:
-    """Inodes of the control blocks and doorbells that a process holds or maps."""
-    inodes = set()
-    try:
-        for entry in os.scandir(f"/proc/{pid}/fd"):
-            try:
-                if os.readlink(entry.path).startswith("/memfd:penstock"):
-                    inodes.add(os.stat(entry.path).st_ino)
-            except FileNotFoundError:
-                continue
-        for line in Path(f"/proc/{pid}/maps").read_text().splitlines():
-            if "/memfd:penstock" in line:
-                inodes.add(int(line.split()[4]))
-    except (FileNotFoundError, ProcessLookupError, PermissionError):
-        pass
-    return inodes
-
-
-def holders(memory: set[int]) -> set[int]:
-    """Every process of this machine, in containers too, that has some of it."""
-    return {int(name) for name in os.listdir("/proc") if name.isdigit() and memory_of(int(name)) & memory}
-
-
-def tree(root: int) -> set[int]:
-    """A process and all that it started, at this moment."""
-    parents = {}
-    for name in os.listdir("/proc"):
-        if name.isdigit():
-            try:
-                parents[int(name)] = int(Path(f"/proc/{name}/stat").read_text().rpartition(")")[2].split()[1])
-            except (FileNotFoundError, ProcessLookupError):
-                continue
-    found = {root}
-    while more := {pid for pid, parent in parents.items() if parent in found} - found:
-        found |= more
-    return found
-
-
-def name_of(pid: int) -> str:
-    return Path(f"/proc/{pid}/comm").read_text().strip()
-
-
-def leftovers(host: Host) -> list[str]:
-    """What sessions and containers have in the runtime directory; locks that order creation stay."""
-    return [str(path) for path in host.runtime_directory.glob("penstock/[cs]/*") if path.suffix != ".lock"]
-
-
-def main_pid(container: str) -> int:
-    return int(docker("inspect", "--format", "{{.State.Pid}}", container))
-
-
-class Alive:
-    """Everything of a running session, watched by descriptors that no other process can take the place of."""
-
-    def __init__(self, host: Host, run: Running) -> None:
-        self.containers = container_ids(host)
-        self.memory = memory_of(run.process.pid)
-        pids = tree(run.process.pid) | holders(self.memory)
-        for container in self.containers:
-            pids |= tree(main_pid(container))
-        pids.discard(run.process.pid)  # its parent is this process, which waits for it
-        self.pidfds = {}
-        for pid in pids:
-            with suppress(ProcessLookupError):  # ended meanwhile by itself
-                self.pidfds[pid] = os.pidfd_open(pid)
-
-    def wait_gone(self) -> None:
-        for pid, pidfd in self.pidfds.items():
-            assert select.select([pidfd], [], [], DEADLINE)[0], f"process {pid} ({name_of(pid)}) is still there"
-            os.close(pidfd)
-        assert holders(self.memory) == set()
+from conftest import SINK, Host, Running, container_ids, docker, node
+from host_view import children, holders, name_of
+from remains import Alive, leftovers, main_pid
 
 
 def started(host: Host, run: Running) -> Alive:
     """A session whose nodes all run, one of them with a child in a session of its own."""
     run.read_until(" runs")
-    alive = Alive(host, run)
+    alive = Alive(host, run.process.pid)
     assert alive.memory and len(alive.containers) == 1
     # Positive control: the scan sees the session's memory in the runtime and in the workers on both sides of the wall.
     assert len(holders(alive.memory) - {run.process.pid}) >= 3
@@ -157,7 +83,7 @@ def test_a_runtime_killed_while_nodes_set_up_leaves_nothing(host: Host) -> None:
     pipeline(host, fork=True, hang=True)
     with host.start() as run:
         run.read_until("[inside] set up")
-        alive = Alive(host, run)
+        alive = Alive(host, run.process.pid)
         assert alive.memory and len(alive.containers) == 1
         run.process.kill()
         run.process.wait()
@@ -170,17 +96,11 @@ def test_a_runtime_killed_while_a_container_starts_leaves_nothing(host: Host, ev
     pipeline(host)
     with engine_events(host, event) as events, host.start() as run:
         next(events)
-        alive = Alive(host, run)
+        alive = Alive(host, run.process.pid)
         run.process.kill()
         run.process.wait()
         alive.wait_gone()
     assert_next_command_removes_the_rest(host)
-
-
-def children(pid: int) -> list[int]:
-    return [
-        int(child) for task in Path(f"/proc/{pid}/task").iterdir() for child in (task / "children").read_text().split()
-    ]
 
 
 def docker_records(alive: Alive) -> list[str]:

@@ -69,7 +69,7 @@ class Standing(penstock.Node):
 
 
 class Marked(penstock.Node):
-    '''Texts with the mark of its session and a number, for so many seconds and at least a thousand.'''
+    '''Texts with the session, its mark and a number, for so many seconds and at least a thousand.'''
 
     def setup(self, params: dict) -> None:
         self.mark, self.seconds = params["mark"], params["seconds"]
@@ -77,19 +77,19 @@ class Marked(penstock.Node):
     def process(self) -> Iterator[Text]:
         end, number = time.monotonic() + self.seconds, 0
         while number < 1000 or time.monotonic() < end:
-            yield Text(f"{self.mark} {number}")
+            yield Text(f"{self.session_id} {self.mark} {number}")
             number += 1
             time.sleep(0.001)  # the pace of a stream: ten minutes of them fit a disk
 
 
 class Stamp(penstock.Node):
-    '''Adds the mark of the session that it works for, and where it runs.'''
+    '''Adds the session that it works for, its mark, and where it runs.'''
 
     def setup(self, params: dict) -> None:
         self.mark = params["mark"]
 
     def process(self, text: Text) -> Text:
-        return Text(f"{text.text} {self.mark} {os.uname().nodename}")
+        return Text(f"{text.text} {self.session_id} {self.mark} {os.uname().nodename}")
 
 
 class Secret(penstock.Node):

@@ -7,42 +7,7 @@ from pathlib import Path
 
 import pytest
 from conftest import DEADLINE, Running, User
-
-# What tells one piece of memory from all others, also from one that the kernel gives the same number later.
-Memory = tuple[str, int, int, int]
-
-
-def memory_of(pid: int) -> set[Memory]:
-    """The control blocks, the doorbells and the realms whose descriptors a process holds."""
-    held = set()
-    host = Path("/").stat().st_dev
-    try:
-        for entry in Path(f"/proc/{pid}/fd").iterdir():
-            try:
-                link, status = str(entry.readlink()), entry.stat()
-            except FileNotFoundError:
-                continue
-            # A detached file system's root has no path but this one.
-            realm = link == "/" and status.st_dev != host
-            if realm or link.startswith("/memfd:penstock"):
-                held.add(
-                    ("realm" if realm else "memfd", status.st_dev, status.st_ino, status.st_ctime_ns if realm else 0)
-                )
-    except (FileNotFoundError, PermissionError):
-        pass
-    return held
-
-
-def belongs_to(user: User, pid: int) -> bool:
-    """Whether a process of the host was started by one of the user's runtimes, or by their children."""
-    try:
-        return f"XDG_RUNTIME_DIR={user.runtime}".encode() in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
-    except (FileNotFoundError, PermissionError, ProcessLookupError):
-        return False
-
-
-def processes() -> list[int]:
-    return [int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit()]
+from host_view import Memory, holders, memory_of, started_with
 
 
 def wait_for_end(container: str) -> None:
@@ -72,7 +37,7 @@ def play(user: User, sessions: int) -> None:
         held = memory_of(run.process.pid)
         assert {kind for kind, *_ in held} == {"realm", "memfd"}
         memory |= held
-        assert belongs_to(user, run.process.pid)
+        assert run.process.pid in started_with(f"XDG_RUNTIME_DIR={user.runtime}")
         end(run, kill=number % 10 == 9)
         user.running.remove(run)
     # Nobody ends them: after their grace they are gone, and then the engine has removed them.
@@ -83,8 +48,8 @@ def play(user: User, sessions: int) -> None:
     result = user.penstock("gc")
     assert result.returncode == 0, result.stderr
     assert user.containers("-a") == []
-    assert [pid for pid in processes() if belongs_to(user, pid)] == []
-    assert [pid for pid in processes() if memory_of(pid) & memory] == []
+    assert started_with(f"XDG_RUNTIME_DIR={user.runtime}") == set()
+    assert holders(memory) == set()
     assert [path for path in user.runtime.glob("penstock/[cs]/*") if path.suffix != ".lock"] == []
     assert len(list(Path("/proc/self/fd").iterdir())) == descriptors
 
