@@ -119,7 +119,7 @@ def ask_for_too_much(run: Run, dice: random.Random, history: History) -> str:
 
 
 def quarantine_without_room(run: Run, dice: random.Random, history: History) -> str:
-    steady = [name for name in run.pipeline.steps if all(edge.blocks for edge in run.pipeline.inputs_of(name))]
+    steady = [name for name in run.pipeline.targets if all(edge.blocks for edge in run.pipeline.inputs_of(name))]
     ballast = run.place.disk_of(run.pid) / "ballast"
     try:
         with ballast.open("wb", buffering=0) as file:
@@ -132,7 +132,7 @@ def quarantine_without_room(run: Run, dice: random.Random, history: History) -> 
 
 
 def fail_too_often(run: Run, dice: random.Random, history: History) -> str:
-    name = dice.choice([name for name in run.pipeline.steps if not history.poisoned[name]])
+    name = dice.choice([name for name in run.pipeline.targets if not history.poisoned[name]])
     left = run.pipeline.nodes[name].max_attempts - history.restarts[name]
     for _ in range(left):
         os.kill(run.worker_of(name), signal.SIGKILL)
@@ -142,7 +142,7 @@ def fail_too_often(run: Run, dice: random.Random, history: History) -> str:
 
 
 def start_too_late(run: Run, dice: random.Random, history: History) -> str:
-    name = dice.choice(run.pipeline.steps)
+    name = dice.choice(run.pipeline.targets)
     slow = run.pipeline.shared / f"slow.{name}"
     slow.write_text(str(LATE_S))
     slow.chmod(0o666)
@@ -171,7 +171,7 @@ ENDINGS = {
 
 
 def possible(ending: Ending, run: Run) -> bool:
-    steps = run.pipeline.steps
+    steps = run.pipeline.targets
     if ending.kind == "quarantine on a full disk":
         return any(all(edge.blocks for edge in run.pipeline.inputs_of(name)) for name in steps)
     return bool(steps)

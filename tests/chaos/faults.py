@@ -114,6 +114,7 @@ def fill_disk(run: Run, name: str) -> None:
     except OSError:
         pass
     try:
+        order("talk")(run, name)
         run.said.await_line(lambda line: "penstock: warning: " in line and "log" in line, "that the log is not kept")
     finally:
         ballast.unlink()

@@ -164,6 +164,9 @@ class Step(penstock.Node):
         order = self.ledger.take_order()
         if order[:1] == ["quota"]:
             self.ask_for_too_much()
+        elif order[:1] == ["talk"]:
+            for _ in range(200):
+                print("x" * 1000)
         elif order:
             place, how = order[:2]
             if order[2:] == ["poison"]:

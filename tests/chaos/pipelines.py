@@ -100,6 +100,15 @@ class Pipeline:
         return [node.id for node in self.nodes.values() if node.is_step]
 
     @property
+    def targets(self) -> list[str]:
+        """The steps that are sent something as long as the session runs: the audio file ends before."""
+        fed = {node.id for node in self.nodes.values() if node.kind == "numbers"}
+        for name in self.steps:  # each behind those that it reads
+            if any(edge.producer in fed for edge in self.inputs_of(name)):
+                fed.add(name)
+        return [name for name in self.steps if name in fed]
+
+    @property
     def containers(self) -> set[str]:
         return {node.id for node in self.nodes.values() if node.container}
 
@@ -227,7 +236,7 @@ def attempt(seed: int, dice: random.Random, folder: Path, wishes: Wishes) -> Pip
         return None
     if wishes.sabotage and not sabotaged(made, edges, wishes.sabotage):
         return None
-    return Pipeline(
+    pipeline = Pipeline(
         seed,
         folder,
         made,
@@ -235,6 +244,7 @@ def attempt(seed: int, dice: random.Random, folder: Path, wishes: Wishes) -> Pip
         quota_mb=96 if wishes.small_quota else 8192,
         process_timeout_s=SHORT_TIMEOUT_S if wishes.hangs else LONG_TIMEOUT_S,
     )
+    return pipeline if pipeline.targets else None
 
 
 def make_source(name: str, dice: random.Random, wishes: Wishes) -> Node:

@@ -72,16 +72,21 @@ class Round:
         kinds = [self.options.ending] if self.options.ending else list(ENDINGS)
         weights = [ENDINGS[kind].weight for kind in kinds]
         self.ending: Ending = ENDINGS[self.dice.choices(kinds, weights)[0]]
-        self.small_disk = self.ending.small_disk or self.dice.random() < 0.2 or "full disk" in self.options.faults
-        self.hangs = self.dice.random() < 0.3 or bool(HANGS & set(self.options.faults))
-        self.few_attempts = self.ending.few_attempts or self.dice.random() < 0.3 or QUARANTINE in self.options.faults
+        self.small_disk = self.ending.small_disk or self.wants({"full disk"}, 0.2)
+        self.small_quota = self.wants({"too much shared memory"}, 0.2)
+        self.hangs = self.wants(HANGS, 0.3)
+        self.few_attempts = self.ending.few_attempts or self.wants({QUARANTINE}, 0.3)
+
+    def wants(self, kinds: set[str], chance: float) -> bool:
+        """Whether the pipeline is to be one in which these faults are possible."""
+        return self.dice.random() < chance if not self.options.faults else bool(kinds & set(self.options.faults))
 
     def pipeline(self) -> Pipeline:
         options = self.options
         wishes = Wishes(
             containers=options.containers,
             pythons=options.pythons,
-            small_quota=self.ending.small_quota or "too much shared memory" in options.faults,
+            small_quota=self.ending.small_quota or self.small_quota,
             small_disk=self.small_disk,
             hangs=self.hangs,
             few_attempts=self.few_attempts,
@@ -159,7 +164,7 @@ class Round:
 
     def choices(self, run: Run) -> list[tuple[str, str]]:
         """Kinds of faults, and the nodes that they can happen to."""
-        nodes = [run.pipeline.nodes[name] for name in run.pipeline.steps]
+        nodes = [run.pipeline.nodes[name] for name in run.pipeline.targets]
         found = [
             (fault.kind, node.id)
             for fault in FAULTS.values()
@@ -184,7 +189,7 @@ class Round:
     def struck_together(self, run: Run) -> list[tuple[Fault, str]]:
         return [
             (fault, name)
-            for name in run.pipeline.steps
+            for name in run.pipeline.targets
             for fault in FAULTS.values()
             if fault.at_once
             and fault.restarts == 1
@@ -203,8 +208,8 @@ class Round:
     def check_quarantine(self, run: Run) -> None:
         """Exactly the messages that were made to fail are kept, each with the payload that it had."""
         kept: list[dict[str, Any]] = quarantined(run)
-        counted = {name: sum(each["node"] == name for each in kept) for name in run.pipeline.steps}
-        wanted = {name: self.history.poisoned[name] for name in run.pipeline.steps}
+        counted = {name: sum(each["node"] == name for each in kept) for name in run.pipeline.targets}
+        wanted = {name: self.history.poisoned[name] for name in run.pipeline.targets}
         if counted != wanted:
             raise ViolationError(f"in quarantine are {counted}, instead of {wanted}")
         for each in kept:

@@ -40,9 +40,11 @@ PROCESSES = {
 CONTAINERS = {5: tuple(kind for kind, fault in FAULTS.items() if fault.containers)}
 
 
-def chaos(report: Path, seed: int, *arguments: str) -> tuple[subprocess.CompletedProcess[str], dict[str, Any]]:
+def chaos(
+    report: Path, seed: int, *arguments: str, env: dict[str, str] | None = None
+) -> tuple[subprocess.CompletedProcess[str], dict[str, Any]]:
     command = [sys.executable, HERE / "chaos.py", "--seed", str(seed), "--rounds", "1", "--report", report, *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=DEADLINE)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=DEADLINE, env=env)
     return done, json.loads(report.read_text())
 
 
