@@ -7,6 +7,7 @@ What a round may lose, and what it may not, says model.py.
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import time
 from pathlib import Path
@@ -44,6 +45,7 @@ def main() -> int:
         parser.error(f"there is no fault {', '.join(sorted(unknown))}")
     seed = options.seed if options.seed is not None else int(time.time())
     end = time.monotonic() + 60 * options.minutes
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what was started is ended, too
     tally, played = Tally(), 0
     wanted = Options(
         containers=options.containers,

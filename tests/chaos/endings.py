@@ -132,13 +132,20 @@ def quarantine_without_room(run: Run, dice: random.Random, history: History) -> 
 
 
 def fail_too_often(run: Run, dice: random.Random, history: History) -> str:
-    name = dice.choice([name for name in run.pipeline.targets if not history.poisoned[name]])
-    left = run.pipeline.nodes[name].max_attempts - history.restarts[name]
-    for _ in range(left):
+    """A node is killed until the session gives up: it may have had the same message in its hands at each attempt, and
+    go on once that is in quarantine."""
+    name = dice.choice(run.pipeline.targets)
+    for _ in range(run.pipeline.nodes[name].max_attempts ** 2 + run.pipeline.nodes[name].max_attempts):
         os.kill(run.worker_of(name), signal.SIGKILL)
-        run.await_restart(name)
-    os.kill(run.worker_of(name), signal.SIGKILL)
-    return f"node '{name}'"
+        said = f"node runs again after restart {run.restarts[name] + 1}"
+        run.restarts[name] += 1
+        index = run.said.await_line(
+            lambda line, said=said: line.startswith((f"{said}: {name}", "penstock: error: ")),  # type: ignore[misc]
+            f"that {name} runs again, or why not",
+        )
+        if run.said.lines[index].startswith("penstock: error: "):
+            return f"node '{name}'"
+    raise ViolationError(f"{name} was restarted {run.restarts[name]} times")
 
 
 def start_too_late(run: Run, dice: random.Random, history: History) -> str:

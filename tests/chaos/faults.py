@@ -28,6 +28,7 @@ class Fault:
     kind: str
     strike: Callable[[Run, str], None]
     restarts: int = 1
+    perhaps: int = 0  # and as often again
     at_once: bool = True  # does not wait for the node's next message, so that several can be struck together
     containers: bool | None = None  # only nodes in containers, or only others
 
@@ -141,7 +142,8 @@ FAULTS = {
         Fault("runtime pause", pause_runtime, restarts=0),
         Fault("container kill", engine("kill"), containers=True),
         Fault("container removal", engine("rm", "--force"), containers=True),
-        Fault("container stop", engine("stop"), at_once=False, containers=True),
+        # Its worker may be restarted in the container that is about to end, and then in another one.
+        Fault("container stop", engine("stop"), perhaps=1, at_once=False, containers=True),
         Fault("container pause", pause_container, restarts=0, containers=True),
         Fault("container agent kill", kill_container_agent, containers=True),
         Fault("out of memory", order("between", "memory"), at_once=False, containers=True),
@@ -164,10 +166,14 @@ def fits(fault: Fault, node: Node, run: Run) -> bool:
 
 def perform(fault: Fault, run: Run, name: str, history: History) -> None:
     """One fault, until the pipeline is whole again."""
+    said = len(run.said.lines)
     fault.strike(run, name)
     history.struck.add(name)
     history.restarts[name] += fault.restarts
-    if fault.restarts:
+    history.spare[name] += fault.perhaps
+    if fault.perhaps:
+        run.await_replacement(name, said)
+    elif fault.restarts:
         run.await_restart(name, fault.restarts)
 
 

@@ -131,6 +131,20 @@ class Run:
             lambda line: line.startswith(said + ":") and line.split()[-1] == name, f"that {name} runs again"
         )
 
+    def await_replacement(self, name: str, after: int) -> None:
+        """Until it runs in another container, however often it was restarted on the way."""
+        placed = self.said.await_line(
+            lambda line: line.startswith("starting containers: ") and line.split()[-1] == name,
+            f"that {name} gets another container",
+            after,
+        )
+        again = self.said.await_line(
+            lambda line: line.startswith("node runs again after restart ") and line.split()[-1] == name,
+            f"that {name} runs again",
+            placed,
+        )
+        self.restarts[name] = int(self.said.lines[again].split()[-2].rstrip(":"))
+
     def order(self, name: str, *words: str) -> None:
         """Has the node do something when it handles its next message."""
         order = self.pipeline.shared / f"order.{name}"
