@@ -7,12 +7,15 @@ What a round may lose, and what it may not, says model.py.
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import signal
 import sys
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 from endings import ENDINGS
+from engines import ENGINE_ENDINGS, own_engine
 from faults import FAULTS, QUARANTINE, TOGETHER
 from rounds import GROUPS, Options, play
 from tally import Tally
@@ -35,7 +38,8 @@ def main() -> int:
         "--faults", type=words, default=(), help=f"only these: {', '.join([*FAULTS, TOGETHER, QUARANTINE])}"
     )
     parser.add_argument("--groups", type=int, default=GROUPS, help="how often something is done in a round")
-    parser.add_argument("--ending", choices=list(ENDINGS), default=None, help="only this one")
+    parser.add_argument("--engine", action="store_true", help="one of our own, which is stopped or killed")
+    parser.add_argument("--ending", choices=[*ENDINGS, *ENGINE_ENDINGS], default=None, help="only this one")
     parser.add_argument("--clock-offset", type=int, default=0, help="of CLOCK_MONOTONIC on the host, in seconds")
     parser.add_argument("--sabotage", default=None, help="has a node do what must be noticed: drop, repeat, reorder, …")
     parser.add_argument("--keep-going", action="store_true", help="after a violation, too")
@@ -43,12 +47,9 @@ def main() -> int:
     options = parser.parse_args()
     if unknown := set(options.faults) - set(KINDS):
         parser.error(f"there is no fault {', '.join(sorted(unknown))}")
-    seed = options.seed if options.seed is not None else int(time.time())
-    end = time.monotonic() + 60 * options.minutes
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what was started is ended, too
-    tally, played = Tally(), 0
     wanted = Options(
-        containers=options.containers,
+        containers=options.containers or options.engine,
         pythons=options.pythons,
         faults=options.faults,
         groups=options.groups,
@@ -56,6 +57,15 @@ def main() -> int:
         sabotage=options.sabotage,
         clock_offset_s=options.clock_offset,
     )
+    with ExitStack() as held:
+        engine = held.enter_context(own_engine(options.pythons)) if options.engine else None
+        return play_all(options, dataclasses.replace(wanted, engine=engine))
+
+
+def play_all(options: argparse.Namespace, wanted: Options) -> int:
+    seed = options.seed if options.seed is not None else int(time.time())
+    end = time.monotonic() + 60 * options.minutes
+    tally, played = Tally(), 0
     try:
         while played < options.rounds if options.rounds is not None else time.monotonic() < end:
             good = play(seed, wanted, tally)

@@ -6,10 +6,10 @@ import os
 import subprocess
 import tempfile
 from pathlib import Path
+from typing import Any
 
 PATIENCE = 60
 DISK_MB = 4
-CLOCK_OFFSET_S = 86_400
 
 MOUNTED = """
 mount -t tmpfs -o size={size}m state "$1" || exit 125
@@ -21,11 +21,12 @@ exec "$@"
 class Place:
     """Its runtime directory is short, as sockets are below it."""
 
-    def __init__(self, small_disk: bool = False, clock_offset_s: int = 0, docker_host: str | None = None) -> None:
+    def __init__(self, small_disk: bool = False, clock_offset_s: int = 0, engine: Any = None) -> None:
         self.runtime = Path(tempfile.mkdtemp(prefix="pc-", dir="/tmp"))
         self.state = self.runtime / "state"
         self.state.mkdir()
-        self.small_disk, self.clock_offset_s, self.docker_host = small_disk, clock_offset_s, docker_host
+        self.small_disk, self.clock_offset_s, self.engine = small_disk, clock_offset_s, engine
+        self.docker_host: str | None = None if engine is None else engine.host
 
     def environment(self, state: Path | None = None) -> dict[str, str]:
         own = {"XDG_RUNTIME_DIR": str(self.runtime), "XDG_STATE_HOME": str(state or self.state)}

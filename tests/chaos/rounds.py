@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import shutil
 import tempfile
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from endings import ENDINGS, Ending, check_explained, possible
+from engines import ENGINE_ENDINGS, again
 from faults import (
     FAULTS,
     HANGS,
@@ -23,10 +25,11 @@ from faults import (
     poison,
     quarantined,
 )
+from generator import Wishes, generate
 from ledger import ViolationError
 from leftovers import Belongings, must_leave_nothing
 from model import History, check
-from pipelines import Pipeline, Wishes, generate
+from pipelines import Pipeline
 from places import Place
 from sessions import Run
 from tally import Tally, figures_of
@@ -44,7 +47,7 @@ class Options:
     ending: str | None = None
     sabotage: str | None = None
     clock_offset_s: int = 0
-    docker_host: str | None = None
+    engine: Any = None  # of its own, for what is done to it
 
     def arguments(self) -> str:
         """That make the same round again, beside its seed."""
@@ -54,6 +57,7 @@ class Options:
         said += f" --groups {self.groups}" if self.groups != GROUPS else ""
         said += f" --ending '{self.ending}'" if self.ending else ""
         said += f" --sabotage {self.sabotage}" if self.sabotage else ""
+        said += " --engine" if self.engine is not None else ""
         return said + (f" --clock-offset {self.clock_offset_s}" if self.clock_offset_s else "")
 
 
@@ -69,10 +73,15 @@ class Round:
 
     def __post_init__(self) -> None:
         self.dice = random.Random(f"faults {self.seed}")
-        kinds = [self.options.ending] if self.options.ending else list(ENDINGS)
-        weights = [ENDINGS[kind].weight for kind in kinds]
-        self.ending: Ending = ENDINGS[self.dice.choices(kinds, weights)[0]]
-        self.small_disk = self.ending.small_disk or self.wants({"full disk"}, 0.2)
+        endings = ENDINGS if self.options.engine is None else ENGINE_ENDINGS
+        root = os.geteuid() == 0  # who may mount a disk, and choose a clock
+        kinds = [kind for kind, ending in endings.items() if root or not ending.small_disk]
+        kinds = [self.options.ending] if self.options.ending else kinds
+        weights = [endings[kind].weight for kind in kinds]
+        self.ending: Ending = endings[self.dice.choices(kinds, weights)[0]]
+        self.small_disk = self.ending.small_disk or self.wants({"full disk"}, 0.2 if root else 0)
+        # What runs in containers has the clock of the host.
+        self.clock_offset_s = 86_400 if root and not self.options.containers and self.dice.random() < 0.1 else 0
         self.small_quota = self.wants({"too much shared memory"}, 0.2)
         self.hangs = self.wants(HANGS, 0.3)
         self.few_attempts = self.ending.few_attempts or self.wants({QUARANTINE}, 0.3)
@@ -98,7 +107,7 @@ class Round:
 
     def play(self) -> None:
         """Raises ViolationError."""
-        place = Place(self.small_disk, self.options.clock_offset_s, self.options.docker_host)
+        place = Place(self.small_disk, self.options.clock_offset_s or self.clock_offset_s, self.options.engine)
         run = Run(self.pipeline(), place)
         try:
             self.play_in(run)
@@ -108,6 +117,7 @@ class Round:
             raise ViolationError(f"after {self.done[-1] if self.done else 'its start'}: {violation}") from None
         finally:
             run.close()
+            again(run)
             shutil.rmtree(place.runtime, ignore_errors=True)
         self.tally.rounds += 1
 
@@ -128,6 +138,7 @@ class Round:
         if code not in self.ending.codes:
             raise ViolationError(f"it ended with {code} instead of {' or '.join(map(str, self.ending.codes))}")
         check_explained(run, wanted)
+        again(run)
         if belongings is not None:
             belongings.must_be_gone()
         else:
