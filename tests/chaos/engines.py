@@ -55,7 +55,7 @@ def kill(run: Run, dice: random.Random, history: History) -> str:
 
 
 def kill_and_start(run: Run, dice: random.Random, history: History) -> str:
-    """It ends the containers that it finds when it starts, or goes on with them. Nodes that may be restarted are then."""
+    """It ends the containers that it finds when it starts, or goes on with them; some nodes are restarted then."""
     gone = run.pipeline.containers
     history.spare.update(dict.fromkeys(gone, 3))
     history.gone_together.update(edge.id for edge in run.pipeline.between(gone))
