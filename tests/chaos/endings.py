@@ -119,7 +119,7 @@ def ask_for_too_much(run: Run, dice: random.Random, history: History) -> str:
 
 
 def quarantine_without_room(run: Run, dice: random.Random, history: History) -> str:
-    steady = [name for name in run.pipeline.targets if all(edge.blocks for edge in run.pipeline.inputs_of(name))]
+    steady = [name for name in run.pipeline.targets if all(edge.repeats for edge in run.pipeline.inputs_of(name))]
     ballast = run.place.disk_of(run.pid) / "ballast"
     try:
         with ballast.open("wb", buffering=0) as file:
@@ -180,7 +180,7 @@ ENDINGS = {
 def possible(ending: Ending, run: Run) -> bool:
     steps = run.pipeline.targets
     if ending.kind == "quarantine on a full disk":
-        return any(all(edge.blocks for edge in run.pipeline.inputs_of(name)) for name in steps)
+        return any(all(edge.repeats for edge in run.pipeline.inputs_of(name)) for name in steps)
     return bool(steps)
 
 

@@ -103,7 +103,10 @@ def make_step(name: str, dice: random.Random, wishes: Wishes) -> Node:
 def make_edge(dice: random.Random, producer: str, output: str, consumer: str, port: str, hold: int) -> Edge:
     policy = dice.choice(["block"] * 5 + ["drop_oldest", "latest"])
     depth = 1 if policy == "latest" else dice.choice([1, 2, 8, 8, 32])
-    return Edge(producer, output, consumer, port, policy, depth, max(hold, dice.choice([1, 4])))
+    held = max(hold, dice.choice([1, 4]))
+    once = policy != "block" or dice.random() < 0.15
+    most_bytes = dice.choice([0, 0, 0, 1000, 20_000]) if policy == "block" else 0
+    return Edge(producer, output, consumer, port, policy, depth, held, once, most_bytes)
 
 
 def open_outputs(made: dict[str, Node], edges: list[Edge], dice: random.Random) -> Iterator[tuple[str, str]]:

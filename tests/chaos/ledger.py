@@ -103,7 +103,7 @@ def check_repetition(name: str, seen: Seen, last: Seen | None, replaced: bool, r
     which = f"{name}: message {seen.sequence} of {seen.edge.id}"
     if ident != seen.ident:
         raise ViolationError(f"{which} is {ident} now, and was {seen.ident} when it came first")
-    if not seen.edge.blocks:
+    if not seen.edge.repeats:
         raise ViolationError(f"{which} came twice, on an edge that delivers at most once")
     if seen is not last or not replaced:
         raise ViolationError(f"{which} came again, although its worker was not replaced while it handled it")

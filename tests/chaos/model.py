@@ -6,6 +6,7 @@ ledgers of its consumers and the accounts in the report, edge by edge:
 - On a `block` edge whose ends were never gone at a time, the consumer begins to handle exactly what was sent, each
   message once, in order, with the numbers of the producer's output; nothing is lost.
 - On one whose ends were, it misses at most as many as the edge is deep each time, and the account says how many.
+- With `delivery: at_most_once`, the message that a worker had in its hands when it ended may be missing, too.
 - On `drop_oldest` and `latest` edges it sees a part in order, and the account says how many it does not see.
 - A message in quarantine has sent what it had sent before it failed.
 - What was in a worker's hands when it ended, on an edge that delivers at most once, or whose producer was gone too, may
@@ -34,7 +35,12 @@ class History:
     aborted: bool = False  # the session ended before its streams had
 
     def loses(self, edge: Edge) -> bool:
+        """Messages may never reach the consumer."""
         return not edge.blocks or self.gone_together[edge.id] > 0
+
+    def skips(self, edge: Edge) -> bool:
+        """Messages may have reached it, and have ended with its worker."""
+        return self.loses(edge) or not edge.repeats
 
 
 @dataclass
@@ -86,7 +92,7 @@ def check_restarts(report: dict[str, Any], history: History) -> None:
 
 
 def check_account(edge: Edge, account: dict[str, Any], history: History) -> None:
-    if account["sent"] != account["delivered"] + account["lost"]:
+    if account["sent"] != account["delivered"] + account["lost"] or account.get("in_flight", 0) != 0:
         raise ViolationError(f"the account of {edge.id} does not add up: {account}")
     if account["acknowledged"] != account["sent"]:
         raise ViolationError(f"not all of {edge.id} is acknowledged: {account}")
@@ -131,7 +137,7 @@ def predicted(node: Node, output: str, ledger: Ledger, history: History) -> list
             before = seen.sent if node.kind == "mix" else (seen.sent + (output == "out")) // 2
             idents = idents[:before]
         # The last one of an aborted session may be under way.
-        sure = not (seen.cut and history.loses(seen.edge))
+        sure = not (seen.cut and history.skips(seen.edge))
         made.extend(Sent(ident, sure) for ident in idents)
     return made
 
@@ -194,7 +200,7 @@ def check_arrivals(
 def require_nothing_between(
     edge: Edge, stream: SourceNumbers | SentNumbers, first: int, end: int, history: History
 ) -> None:
-    if history.loses(edge):
+    if history.skips(edge):  # how many they are, check_delivered sees
         return
     missed = [place for place in range(first, end) if not stream.unsure(place)]
     if missed:
@@ -223,7 +229,7 @@ def check_count(
 def check_delivered(edge: Edge, got: int, account: dict[str, Any], ledger: Ledger, history: History) -> None:
     """The account's `delivered` against what the consumer counted itself."""
     delivered = account["delivered"]
-    unwritten = ledger.workers - 1 if history.loses(edge) else 0  # taken, and killed before that was written down
+    unwritten = ledger.workers - 1 if history.skips(edge) else 0  # taken, and killed before that was written down
     given_up = ledger.workers - 1 if history.gone_together[edge.id] else 0  # begun, killed, and lost with its producer
     if not got - given_up <= delivered <= got + unwritten:
         raise ViolationError(f"{edge.id}: {delivered} were delivered, but {edge.consumer} counted {got}")

@@ -27,6 +27,8 @@ class Edge:
     policy: str
     depth: int
     max_held: int
+    once: bool = False  # at_most_once, also where the policy is `block`
+    most_bytes: int = 0  # in flight; 0: as many as the depth allows
 
     @property
     def id(self) -> str:
@@ -35,6 +37,11 @@ class Edge:
     @property
     def blocks(self) -> bool:
         return self.policy == "block"
+
+    @property
+    def repeats(self) -> bool:
+        """What a worker has in its hands when it ends is delivered again."""
+        return self.blocks and not self.once
 
 
 @dataclass
@@ -136,18 +143,7 @@ class Pipeline:
             "metadata": {"name": f"chaos-{self.seed}"},
             "session": {"shm_quota_mb": self.quota_mb},
             "nodes": [self.manifest_of(node) for node in self.nodes.values()],
-            "connections": [
-                {
-                    "from": edge.producer,
-                    "from_output": edge.output,
-                    "to": edge.consumer,
-                    "to_input": edge.port,
-                    "policy": edge.policy,
-                    "depth": edge.depth,
-                    "max_held": edge.max_held,
-                }
-                for edge in self.edges
-            ],
+            "connections": [connection_of(edge) for edge in self.edges],
         }
 
     def manifest_of(self, node: Node) -> dict[str, Any]:
@@ -171,6 +167,23 @@ class Pipeline:
         elif node.python:
             made["python"] = node.python
         return made
+
+
+def connection_of(edge: Edge) -> dict[str, Any]:
+    made: dict[str, Any] = {
+        "from": edge.producer,
+        "from_output": edge.output,
+        "to": edge.consumer,
+        "to_input": edge.port,
+        "policy": edge.policy,
+        "depth": edge.depth,
+        "max_held": edge.max_held,
+    }
+    if edge.blocks and edge.once:
+        made["delivery"] = "at_most_once"
+    if edge.most_bytes:
+        made["max_in_flight_bytes"] = edge.most_bytes
+    return made
 
 
 def write_audio(path: Path) -> None:

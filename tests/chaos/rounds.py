@@ -180,12 +180,12 @@ class Round:
             (fault.kind, node.id)
             for fault in FAULTS.values()
             for node in nodes
-            if fits(fault, node, run) and self.affords(run, node.id, fault.restarts)
+            if fits(fault, node, run) and self.affords(run, node.id, fault.restarts + fault.perhaps)
         ]
         if len(self.struck_together(run)) > 1:
             found.append((TOGETHER, ""))
         for node in nodes:
-            steady = all(edge.blocks for edge in run.pipeline.inputs_of(node.id))
+            steady = all(edge.repeats for edge in run.pipeline.inputs_of(node.id))
             if steady and node.max_attempts < 100 and not self.history.poisoned[node.id]:
                 found.append((QUARANTINE, node.id))
         wanted = self.options.faults

@@ -20,11 +20,11 @@ def pipeline(tmp_path: Path) -> Pipeline:
     return make(tmp_path, "block")
 
 
-def make(folder: Path, policy: str) -> Pipeline:
+def make(folder: Path, policy: str, once: bool = False) -> Pipeline:
     nodes = {"s0": Node("s0", "numbers"), "m0": Node("m0", "mix", STEP), "e0": Node("e0", "check", STEP)}
     edges = [
         Edge("s0", "out", "m0", "a", "block", 8, 4),
-        Edge("m0", "out", "e0", "a", policy, 8, 4),
+        Edge("m0", "out", "e0", "a", policy, 8, 4, once),
     ]
     pipeline = Pipeline(0, folder, nodes, edges, 1024)
     pipeline.shared.mkdir()
@@ -132,6 +132,21 @@ def test_neighbours_that_were_gone_together_may_lose_what_is_counted_and_no_more
         check(pipeline, report(delivered=3, lost=3), together)
     with pytest.raises(ViolationError):
         check(pipeline, report(sent=16, delivered=4, acknowledged=16, lost=12), together)
+
+
+def test_what_was_in_hands_at_most_once_may_be_missing_and_nothing_else(tmp_path: Path) -> None:
+    pipeline = make(tmp_path, "block", once=True)
+    told = report()
+    told["nodes"][2]["restarts"] = 1
+    history = History(restarts=collections.Counter(e0=1))
+    write(pipeline, "e0", [*arrivals(0, 1), "S", *arrivals(3, 4, 5)[1:]])
+    check(pipeline, told, history)
+    write(pipeline, "e0", [*arrivals(0, 1), "S", *arrivals(4, 5)[1:]])
+    with pytest.raises(ViolationError):
+        check(pipeline, told, history)
+    write(pipeline, "e0", arrivals(0, 1, 3, 4, 5))
+    with pytest.raises(ViolationError):
+        check(pipeline, report(), History())
 
 
 def test_a_message_in_quarantine_has_sent_what_it_had_sent_before(pipeline: Pipeline) -> None:
