@@ -96,9 +96,9 @@ def test_a_session_that_cannot_go_on_says_why_and_leaves_nothing(tmp_path: Path,
 @pytest.mark.parametrize("sabotage", ["drop", "repeat", "reorder", "change", "renumber"])
 def test_a_node_that_cheats_is_found_out(tmp_path: Path, sabotage: str) -> None:
     report = tmp_path / "report.json"
-    done, told = chaos(
-        report, 300, "--groups", "1", "--faults", "kill", "--ending", "interrupt", "--sabotage", sabotage
-    )
+    short = ("--groups", "1", "--faults", "kill", "--ending", "interrupt")
+    here = {**os.environ, "TMPDIR": str(tmp_path)}  # what is kept of a violation
+    done, told = chaos(report, 300, *short, "--sabotage", sabotage, env=here)
     assert done.returncode == 1
     assert len(told["violations"]) == 1
     assert "--seed 300" in done.stdout and f"--sabotage {sabotage}" in done.stdout
