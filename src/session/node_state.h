@@ -61,6 +61,7 @@ struct NodeState {
   bool finished = false;
   bool died = false;    // says the kernel
   bool exited = false;  // says its agent, which knows how
+  bool killed = false;  // by a signal, says its agent
   bool warned_of_limits = false;
   bool keeps = false;               // in a process that goes on, messages that it had
   std::optional<Failure> left_out;  // for which the session goes on without the node

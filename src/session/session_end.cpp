@@ -75,6 +75,7 @@ void Session::Impl::OnExited(std::size_t index, const worker::Exited& exited) {
   }
   auto& state = nodes_[index];
   state.exited = true;
+  state.killed = exited.signal.has_value();
   ClearWatch(index);
   state.keeps = exited.keeps;
   state.max_rss_kb = exited.max_rss_kb;

@@ -106,8 +106,9 @@ void Session::Impl::ClearPlace(std::size_t index) {
                  .traceback = {}});
   }
   auto& replacing = *state.replacing;
+  // Who was killed is told so when it is about to end, too: with its container, or with its keeper.
   base::UniqueFd dying;
-  if (replacing.container_lost && state.worker->pidfd()) {
+  if ((replacing.container_lost || state.killed) && state.worker->pidfd()) {
     auto copy = state.worker->pidfd().Duplicate();
     if (!copy) return FailEnvironment(state.node->id, copy.error());
     dying = std::move(*copy);

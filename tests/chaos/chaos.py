@@ -1,188 +1,30 @@
-"""Random pipelines under random faults, against what their sinks must see: `./dev chaos --seed S --minutes N`.
+"""Random pipelines under random faults, against what their nodes must see: `./dev chaos --seed S --minutes N`.
 
 Every round prints its seed; the same seed makes the same pipeline and the same faults, though not at the same instants.
-One fault at a time: a node is struck again, or its neighbour, only when its successor runs. Then nothing may be lost,
-repeated, changed or out of order, and every edge's account must add up.
+What a round may lose, and what it may not, says model.py.
 """
 
 from __future__ import annotations
 
 import argparse
-import collections
-import json
-import os
-import random
+import dataclasses
 import signal
-import subprocess
 import sys
-import tempfile
 import time
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
-from pipelines import Pipeline, generate
+from endings import ENDINGS
+from engines import ENGINE_ENDINGS, own_engine
+from faults import FAULTS, QUARANTINE, TOGETHER
+from rounds import GROUPS, Options, play
+from tally import Tally
 
-REPOSITORY = Path(__file__).parents[2]
-PENSTOCK = Path(os.environ.get("PENSTOCK_BIN", REPOSITORY / "build/bin/penstock"))
-PATIENCE = 120  # seconds until a pipeline that says nothing is a violation; nothing is measured against it
-FAULTS_A_ROUND = 6
-
-
-class ViolationError(Exception):
-    """The pipeline did not do what was predicted."""
+KINDS = [*FAULTS, TOGETHER, QUARANTINE]
 
 
-class Run:
-    """A session under way, whose stderr says which process each node is."""
-
-    def __init__(self, pipeline: Pipeline) -> None:
-        self.pipeline, self.pids, self.lines, self.session = pipeline, {}, [], ""
-        self.report = pipeline.folder / "report.json"
-        manifest = pipeline.write()
-        self.process = subprocess.Popen(
-            [str(PENSTOCK), "run", str(manifest), "--report", str(self.report)],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            stdin=subprocess.DEVNULL,
-            text=True,
-        )
-        signal.signal(signal.SIGALRM, self._too_long)
-        self.learn(set(pipeline.mixers))
-        if not self.session:
-            self.read_until("session ")
-
-    def _too_long(self, *_: object) -> None:
-        self.process.kill()
-
-    def read_until(self, *texts: str) -> str:
-        assert self.process.stderr is not None
-        signal.alarm(PATIENCE)
-        for line in self.process.stderr:
-            self.lines.append(line)
-            if line.startswith("session "):
-                self.session = line.split()[1]
-            if any(text in line for text in texts):
-                signal.alarm(0)
-                return line
-        raise ViolationError(f"it ended, or said nothing for {PATIENCE} s, without {' or '.join(texts)!r}")
-
-    def learn(self, names: set[str]) -> None:
-        """Waits until each of `names` has said its pid, and the runtime that it is ready."""
-        silent, starting = set(names), set(names)
-        while silent or starting:
-            line = self.read_until(": ", "] pid ")
-            if "] pid " in line:
-                name = line[1 : line.index("]")]
-                self.pids[name] = int(line.rpartition(" ")[2])
-                silent.discard(name)
-            elif line.startswith(("node is ready: ", "node runs again ")):
-                starting.discard(line.split()[-1])
-
-    def strike(self, name: str, fault: str) -> None:
-        if name in self.pipeline.containers:
-            container = docker(
-                "ps",
-                "-q",
-                "--filter",
-                f"label=penstock.session={self.session}",
-                "--filter",
-                f"label=penstock.node={name}",
-            ).strip()
-            if fault == "container kill":
-                docker("kill", container)
-            elif fault == "container removal":
-                docker("rm", "-f", container)
-            else:
-                os.kill(worker_in(container), SIGNALS[fault])
-        else:
-            self.signal_worker(name, SIGNALS[fault])
-        self.learn({name})
-
-    def signal_worker(self, name: str, number: int) -> None:
-        while True:
-            try:
-                return os.kill(self.pids[name], number)
-            except ProcessLookupError:  # it has been replaced meanwhile
-                self.learn({name})
-
-    def end(self) -> dict[str, Any]:
-        self.process.send_signal(signal.SIGINT)
-        assert self.process.stderr is not None
-        signal.alarm(PATIENCE)
-        self.lines += self.process.stderr.readlines()
-        code = self.process.wait()
-        signal.alarm(0)
-        if code != 130:
-            raise ViolationError(f"it ended with {code} instead of 130")
-        return json.loads(self.report.read_text())  # type: ignore[no-any-return]
-
-
-SIGNALS = {"kill": signal.SIGKILL, "segfault": signal.SIGSEGV, "exception": signal.SIGUSR1}
-
-
-def docker(*arguments: str) -> str:
-    return subprocess.run(["docker", *arguments], capture_output=True, text=True, check=True, timeout=PATIENCE).stdout
-
-
-def worker_in(container: str) -> int:
-    lines = docker("top", container, "-eo", "pid,args").splitlines()
-    return int(next(line.split()[0] for line in lines if "penstock.worker" in line))
-
-
-def check(pipeline: Pipeline, report: dict[str, Any]) -> int:
-    """How many messages arrived. Raises when they are not exactly those that were predicted."""
-    sent: dict[str, int] = {}
-    for edge in report["edges"]:
-        if edge["sent"] != edge["delivered"] + edge["lost"] or edge["lost"] != 0:
-            raise ViolationError(f"the account of {edge['id']} does not add up, or something was lost: {edge}")
-        sent[edge["id"].split(".")[0]] = edge["sent"]
-    arrived = 0
-    for sink, paths in pipeline.sinks.items():
-        seen: dict[str, list[int]] = collections.defaultdict(list)
-        for line in (pipeline.folder / sink).read_text().splitlines():
-            path, index = line.split(" ")
-            seen[path].append(int(index))
-        expected = collections.Counter(paths)
-        if set(seen) - set(expected):
-            raise ViolationError(f"{sink} saw paths that there are not: {set(seen) - set(expected)}")
-        for path, ways in expected.items():
-            count = sent[path.split("/")[0]]
-            got = seen[path]
-            if collections.Counter(got) != dict.fromkeys(range(count), ways):
-                wrong = {i: n for i, n in collections.Counter(got).items() if n != ways}
-                raise ViolationError(
-                    f"{sink} saw {len(got)} of {count} × {ways} messages of {path}; not as often: {wrong}"
-                )
-            if ways == 1 and got != sorted(got):
-                raise ViolationError(f"{sink} saw messages of {path} out of order")
-            arrived += len(got)
-    return arrived
-
-
-def play(seed: int, containers: bool, counts: collections.Counter[str]) -> None:
-    dice = random.Random(seed)
-    with tempfile.TemporaryDirectory(prefix="penstock-chaos-") as name:
-        pipeline = generate(seed, Path(name), containers)
-        run = Run(pipeline)
-        try:
-            for _ in range(FAULTS_A_ROUND):
-                target = dice.choice(pipeline.mixers)
-                kinds = list(SIGNALS) + (
-                    ["container kill", "container removal"] if target in pipeline.containers else []
-                )
-                fault = dice.choice(kinds)
-                run.strike(target, fault)
-                counts[fault] += 1
-            counts["messages"] += check(pipeline, run.end())
-        except ViolationError as violation:
-            print("".join(run.lines[-60:]), file=sys.stderr)
-            raise ViolationError(f"seed {seed}{' --containers' if containers else ''}: {violation}") from None
-        finally:
-            run.process.kill()
-            run.process.wait()
-            assert run.process.stderr is not None
-            run.process.stderr.close()
-    counts["rounds"] += 1
+def words(text: str) -> tuple[str, ...]:
+    return tuple(text.split(","))
 
 
 def main() -> int:
@@ -191,21 +33,52 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=1)
     parser.add_argument("--rounds", type=int, default=None, help="so many, however long they take")
     parser.add_argument("--containers", action="store_true", help="some nodes in containers")
+    parser.add_argument("--pythons", type=words, default=("3.11",), help="of containers, separated by commas")
+    parser.add_argument(
+        "--faults", type=words, default=(), help=f"only these: {', '.join([*FAULTS, TOGETHER, QUARANTINE])}"
+    )
+    parser.add_argument("--groups", type=int, default=GROUPS, help="how often something is done in a round")
+    parser.add_argument("--engine", action="store_true", help="one of our own, which is stopped or killed")
+    parser.add_argument("--ending", choices=[*ENDINGS, *ENGINE_ENDINGS], default=None, help="only this one")
+    parser.add_argument("--clock-offset", type=int, default=0, help="of CLOCK_MONOTONIC on the host, in seconds")
+    parser.add_argument("--sabotage", default=None, help="has a node do what must be noticed: drop, repeat, reorder, …")
+    parser.add_argument("--keep-going", action="store_true", help="after a violation, too")
+    parser.add_argument("--report", type=Path, default=None, help="a JSON file with the figures")
     options = parser.parse_args()
+    if unknown := set(options.faults) - set(KINDS):
+        parser.error(f"there is no fault {', '.join(sorted(unknown))}")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what was started is ended, too
+    wanted = Options(
+        containers=options.containers or options.engine,
+        pythons=options.pythons,
+        faults=options.faults,
+        groups=options.groups,
+        ending=options.ending,
+        sabotage=options.sabotage,
+        clock_offset_s=options.clock_offset,
+    )
+    with ExitStack() as held:
+        engine = held.enter_context(own_engine(options.pythons)) if options.engine else None
+        return play_all(options, dataclasses.replace(wanted, engine=engine))
+
+
+def play_all(options: argparse.Namespace, wanted: Options) -> int:
     seed = options.seed if options.seed is not None else int(time.time())
     end = time.monotonic() + 60 * options.minutes
-    counts: collections.Counter[str] = collections.Counter()
+    tally, played = Tally(), 0
     try:
-        while counts["rounds"] < options.rounds if options.rounds is not None else time.monotonic() < end:
-            play(seed, options.containers, counts)
-            print(f"seed {seed}: good", flush=True)
-            seed += 1
-    except ViolationError as violation:
-        print(f"VIOLATED: {violation}", file=sys.stderr)
-        return 1
+        while played < options.rounds if options.rounds is not None else time.monotonic() < end:
+            good = play(seed, wanted, tally)
+            if good:
+                print(f"seed {seed}: good", flush=True)
+            elif not options.keep_going:
+                break
+            seed, played = seed + 1, played + 1
     finally:
-        print(", ".join(f"{count} {what}" for what, count in sorted(counts.items())))
-    return 0
+        print(tally.text())
+        if options.report is not None:
+            tally.write(options.report)
+    return 1 if tally.violations else 0
 
 
 if __name__ == "__main__":

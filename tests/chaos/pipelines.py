@@ -1,162 +1,196 @@
-"""Random pipelines whose sinks can be predicted, and the code of their nodes."""
+"""Pipelines of which it is known what each node makes of each message. generator.py makes random ones."""
 
 from __future__ import annotations
 
 import json
-import random
+import shutil
+import wave
+from array import array
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-MOST_PATHS = 40
+HERE = Path(__file__).parent
+FRAMES = 3_000  # of the audio file
+LIMITS = {"memory_mb": 256, "cpu_cores": 1}
+LONG_TIMEOUT_S, SHORT_TIMEOUT_S = 60.0, 4.0  # process_timeout: of a busy machine, and where handlers are to hang
 
-NODES = '''
-"""Every message says which way it came and what it must contain."""
-import os, random, signal, sys, zlib
-from collections.abc import Iterator
-import penstock
-from penstock import Bytes
+Ident = tuple[str, int]  # the way a message came, and its number on that way
 
 
-def pack(path: str, index: int, body: bytes) -> bytes:
-    head = f"{path} {index} {zlib.crc32(body)}\\n".encode()
-    return head + body
+@dataclass(frozen=True)
+class Edge:
+    producer: str
+    output: str
+    consumer: str
+    port: str
+    policy: str
+    depth: int
+    max_held: int
+    once: bool = False  # at_most_once, also where the policy is `block`
+    most_bytes: int = 0  # in flight; 0: as many as the depth allows
+
+    @property
+    def id(self) -> str:
+        return f"{self.producer}.{self.output}->{self.consumer}.{self.port}"
+
+    @property
+    def blocks(self) -> bool:
+        return self.policy == "block"
+
+    @property
+    def repeats(self) -> bool:
+        """What a worker has in its hands when it ends is delivered again."""
+        return self.blocks and not self.once
 
 
-def unpack(data: bytes) -> tuple[str, int, bytes]:
-    head, _, body = bytes(data).partition(b"\\n")
-    path, index, crc = head.decode().split(" ")
-    if zlib.crc32(body) != int(crc):
-        raise AssertionError(f"message {index} of {path} was changed on its way")
-    return path, int(index), body
+@dataclass
+class Node:
+    """A node, as the model sees it."""
 
+    id: str
+    kind: str  # "numbers", "media", "mix", "fork", "check", "text.sink", "json.sink"
+    params: dict[str, Any] = field(default_factory=dict)
+    container: bool = False
+    python: str | None = None
+    max_attempts: int = 100
 
-def fail(*_: object) -> None:
-    raise RuntimeError("chaos")
+    @property
+    def is_source(self) -> bool:
+        return self.kind in ("numbers", "media")
 
+    @property
+    def is_native(self) -> bool:
+        return self.kind in ("media", "text.sink", "json.sink")
 
-class Numbers(penstock.Node):
-    """Until it is stopped; mostly small messages, a large one now and then."""
+    @property
+    def is_step(self) -> bool:
+        """It can be struck, and is restarted."""
+        return self.kind in ("mix", "fork")
 
-    def setup(self, params: dict) -> None:
-        self.name, self.dice, self.largest = params["name"], random.Random(params["seed"]), params["largest"]
+    @property
+    def outputs(self) -> list[str]:
+        return {"fork": ["out", "alt"], "mix": ["out"], "numbers": ["out"], "media": ["out"]}.get(self.kind, [])
 
-    def process(self) -> Iterator[Bytes]:
-        index = 0
-        while not self.stop_requested:
-            size = self.dice.choice([0, 1, 100, 5000]) if self.dice.random() < 0.99 else self.largest
-            yield Bytes(pack(self.name, index, bytes([index % 251]) * size))
-            index += 1
-
-
-class Mix(penstock.Node):
-    """Passes on what comes at any input, with its own name in the path."""
-
-    def setup(self, params: dict) -> None:
-        self.name = params["name"]
-        signal.signal(signal.SIGUSR1, fail)
-        print("pid", os.getpid(), flush=True)
-
-    def mix(self, data: Bytes) -> Bytes:
-        path, index, body = unpack(data.data)
-        return Bytes(pack(f"{path}/{self.name}", index, body))
-
-    def on_a(self, data: Bytes) -> Bytes:
-        return self.mix(data)
-
-    def on_b(self, data: Bytes) -> Bytes:
-        return self.mix(data)
-
-    def on_c(self, data: Bytes) -> Bytes:
-        return self.mix(data)
-
-
-class Check(penstock.Node):
-    """Writes down what arrived; is never killed itself."""
-
-    def setup(self, params: dict) -> None:
-        self.file = open(params["file"], "w", buffering=1)
-
-    def process(self, data: Bytes) -> None:
-        path, index, _ = unpack(data.data)
-        self.file.write(f"{path} {index}\\n")
-'''
+    def outputs_of(self, port: str, ident: Ident, output: str) -> list[Ident]:
+        """What it sends at `output` for the message `ident` at input `port`. See nodes.Step.outputs_for."""
+        path, index = ident
+        if index % self.params["every"]:
+            return []
+        mark = "~" if output == "alt" else ""
+        times = self.params["times"]
+        return [(f"{path}/{self.id}.{port}{mark}", index * times + number) for number in range(times)]
 
 
 @dataclass
 class Pipeline:
-    """Sources, then nodes that mix, of which each reads earlier ones, then a sink for each that no other reads."""
+    """Sources, then steps of which each reads earlier ones, then sinks."""
 
     seed: int
     folder: Path
-    manifest: dict[str, Any]
-    mixers: list[str]
-    containers: set[str]
-    sinks: dict[str, list[str]]  # by sink, the paths that end there
-    edges: list[tuple[str, str]] = field(default_factory=list)
+    nodes: dict[str, Node]
+    edges: list[Edge]
+    quota_mb: int
+    process_timeout_s: float = LONG_TIMEOUT_S
+    start_timeout_s: float = 30
+
+    @property
+    def shared(self) -> Path:
+        """Where nodes write down what they see, and find what they are to do."""
+        return self.folder / "shared"
+
+    @property
+    def steps(self) -> list[str]:
+        return [node.id for node in self.nodes.values() if node.is_step]
+
+    @property
+    def targets(self) -> list[str]:
+        """The steps that are sent something as long as the session runs: the audio file ends before."""
+        fed = {node.id for node in self.nodes.values() if node.kind == "numbers"}
+        for name in self.steps:  # each behind those that it reads
+            if any(edge.producer in fed for edge in self.inputs_of(name)):
+                fed.add(name)
+        return [name for name in self.steps if name in fed]
+
+    @property
+    def containers(self) -> set[str]:
+        return {node.id for node in self.nodes.values() if node.container}
+
+    def inputs_of(self, name: str) -> list[Edge]:
+        return [edge for edge in self.edges if edge.consumer == name]
+
+    def edges_of(self, name: str, output: str) -> list[Edge]:
+        return [edge for edge in self.edges if (edge.producer, edge.output) == (name, output)]
+
+    def between(self, names: set[str]) -> list[Edge]:
+        return [edge for edge in self.edges if edge.blocks and edge.producer in names and edge.consumer in names]
 
     def write(self) -> Path:
-        (self.folder / "nodes.py").write_text(NODES)
         self.folder.chmod(0o755)
+        self.shared.mkdir(exist_ok=True)
+        self.shared.chmod(0o777)
+        shutil.copy(HERE / "nodes.py", self.folder / "nodes.py")
+        (self.folder / "nodes.py").chmod(0o644)
+        if any(node.kind == "media" for node in self.nodes.values()):
+            write_audio(self.folder / "audio.wav")
         manifest = self.folder / "pipeline.json"
-        manifest.write_text(json.dumps(self.manifest, indent=1))
+        manifest.write_text(json.dumps(self.manifest(), indent=1))
         return manifest
 
-
-def generate(seed: int, folder: Path, containers: bool) -> Pipeline:
-    """The same for the same seed."""
-    dice = random.Random(seed)
-    while True:
-        made = attempt(seed, dice, folder, containers)
-        if made is not None:
-            return made
-
-
-def attempt(seed: int, dice: random.Random, folder: Path, containers: bool) -> Pipeline | None:
-    sources = [f"s{i}" for i in range(dice.randint(1, 2))]
-    mixers = [f"m{i}" for i in range(dice.randint(1, 7))]
-    paths: dict[str, list[str]] = {name: [name] for name in sources}
-    inputs: dict[str, list[str]] = {}
-    for i, mixer in enumerate(mixers):
-        before = sources + mixers[:i]
-        inputs[mixer] = [dice.choice(before) for _ in range(dice.choice([1, 1, 1, 2, 2, 3]))]
-        paths[mixer] = [f"{path}/{mixer}" for producer in inputs[mixer] for path in paths[producer]]
-    if sum(len(each) for each in paths.values()) > MOST_PATHS:
-        return None
-    read = {producer for producers in inputs.values() for producer in producers}
-    ends = [name for name in sources + mixers if name not in read]
-    nodes: list[dict[str, Any]] = []
-    connections: list[dict[str, Any]] = []
-    for name in sources:
-        params = {"name": name, "seed": dice.random(), "largest": dice.choice([50_000, 1_000_000, 16_000_000])}
-        nodes.append({"id": name, "node_type": "nodes:Numbers", "params": params})
-    placed = {mixer for mixer in mixers if containers and dice.random() < 0.4}
-    for mixer in mixers:
-        node: dict[str, Any] = {
-            "id": mixer,
-            "node_type": "nodes:Mix",
-            "params": {"name": mixer},
-            "retry": {"max_attempts": 100, "backoff": dice.choice(["0s", "0s", "50ms"]), "window": "1h"},
-            "process_timeout": "5s",
+    def manifest(self) -> dict[str, Any]:
+        return {
+            "version": "v1",
+            "metadata": {"name": f"chaos-{self.seed}"},
+            "session": {"shm_quota_mb": self.quota_mb},
+            "nodes": [self.manifest_of(node) for node in self.nodes.values()],
+            "connections": [connection_of(edge) for edge in self.edges],
         }
-        if mixer in placed:
-            limits = {"memory_mb": 256, "cpu_cores": 1}
-            node["docker"] = {"python_version": "3.11", "resource_limits": limits, "keep_warm": 0}
-        nodes.append(node)
-        for port, producer in zip("abc", inputs[mixer]):
-            depth = dice.choice([1, 2, 8, 8, 32])
-            connections.append({"from": producer, "to": mixer, "to_input": port, "depth": depth})
-    sinks = {}
-    for end in ends:
-        sink = f"check_{end}"
-        sinks[sink] = paths[end]
-        nodes.append({"id": sink, "node_type": "nodes:Check", "params": {"file": str(folder / sink)}})
-        connections.append({"from": end, "to": sink})
-    manifest = {
-        "version": "v1",
-        "metadata": {"name": f"chaos-{seed}"},
-        "session": {"shm_quota_mb": 8192},
-        "nodes": nodes,
-        "connections": connections,
+
+    def manifest_of(self, node: Node) -> dict[str, Any]:
+        if node.kind == "media":
+            audio = {"frame_ms": 10, "rate": 8000, "channels": 1}
+            return {"id": node.id, "node_type": "media.source", "params": {"url": "audio.wav", "audio": audio}}
+        if node.is_native:
+            path = str(self.shared / f"lines.{node.id}")
+            return {"id": node.id, "node_type": node.kind, "params": {"path": path}}
+        folder = "/shared" if node.container else str(self.shared)
+        params = {**node.params, "name": node.id, "folder": folder}
+        made: dict[str, Any] = {"id": node.id, "node_type": f"nodes:{node.kind.capitalize()}", "params": params}
+        made["start_timeout"] = f"{self.start_timeout_s}s"
+        if node.is_step:
+            made["retry"] = {"max_attempts": node.max_attempts, "backoff": node.params["backoff"], "window": "1h"}
+            made["process_timeout"] = f"{self.process_timeout_s}s"
+        if node.container:
+            volume = {"host_path": str(self.shared), "container_path": "/shared"}
+            section = {"resource_limits": LIMITS, "keep_warm": 0, "volumes": [volume]}
+            made["docker"] = {"python_version": node.python or "3.11", **section}
+        elif node.python:
+            made["python"] = node.python
+        return made
+
+
+def connection_of(edge: Edge) -> dict[str, Any]:
+    made: dict[str, Any] = {
+        "from": edge.producer,
+        "from_output": edge.output,
+        "to": edge.consumer,
+        "to_input": edge.port,
+        "policy": edge.policy,
+        "depth": edge.depth,
+        "max_held": edge.max_held,
     }
-    return Pipeline(seed, folder, manifest, mixers, placed, sinks)
+    if edge.blocks and edge.once:
+        made["delivery"] = "at_most_once"
+    if edge.most_bytes:
+        made["max_in_flight_bytes"] = edge.most_bytes
+    return made
+
+
+def write_audio(path: Path) -> None:
+    """Each frame tells its number, as nodes.level_of says."""
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(8000)
+        for frame in range(FRAMES):
+            file.writeframes(array("h", [(frame % 200 - 100) * 256] * 80).tobytes())

@@ -458,6 +458,21 @@ def test_nothing_is_lost_however_often_the_nodes_of_a_chain_are_killed(fragile: 
     assert restarts(report, "a") + restarts(report, "b") == 12
 
 
+def test_a_worker_that_ends_with_its_keeper_is_replaced_when_it_has_ended(fragile: Project) -> None:
+    """Its end is told as soon as the keeper's is known, when the kernel may still be about to end the worker itself."""
+    fragile.chain(node("count", "Numbers"), node("a", "Plus", retry=OFTEN), SINK)
+    with fragile.start("--report", str(fragile.folder / "report.json")) as running:
+        pids = Pids(running, ["a"])
+        running.read_until("runs")
+        for _ in range(8):
+            worker = Path(f"/proc/{pids.pids['a']}/stat").read_text()
+            os.kill(int(worker.rpartition(")")[2].split()[1]), signal.SIGKILL)
+            pids.learn(["a"])
+        report = stop(running, fragile)
+    check_accounts(report)
+    assert restarts(report, "a") == 8
+
+
 def test_both_ends_of_an_edge_killed_at_once_lose_what_is_counted_and_go_on(fragile: Project) -> None:
     fragile.chain(
         node("count", "Numbers"),

@@ -1,6 +1,7 @@
 # shellcheck shell=bash
-# ./dev chaos [--seed S] [--minutes N] [--rounds N] [--containers]: random pipelines under random faults, against what
-# their sinks must see. A violated prediction prints the seed that makes the same pipeline and the same faults again.
+# ./dev chaos [--seed S] [--minutes N] [--rounds N] [--containers] [--engine] [--report FILE] …: random pipelines under
+# random faults, against what their nodes must see. A violated prediction prints the seed that makes the same pipeline and
+# the same faults again. `--help` lists the faults.
 
 dev_chaos() {
   dev_setup

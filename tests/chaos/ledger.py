@@ -1,0 +1,137 @@
+"""What the nodes wrote down of what they saw.
+
+Lines of nodes.py: `S` a worker begins; `B port output sequence redelivered path number` a message begins to be handled;
+`F …` an order was taken; `P port output sequence n` it fails on purpose, having sent n messages for it; `Q …` how a
+request for too much memory ended; `E n` a source ended after n messages; `X …` something was changed on its way. Native
+sinks write what they are sent.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from pipelines import Edge, Ident, Node, Pipeline
+
+
+class ViolationError(Exception):
+    """The pipeline did not do what was predicted."""
+
+
+@dataclass
+class Seen:
+    """A message that a node began to handle."""
+
+    edge: Edge
+    sequence: int | None  # text.sink does not tell
+    ident: Ident
+    begun: int = 1
+    redelivered: bool = False
+    cut: bool = False  # the worker ended before it began anything else
+    sent: int | None = None  # for a message in quarantine: how many messages, at each output, before it failed
+
+
+@dataclass
+class Ledger:
+    node: str
+    seen: list[Seen] = field(default_factory=list)
+    workers: int = 0
+    ended: int | None = None  # of a source: how many messages it sent
+    orders: list[str] = field(default_factory=list)
+    quota: list[str] = field(default_factory=list)
+
+    def of(self, edge: Edge) -> list[Seen]:
+        return [seen for seen in self.seen if seen.edge is edge]
+
+
+def read(pipeline: Pipeline, node: Node) -> Ledger:
+    if node.kind == "media":
+        return Ledger(node.id)
+    if node.is_native:
+        return read_lines(pipeline, node)
+    path = pipeline.shared / f"ledger.{node.id}"
+    return parse(pipeline, node.id, path.read_text().splitlines() if path.exists() else [])
+
+
+def parse(pipeline: Pipeline, name: str, lines: list[str]) -> Ledger:
+    """Raises where a message comes again without its worker having been replaced, or without being marked."""
+    ledger = Ledger(name)
+    edges = {(edge.port, f"{edge.producer}.{edge.output}"): edge for edge in pipeline.inputs_of(name)}
+    known: dict[tuple[str, int], Seen] = {}
+    last: Seen | None = None
+    replaced = False
+    for line in lines:
+        mark, _, rest = line.partition(" ")
+        if mark == "X":
+            raise ViolationError(f"{name}: {rest}")
+        if mark == "S":
+            ledger.workers += 1
+            replaced = last is not None
+            if last is not None:
+                last.cut = True
+        elif mark == "F":
+            ledger.orders.append(rest)
+        elif mark == "Q":
+            ledger.quota.append(rest)
+        elif mark == "E":
+            ledger.ended = int(rest)
+        elif mark == "P":
+            assert last is not None
+            last.sent = int(rest.split(" ")[3])
+        elif mark == "B":
+            port, left, sequence, redelivered, path, index = rest.split(" ")
+            edge = edges.get((port, left))
+            if edge is None:
+                raise ViolationError(f"{name} was sent a message of {left} at its input {port}, which it does not read")
+            seen = known.get((edge.id, int(sequence)))
+            if seen is None:
+                seen = Seen(edge, int(sequence), (path, int(index)), redelivered=redelivered == "1")
+                if seen.redelivered and ledger.workers < 2:
+                    raise ViolationError(f"{name} was told that message {sequence} of {edge.id} came before")
+                known[edge.id, int(sequence)] = seen
+                ledger.seen.append(seen)
+            else:
+                check_repetition(name, seen, last, replaced, redelivered == "1", (path, int(index)))
+                seen.begun += 1
+                seen.cut = False
+            last, replaced = seen, False
+    return ledger
+
+
+def check_repetition(name: str, seen: Seen, last: Seen | None, replaced: bool, redelivered: bool, ident: Ident) -> None:
+    which = f"{name}: message {seen.sequence} of {seen.edge.id}"
+    if ident != seen.ident:
+        raise ViolationError(f"{which} is {ident} now, and was {seen.ident} when it came first")
+    if not seen.edge.repeats:
+        raise ViolationError(f"{which} came twice, on an edge that delivers at most once")
+    if seen is not last or not replaced:
+        raise ViolationError(f"{which} came again, although its worker was not replaced while it handled it")
+    if not redelivered:
+        raise ViolationError(f"{which} came again, and was not marked as delivered before")
+
+
+def read_lines(pipeline: Pipeline, node: Node) -> Ledger:
+    """Of a native sink, which is never restarted. A last line without its end was cut with its session."""
+    ledger = Ledger(node.id, workers=1)
+    path = pipeline.shared / f"lines.{node.id}"
+    text = path.read_text() if path.exists() else ""
+    edges = {f"{edge.producer}.{edge.output}": edge for edge in pipeline.inputs_of(node.id)}
+    for who, sequence in whose(text[: text.rfind("\n") + 1].splitlines(), node.kind):
+        left, way, index = who.split(" ")
+        if left not in edges:
+            raise ViolationError(f"{node.id} was sent a message of {left}, which it does not read")
+        ledger.seen.append(Seen(edges[left], sequence, (way, int(index))))
+    return ledger
+
+
+def whose(lines: list[str], kind: str) -> Iterator[tuple[str, int | None]]:
+    for line in lines:
+        if kind == "text.sink":
+            yield line, None
+            continue
+        told = json.loads(line)
+        if told["kind"] == "audio":
+            yield f"media.out media {told['sequence']}", told["sequence"]
+        else:
+            yield told["metadata"]["who"], told["sequence"]
