@@ -21,6 +21,7 @@ from penstock._runner import Identity, NodeContext, Runner, UserClock
 
 if TYPE_CHECKING:
     from penstock._core import Host
+    from penstock._joining import JoinedInputs
 
 _MESSAGE, _PORT_ENDED = 0, 1
 
@@ -29,7 +30,6 @@ class Prepared(NamedTuple):
     """What all instances of a node's class have in common."""
 
     cls: type[Node]
-    ports: NodePorts
     loaded: Any
 
 
@@ -51,18 +51,23 @@ class Worker:
 
     def prepare(self, cls: type[Node]) -> Prepared:
         """Raises whatever the class's `load` raises."""
-        ports = inspect_node(cls)
+        self._ports_of(cls)  # what it declares is looked at before anything is loaded
         loads = defines_load(cls)
         self.phase = "setup"
         loaded = cls.load(json.loads(self.configuration["params"])) if loads else None  # type: ignore[attr-defined]
-        return Prepared(cls, ports, loaded)
+        return Prepared(cls, loaded)
+
+    def _ports_of(self, cls: type[Node]) -> NodePorts:
+        # Of sessions that share a process, one may join its inputs and another not.
+        return inspect_node(cls, joins=self.configuration["join_tolerance_ns"] is not None)
 
     def run(self, prepared: Prepared) -> None:
         """From the instance to teardown. Raises whatever the node raises."""
         configuration, host = self.configuration, self.host
-        cls, ports, loaded = prepared
+        cls, loaded = prepared
 
         self.phase = "setup"
+        ports = self._ports_of(cls)
         node = cls()
         if loaded is not None:
             node.loaded = loaded
@@ -70,6 +75,11 @@ class Worker:
         connected = {port: index for index, port in enumerate(configuration["output_ports"])}
         context = NodeContext(node, ports, identity, host, connected)
         runner = Runner(node, ports, context, configuration["input_ports"])
+        joined = None
+        if configuration["join_tolerance_ns"] is not None:
+            from penstock import _joining  # here: the others start sooner without
+
+            joined = _joining.JoinedInputs(host, runner, ports, configuration)
         node.setup(json.loads(configuration["params"]))
 
         self.phase = "ports"
@@ -80,6 +90,8 @@ class Worker:
         self.phase = "process"
         if runner.is_source:
             runner.run_source()
+        elif joined is not None:
+            self._serve_joined(joined, context)
         elif configuration["measure_cpu"]:
             context.clock = UserClock()
             self._serve_measured(runner, context.clock)
@@ -138,6 +150,18 @@ class Worker:
             if view is not None:
                 self.in_flight = (port, view.sequence)
             raise
+
+    def _serve_joined(self, joined: JoinedInputs, context: NodeContext) -> None:
+        if self.configuration["measure_cpu"]:
+            context.clock = UserClock()
+        try:
+            joined.serve(context.clock)
+        except BaseException:
+            self.in_flight = joined.in_flight
+            if joined.port_failed:
+                self.phase = "ports"
+            raise
+        context.clock = None
 
     def _next_after(self, error: PortError) -> Any:
         if error.code == "exhausted":

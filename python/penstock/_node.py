@@ -56,6 +56,17 @@ class Node:
     >>> [m.text for m in testing.run(Shout, [Text("hello")])]
     ['HELLO']
 
+    With `join` in the manifest, `process` gets one message of every input at a time, which belong together by their
+    media times. The first of the `inputs` leads: what is sent has its time.
+
+    >>> class Caption(Node):
+    ...     inputs = {"words": Text, "speaker": Text}
+    ...     def process(self, words, speaker):
+    ...         return Text(f"{speaker.text}: {words.text}")
+    >>> said = [("words", Text("yes", time=40)), ("words", Text("no", time=90)), ("speaker", Text("Ada", time=50))]
+    >>> [m.text for m in testing.run(Caption, said, join=20)]  # nanoseconds
+    ['Ada: yes']
+
     A class may define `load(cls, params)`, a classmethod: what it returns is `self.loaded` of every instance. Where
     sessions share a container, those with the same node type and `params` then share one process, in which `load` is
     called once; each has an instance of its own, on a thread of its own. What is loaded is for all of them: only read

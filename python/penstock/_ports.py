@@ -53,8 +53,10 @@ def type_name(types: Types) -> str:
     return "Any" if types is None else "|".join(sorted(cls.__name__ for cls in types))
 
 
-def inspect_node(cls: type[Node]) -> NodePorts:
+def inspect_node(cls: type[Node], *, joins: bool = False) -> NodePorts:
     """The ports of a class. NodeError that names class and method when they make no sense.
+
+    `joins`: its manifest has `join`, so `process` gets one message of every input at a time.
 
     >>> from penstock import Audio, Text
     >>> class Recognizer(Node):
@@ -63,12 +65,14 @@ def inspect_node(cls: type[Node]) -> NodePorts:
     >>> type_name(ports.inputs["in"]), type_name(ports.outputs["out"])
     ('Audio', 'Text')
     """
-    methods = _handler_methods(cls)
+    methods = ["process"] if joins else _handler_methods(cls)
+    if joins:
+        _check_can_join(cls)
     for name in [*methods, "setup", "finish", "teardown"]:
         function = getattr(cls, name)
         if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
             raise NodeError(f"{cls.__name__}.{name} is a coroutine (async def); handlers are functions or generators")
-    handlers = _handlers(cls, methods)
+    handlers = _joined_handlers(cls) if joins else _handlers(cls, methods)
     return NodePorts(_input_types(cls, handlers), _output_types(cls, methods), handlers)
 
 
@@ -130,6 +134,41 @@ def _handlers(cls: type[Node], methods: list[str]) -> dict[str, Handler]:
     if missing:
         raise NodeError(f"{cls.__name__} declares the input {missing[0]!r} but has neither process nor on_{missing[0]}")
     return handlers
+
+
+def _check_can_join(cls: type[Node]) -> None:
+    if not callable(getattr(cls, "process", None)):
+        raise NodeError(
+            f"{cls.__name__} has no process method, and its node has `join`: "
+            "define process with a parameter for each input"
+        )
+    uncalled = [f"on_{port}" for port in cls.inputs or () if callable(getattr(cls, f"on_{port}", None))]
+    if uncalled:
+        raise NodeError(
+            f"{cls.__name__}.{uncalled[0]} would never be called, as its node has `join`: "
+            "process gets the messages of all inputs"
+        )
+
+
+def _joined_handlers(cls: type[Node]) -> dict[str, Handler]:
+    """All of them are `process`, which is called with one message of each."""
+    parameters = _parameters(cls, "process")
+    catch_all = any(p.kind is p.VAR_KEYWORD for p in parameters)
+    names = [p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
+    ports = names if cls.inputs is None else list(cls.inputs)
+    if len(ports) < 2:
+        has = f"only the input {ports[0]!r}" if ports else "no inputs"
+        raise NodeError(f"{cls.__name__} has {has}, and its node has `join`, which needs two or more")
+    for port in ports:
+        if port not in names and not catch_all:
+            raise NodeError(
+                f"{cls.__name__}.process has no parameter for the input {port!r}, and its node has `join`: "
+                "it is called with a message of every input"
+            )
+    for parameter in parameters:
+        if parameter.default is parameter.empty and parameter.name not in ports and parameter.name in names:
+            raise NodeError(f"{cls.__name__}.process has the parameter {parameter.name!r}, which is no input")
+    return {port: Handler("process", port) for port in ports}
 
 
 def _parameters(cls: type[Node], method: str) -> list[inspect.Parameter]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from time import thread_time_ns
 from typing import Any, Callable, Optional, Protocol, TypeVar
 
@@ -230,6 +230,20 @@ class Runner:
         result = clock.call(self._calls[port], wrap(view))
         if result is not None:
             self.deliver(_Timed(result, clock) if hasattr(result, "__next__") else result, self._methods[port])
+
+    def handle_set(self, ports: Sequence[int], views: Sequence[View], clock: Optional[UserClock] = None) -> None:
+        """As handle, with one message of each of `ports`, all of them given to `process` at once."""
+        messages: dict[str, Message] = {}
+        for port, view in zip(ports, views):
+            wrap = self._wrappers[port].get(view.kind)
+            if wrap is None:
+                raise self._unexpected(port, view)
+            messages[self._input_ports[port]] = wrap(view)
+        if clock is None:
+            self.deliver(self._node.process(**messages), "process")
+            return
+        result = clock.call(lambda: self._node.process(**messages))
+        self.deliver(_Timed(result, clock) if hasattr(result, "__next__") else result, "process")
 
     def run_source(self) -> None:
         """A node without inputs: until it is exhausted or asked to stop."""

@@ -7,10 +7,13 @@ back as its receiver would see it.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Optional, Union
 
+from penstock._joining import leading_first
 from penstock._local import Loan, LocalLoan, LocalView, Shape
+from penstock._matching import Matching
 from penstock._messages import BY_KIND, Message
 from penstock._node import Node, defines_load
 from penstock._ports import inspect_node
@@ -22,11 +25,15 @@ Input = Union[Message, tuple[str, Message]]
 
 
 class Outputs(list[Message]):
-    """What a node emitted, in order; `by_port` has the same messages by output."""
+    """What a node emitted, in order; `by_port` has the same messages by output.
+
+    With `join`, `unmatched` says of each input how many of its messages were in no set.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.by_port: dict[str, list[Message]] = {}
+        self.unmatched: dict[str, int] = {}
 
 
 class _StopError(Exception):
@@ -90,13 +97,15 @@ def run(
     params: Optional[Mapping[str, Any]] = None,
     node_id: str = "node",
     limit: Optional[int] = None,
+    join: Optional[int] = None,
 ) -> Outputs:
     """load and setup, a handler call for each input, finish, teardown. Exceptions of the node arrive unchanged.
 
     `load` is not called for an instance whose `loaded` is set already.
 
     `inputs` are messages, or pairs of port and message for nodes with several inputs. `limit` asks a source to stop
-    once it has emitted so many messages.
+    once it has emitted so many messages. `join` is the tolerance, in nanoseconds, of a node whose manifest has `join`:
+    the first input leads, and `process` gets one message of every input.
 
     >>> import penstock
     >>> class Count(penstock.Node):
@@ -107,9 +116,15 @@ def run(
     ...             n += 1
     >>> [message.value for message in run(Count, limit=3)]
     [0, 1, 2]
+    >>> class Who(penstock.Node):
+    ...     def process(self, words: penstock.Text, speaker: penstock.Text):
+    ...         return penstock.Text(f"{speaker.text}: {words.text}")
+    >>> said = [("words", penstock.Text("yes", time=40)), ("speaker", penstock.Text("Ada", time=50))]
+    >>> [message.text for message in run(Who, said, join=20)]
+    ['Ada: yes']
     """
     instance = node() if isinstance(node, type) else node
-    ports = inspect_node(type(instance))
+    ports = inspect_node(type(instance), joins=join is not None)
     if defines_load(type(instance)) and "loaded" not in vars(instance):
         instance.loaded = type(instance).load(_copied(params))  # type: ignore[attr-defined]
     input_ports, output_ports = list(ports.inputs), list(ports.outputs)
@@ -123,22 +138,59 @@ def run(
     try:
         if runner.is_source:
             runner.run_source()
-        for number, item in enumerate(inputs):
-            port, message = item if isinstance(item, tuple) else (_only(input_ports), item)
-            if port not in input_ports:
-                raise ValueError(
-                    f"{type(instance).__name__} has no input {port!r}; "
-                    f"it has {', '.join(map(repr, input_ports)) or 'none'}"
-                )
-            view = _as_received(message, number)
-            recorder.current_time = view.time
-            runner.handle(input_ports.index(port), view)
+        views = _views(inputs, input_ports, type(instance).__name__)
+        if join is None:
+            for port, view in views:
+                recorder.current_time = view.time
+                runner.handle(port, view)
+        else:
+            _run_joined(runner, recorder, views, leading_first(ports, input_ports, node_id), join)
         recorder.current_time = None
         runner.finish()
     except _StopError:
         pass
     instance.teardown()
     return recorder.outputs
+
+
+def _views(inputs: Iterable[Input], ports: list[str], class_name: str) -> Iterator[tuple[int, LocalView]]:
+    numbers = dict.fromkeys(ports, 0)
+    for item in inputs:
+        port, message = item if isinstance(item, tuple) else (_only(ports), item)
+        if port not in ports:
+            raise ValueError(f"{class_name} has no input {port!r}; it has {', '.join(map(repr, ports)) or 'none'}")
+        yield ports.index(port), _as_received(message, numbers[port])
+        numbers[port] += 1
+
+
+def _run_joined(
+    runner: Runner,
+    recorder: _Recorder,
+    views: Iterable[tuple[int, LocalView]],
+    order: list[tuple[str, int]],
+    tolerance_ns: int,
+) -> None:
+    """All inputs are there at once: when they arrive makes no difference."""
+    waiting: list[deque[LocalView]] = [deque() for _ in order]
+    positions = {port: position for position, (_, port) in enumerate(order)}
+    for port, view in views:
+        waiting[positions[port]].append(view)
+    matching: Matching[LocalView] = Matching([name for name, _ in order], tolerance_ns)
+    while True:
+        wanted = matching.wants()
+        if wanted is None:
+            views_of_set = matching.joined()
+            if views_of_set is None:
+                break
+            recorder.current_time = views_of_set[0].time
+            runner.handle_set([port for _, port in order], views_of_set)
+            matching.done()
+        elif waiting[wanted]:
+            view = waiting[wanted].popleft()
+            matching.give(wanted, view, view.time, view.sequence)
+        else:
+            matching.end(wanted)
+    recorder.outputs.unmatched.update(zip((name for name, _ in order), matching.unmatched))
 
 
 def _copied(params: Optional[Mapping[str, Any]]) -> dict[str, Any]:

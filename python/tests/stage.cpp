@@ -154,6 +154,7 @@ auto Stage::ConfigurationOf(const Worker& worker) -> worker::Configure {
   c.params_json = worker.spec.params_json;
   c.code = PENSTOCK_TEST_NODES;
   c.measure_cpu = worker.spec.measure_cpu;
+  c.join_tolerance_ns = worker.spec.join_tolerance_ns;
   c.bell = worker.bell.fd().get();
   std::map<std::string, worker::OutputSpec> outputs;
   std::set<int> realms;

@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -24,6 +25,7 @@ struct NodeSpec {
   std::string node_type;  // module:Class of python/tests/nodes
   std::string params_json = "{}";
   bool measure_cpu = false;
+  std::optional<std::int64_t> join_tolerance_ns{};
 };
 
 struct EdgeSpec {

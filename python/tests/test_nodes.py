@@ -248,3 +248,72 @@ def test_a_name_is_registered_once() -> None:
     penstock.node("Speech")(Upper)
     with pytest.raises(NodeError, match="two classes are registered as node 'Speech'"):
         penstock.node("Speech")(NoHandler)
+
+
+class Who(penstock.Node):
+    inputs: ClassVar[Any] = {"audio": Text, "speaker": Json}
+
+    def process(self, audio: Text, speaker: Json) -> Text:
+        return Text(f"{audio.text} {speaker.value}")
+
+
+def test_joined_inputs_are_handled_together_whatever_order_they_come_in() -> None:
+    audio = [("audio", Text(f"a{t}", time=t)) for t in (0, 10, 20, 30, 90)]
+    speaker = [("speaker", Json(f"s{t}", time=t)) for t in (12, 33, 60)]
+    mixed = [speaker[0], *audio[:2], speaker[1], *audio[2:], speaker[2]]
+    for inputs in (audio + speaker, speaker + audio, mixed):
+        out = testing.run(Who, inputs, join=10)
+        assert [(m.text, m.time) for m in out] == [("a10 s12", 10), ("a20 s12", 20), ("a30 s33", 30)]  # type: ignore[attr-defined]
+        assert out.unmatched == {"audio": 2, "speaker": 1}
+
+
+def test_a_generator_and_finish_emit_for_joined_inputs_too() -> None:
+    class Both(penstock.Node):
+        def process(self, left: Text, right: Text) -> Iterator[Text]:
+            yield left
+            yield right
+
+        def finish(self) -> Text:
+            return Text("end")
+
+    out = testing.run(Both, [("left", Text("l", time=1)), ("right", Text("r", time=1))], join=0)
+    assert [m.text for m in out] == ["l", "r", "end"]  # type: ignore[attr-defined]
+
+
+def test_what_cannot_be_joined_says_what_to_change() -> None:
+    class One(penstock.Node):
+        def process(self, text: Text) -> None: ...
+
+    class Apart(penstock.Node):
+        inputs: ClassVar[Any] = {"left": Text, "right": Text}
+
+        def on_left(self, text: Text) -> None: ...
+        def process(self, left: Text, right: Text) -> None: ...
+
+    class Deaf(penstock.Node):
+        inputs: ClassVar[Any] = {"left": Text, "right": Text}
+
+        def process(self, left: Text) -> None: ...
+
+    class More(penstock.Node):
+        inputs: ClassVar[Any] = {"left": Text, "right": Text}
+
+        def process(self, left: Text, right: Text, other: Text) -> None: ...
+
+    class Handlers(penstock.Node):
+        def on_left(self, text: Text) -> None: ...
+        def on_right(self, text: Text) -> None: ...
+
+    for cls, problem in (
+        (One, "has only the input 'text', .* needs two or more"),
+        (Apart, "Apart.on_left would never be called"),
+        (Deaf, "has no parameter for the input 'right'"),
+        (More, "has the parameter 'other', which is no input"),
+        (Handlers, "has no process method"),
+    ):
+        with pytest.raises(NodeError, match=problem):
+            testing.run(cls, [], join=0)
+    with pytest.raises(NodeError, match="message 0 of input 'audio' has no media time"):
+        testing.run(Who, [("audio", Text("a"))], join=0)
+    with pytest.raises(TypeError, match="takes Json at input 'speaker', but received Text"):
+        testing.run(Who, [("audio", Text("a", time=0)), ("speaker", Text("s", time=0))], join=0)

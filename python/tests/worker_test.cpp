@@ -233,6 +233,41 @@ TEST_P(PythonWorker, NumpyArraysAreTheSharedMemoryItself) {
   EXPECT_EQ(ending.standard_output, "ok\nok\nok\nok\n") << ending.failed.traceback;
 }
 
+// left: 0, 10, 20, …, right: 3, 28, 53, …; the smallest edges.
+TEST_P(PythonWorker, InputsAreJoinedOnMediaTime) {
+  const transport::EdgeContract contract{.depth = 2, .max_held = 1};
+  auto join = Node("join", "Joined");
+  join.join_tolerance_ns = 4;
+  Stage stage(python);
+  const auto started = stage.Start({Node("left", "Ticks", R"({"count": 8, "first": 0, "period": 10})"),
+                                    Node("right", "Ticks", R"({"count": 3, "first": 3, "period": 25})"), join},
+                                   {{"left.out", "join.left", contract}, {"right.out", "join.right", contract}});
+  ASSERT_TRUE(started) << started.error().ToString();
+  const auto ending = stage.Await("join");
+  EXPECT_EQ(ending.standard_output, "0 3\n30 28\n50 53\n")
+      << ending.failed.message << ending.failed.traceback << ending.standard_error;
+  EXPECT_TRUE(ending.finished);
+  EXPECT_EQ(stage.ControlOf("left.out")->joined.count(), 3U);
+  EXPECT_EQ(stage.ControlOf("left.out")->acked.load(), 8U);
+  EXPECT_EQ(stage.ControlOf("right.out")->acked.load(), 3U);
+}
+
+TEST_P(PythonWorker, OfWhatIsJoinedTheMessageThatIsLookedAtIsReported) {
+  auto join = Node("join", "Joined");
+  join.join_tolerance_ns = 0;
+  Stage stage(python);
+  const auto started =
+      stage.Start({Node("left", "Ticks", R"({"count": 3, "first": 0, "period": 1})"), Node("right", "EveryKind"), join},
+                  {{"left.out", "join.left", {}}, {"right.out", "join.right", {}}});
+  ASSERT_TRUE(started) << started.error().ToString();
+  const auto ending = stage.Await("join");
+  EXPECT_EQ(ending.failed.phase, "process");
+  EXPECT_THAT(ending.failed.message,
+              HasSubstr("message 1 of input 'right' has the media time 1 ns, but the one before it had 20000000"));
+  EXPECT_EQ(ending.failed.edge.value_or("none"), "right.out->join.right");
+  EXPECT_EQ(ending.failed.sequence.value_or(9), 1U);
+}
+
 TEST_P(PythonWorker, CpuOutsideTheHandlerIsMeasuredWhenAskedFor) {
   Stage stage(python);
   auto thrice = Node("thrice", "Thrice");

@@ -31,6 +31,12 @@ auto ReplayOf(const json& manifest, const observe::Quarantined& entry, const std
   if (node == nullptr) {
     return base::Fail(ErrorCode::kNotFound, "the manifest '{}' has no node '{}' any more", entry.manifest, entry.node);
   }
+  if (node->contains("join")) {
+    return base::Fail(ErrorCode::kInvalidArgument,
+                      "node '{}' joins its inputs, so it cannot be given the message alone: 'penstock quarantine show' "
+                      "has its file",
+                      entry.node);
+  }
   auto alone = *node;
   for (const auto* key : {"retry", "on_failure"}) alone.erase(key);
   const auto source = Beside(entry.node, "quarantine");

@@ -47,6 +47,16 @@ auto RenderRestarts(const session::Report& report) -> std::string {
   return text;
 }
 
+auto RenderUnmatched(const session::Report& report) -> std::string {
+  std::string text;
+  for (const auto& edge : report.edges) {
+    if (!edge.joins || edge.unmatched() == 0) continue;
+    text += fmt::format("edge {}: {} of {} messages found no partners to be joined with\n", edge.id, edge.unmatched(),
+                        edge.stats.delivered);
+  }
+  return text.empty() ? text : '\n' + text;
+}
+
 }  // namespace
 
 auto RenderSummary(const session::Report& report) -> std::string {
@@ -71,6 +81,7 @@ auto RenderSummary(const session::Report& report) -> std::string {
     if (has_failed(node)) continue;
     for (const auto& remark : node.remarks) text += fmt::format("\n{}\n", remark);
   }
+  text += RenderUnmatched(report);
   text += RenderRestarts(report);
   const auto& timeline = report.timeline;
   if (timeline.started > 0) {

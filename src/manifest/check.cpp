@@ -53,6 +53,48 @@ void CheckNativeFailure(Report& report, const Node& node) {
   if (node.process_timeout) refuse("process_timeout", node.process_timeout_at);
 }
 
+/// A join keeps a message of one port while it looks at the next one, so both must find room.
+void CheckJoinedEdge(Report& report, const Connection& edge) {
+  constexpr std::string_view kWhy =
+      "node '{}' joins its inputs, for which it keeps a message while it looks at the next";
+  if (!MayDrop(edge.policy.value_or(Policy::kBlock)) && edge.depth && *edge.depth < 2) {
+    report.AddAt(edge.at, fmt::format("{}: give this connection a 'depth' of at least 2", fmt::format(kWhy, edge.to)));
+  }
+  if (edge.max_held && *edge.max_held < 1) {
+    report.AddAt(edge.at,
+                 fmt::format("{}: give this connection a 'max_held' of at least 1", fmt::format(kWhy, edge.to)));
+  }
+}
+
+void CheckJoin(Report& report, const Pipeline& pipeline, const Node& node) {
+  if (ClassifyNodeType(node.node_type) == NodeTypeKind::kNative) {
+    report.AddAt(node.join_at, fmt::format("'{}' is a native node, which takes messages one by one: remove 'join' from "
+                                           "node '{}'",
+                                           node.node_type, node.id));
+    return;
+  }
+  std::map<std::string, const Connection*, std::less<>> ports;
+  for (const auto& edge : pipeline.connections) {
+    if (edge.to != node.id) continue;
+    const auto port = edge.to_input.value_or("in");
+    CheckJoinedEdge(report, edge);
+    const auto [first, is_new] = ports.emplace(port, &edge);
+    if (is_new) continue;
+    const auto& other = *first->second;
+    if (other.from == edge.from && other.from_output == edge.from_output) continue;  // told elsewhere
+    report.AddAt(edge.at,
+                 fmt::format("input '{}' of node '{}' has a connection already, at {}:{}: an input that is joined with "
+                             "others takes the messages of one output",
+                             port, node.id, other.at.line, other.at.column));
+  }
+  if (ports.size() >= 2) return;
+  report.AddAt(
+      node.join_at,
+      fmt::format(
+          "node '{}' joins its inputs, but {}: connect two or more ('to_input'), or remove 'join'", node.id,
+          ports.empty() ? "nothing is connected to it" : fmt::format("only '{}' is connected", ports.begin()->first)));
+}
+
 void CheckRetry(Report& report, const Node& node) {
   if (!node.retry || node.on_failure != OnFailure::kFail) return;
   report.AddAt(
@@ -70,6 +112,7 @@ void CheckNodes(Report& report, const Pipeline& pipeline) {
       CheckNativeFailure(report, node);
     }
     CheckRetry(report, node);
+    if (node.join) CheckJoin(report, pipeline, node);
     if (kind == NodeTypeKind::kRegistered && pipeline.modules.empty()) {
       report.AddAt(
           node.node_type_at,

@@ -3,8 +3,10 @@
 
 #include <rapidcheck.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <set>
+#include <span>
 #include <string>
 #include <tuple>
 #include <utility>
@@ -149,6 +151,17 @@ inline auto GenerateConnection(const Node& from, const Node& to, std::size_t ind
   return edge;
 }
 
+/// Of a node whose inputs are two ports.
+inline void GenerateJoin(Node& node, std::span<Connection> inputs) {
+  if (ClassifyNodeType(node.node_type) == NodeTypeKind::kNative || *rc::gen::arbitrary<bool>()) return;
+  node.join = Join{.tolerance = Maybe(rc::gen::map(rc::gen::inRange<std::int64_t>(0, 1'000'000'000),
+                                                   [](std::int64_t count) { return Duration(count); }))};
+  for (auto& edge : inputs) {
+    if (edge.depth) edge.depth = std::max(*edge.depth, 2U);
+    if (edge.max_held) edge.max_held = std::max(*edge.max_held, 1U);
+  }
+}
+
 /// Every node but the first has an edge from an earlier one, and maybe more: connected and without cycles.
 inline auto GeneratePipeline() -> Pipeline {
   Pipeline pipeline;
@@ -164,6 +177,7 @@ inline auto GeneratePipeline() -> Pipeline {
       const auto from = *rc::gen::inRange<std::size_t>(0, to);
       pipeline.connections.push_back(GenerateConnection(pipeline.nodes[from], pipeline.nodes[to], edge));
     }
+    if (edges == 2) GenerateJoin(pipeline.nodes[to], std::span(pipeline.connections).last(edges));
   }
   pipeline.modules = {"nodes.registered"};
   pipeline.session.start_timeout = Maybe(GenerateDuration());

@@ -130,6 +130,15 @@ TEST(Manifest, EveryFieldReachesTheModel) {
   EXPECT_EQ(pipeline.session.start_timeout, std::chrono::hours(1));
 }
 
+TEST(Manifest, AJoinReachesTheModelWithItsTolerance) {
+  const auto pipeline = LoadGood("joins.yaml");
+
+  EXPECT_FALSE(pipeline.nodes.at(1).join);
+  EXPECT_FALSE(pipeline.nodes.at(2).join->tolerance);
+  EXPECT_EQ(pipeline.nodes.at(3).join->tolerance, std::chrono::milliseconds(20));
+  EXPECT_EQ(pipeline.nodes.at(4).join->tolerance, Duration::zero());
+}
+
 TEST(Manifest, MergedKeysGiveWayToGivenOnesAndEarlierMergesToNone) {
   const auto pipeline = LoadGood("anchors_and_merges.yaml");
 

@@ -14,23 +14,6 @@ namespace {
 constexpr std::int64_t kMostMessages = 4096;  // depth and max_held: each costs a slot of the segment
 constexpr std::uint32_t kMostAttempts = 100;
 
-/// For parts of the format that are checked and then refused.
-struct Nothing {};
-
-template <class V>
-auto Known(std::string_view name, Type<V> type) -> Field<Nothing> {
-  return {name, [type = std::move(type)](Report& report, const Entry& entry, Nothing&) {
-            type.read(report, entry.key, *entry.value);
-          }};
-}
-
-template <class V>
-auto KnownRequired(std::string_view name, Type<V> type) -> Field<Nothing> {
-  auto field = Known(name, std::move(type));
-  field.required = true;
-  return field;
-}
-
 auto Texts() -> Type<std::vector<std::string>> { return ListOf(Text()); }
 
 auto CheckVersion(std::string_view version) -> std::string {
@@ -81,10 +64,12 @@ auto RuntimeHintType() -> Type<RuntimeHint> {
                              {"cpython_wasm", RuntimeHint::kCPythonWasm}});
 }
 
-auto JoinType() -> Type<Nothing> {
-  static const std::array<Field<Nothing>, 2> kFields{KnownRequired("on", OneOf<int>({{"time", 0}})),
-                                                     Known("tolerance", DurationValue())};
-  return Object<Nothing>("'join'", kFields);
+auto JoinType() -> Type<Join> {
+  static const std::array<Field<Join>, 2> kFields{
+      Required("on", OneOf<JoinOn>({{"time", JoinOn::kTime}}), &Join::on),
+      Optional("tolerance", DurationOrZero(), &Join::tolerance),
+  };
+  return Object<Join>("'join'", kFields);
 }
 
 auto RetryType() -> Type<Retry> {
@@ -112,9 +97,9 @@ auto NodeType() -> Type<Node> {
       WithKeyAt(Optional("on_failure", OnFailureType(), &Node::on_failure), &Node::on_failure_at),
       WithKeyAt(Optional("retry", RetryType(), &Node::retry), &Node::retry_at),
       WithKeyAt(Optional("process_timeout", DurationValue(), &Node::process_timeout), &Node::process_timeout_at),
+      WithKeyAt(Optional("join", JoinType(), &Node::join), &Node::join_at),
       WithoutEffect<Node>("host", Text()),
       WithoutEffect<Node>("execution", AnyJson()),
-      WithoutEffect<Node>("join", JoinType()),
   };
   return Object<Node>("a node", kFields);
 }

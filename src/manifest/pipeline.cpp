@@ -36,6 +36,12 @@ auto RetryToJson(const Retry& retry) -> nlohmann::json {
   return object;
 }
 
+auto JoinToJson(const Join& join) -> nlohmann::json {
+  nlohmann::json object{{"on", ToString(join.on)}};
+  Put(object, "tolerance", join.tolerance);
+  return object;
+}
+
 auto NodeToJson(const Node& node) -> nlohmann::json {
   nlohmann::json object{{"id", node.id}, {"node_type", node.node_type}};
   if (!node.params->empty()) object["params"] = *node.params;
@@ -49,6 +55,7 @@ auto NodeToJson(const Node& node) -> nlohmann::json {
   Put(object, "on_failure", node.on_failure);
   if (node.retry) object["retry"] = RetryToJson(*node.retry);
   Put(object, "process_timeout", node.process_timeout);
+  if (node.join) object["join"] = JoinToJson(*node.join);
   return object;
 }
 
@@ -117,6 +124,14 @@ auto ToString(OnFailure on_failure) -> std::string_view {
       return "restart";
     case OnFailure::kSkip:
       return "skip";
+  }
+  return "unknown";
+}
+
+auto ToString(JoinOn on) -> std::string_view {
+  switch (on) {
+    case JoinOn::kTime:
+      return "time";
   }
   return "unknown";
 }

@@ -43,6 +43,16 @@ struct Retry {
   std::optional<Duration> window;             // above 0, up to 24 hours
 };
 
+/// What makes messages of several inputs belong together.
+enum class JoinOn { kTime };
+auto ToString(JoinOn on) -> std::string_view;
+
+/// The node is given one message of each of its inputs at a time.
+struct Join {
+  JoinOn on = JoinOn::kTime;
+  std::optional<Duration> tolerance;  // by which media times may differ; may be 0
+};
+
 struct Node {
   std::string id;  // letters, digits, '-' and '_'; unique
   std::string node_type;
@@ -57,11 +67,13 @@ struct Node {
   std::optional<OnFailure> on_failure;
   std::optional<Retry> retry;
   std::optional<Duration> process_timeout;  // of one call of its handler for a message
+  std::optional<Join> join;
   base::SourcePosition at;
   base::SourcePosition node_type_at;
-  base::SourcePosition on_failure_at;  // of these three, where the key stands
+  base::SourcePosition on_failure_at;  // of these four, where the key stands
   base::SourcePosition retry_at;
   base::SourcePosition process_timeout_at;
+  base::SourcePosition join_at;
 };
 
 /// One edge: from an output of a node to an input of another.

@@ -74,6 +74,10 @@ struct Host::State {
   }
   auto Look() -> base::Expected<std::optional<Event>>;
   auto TakeFrom(std::size_t edge) -> base::Expected<std::optional<Event>>;
+  auto TakeForLater(std::size_t edge) -> base::Expected<std::optional<transport::Message>>;
+  auto OnlyEdgeInto(std::size_t port) const -> base::Expected<std::size_t>;
+  void SayAwaitsInput(bool awaits);
+  void MakeCurrent(std::size_t edge, const transport::Message& message);
   auto IsInQuarantine(std::size_t edge, const transport::Message& message) -> bool;
   auto Owed() const -> std::optional<std::size_t>;
   auto AllEnded() const -> bool;
@@ -171,11 +175,7 @@ auto Host::State::TakeFrom(std::size_t index) -> base::Expected<std::optional<Ev
   if (message) {
     next_edge = index + 1;
     edge.input->NoteBlocked(Blocked());
-    current =
-        Current{.edge = index,
-                .header = message->header(),
-                .attempt = message->redelivered() ? static_cast<std::uint16_t>(configure.attempt) : std::uint16_t{0},
-                .published = std::vector<std::uint32_t>(ports->outputs().size(), 0)};
+    MakeCurrent(index, *message);
     return Event{.kind = Event::Kind::kMessage, .input = edge.port, .message = std::move(message)};
   }
   if (!edge.input->ended() && !given_up) return std::nullopt;
@@ -184,6 +184,13 @@ auto Host::State::TakeFrom(std::size_t index) -> base::Expected<std::optional<Ev
     if (other->port == edge.port && !other->ended) return std::nullopt;
   }
   return Event{.kind = Event::Kind::kPortEnded, .input = edge.port, .message = std::nullopt};
+}
+
+void Host::State::MakeCurrent(std::size_t index, const transport::Message& message) {
+  current = Current{.edge = index,
+                    .header = message.header(),
+                    .attempt = message.redelivered() ? static_cast<std::uint16_t>(configure.attempt) : std::uint16_t{0},
+                    .published = std::vector<std::uint32_t>(ports->outputs().size(), 0)};
 }
 
 // True for the message that the runtime wants written down instead of handled, which then is.
@@ -234,6 +241,78 @@ void Host::Acknowledge(std::uint64_t overhead_cpu_ns) {
   input.Acknowledge(state.current->header.sequence);
   input.NoteBlocked(state.Blocked());
   state.current.reset();
+}
+
+// --- joined inputs
+// ------------------------------------------------------------------------------------------------------------
+
+auto Host::State::OnlyEdgeInto(std::size_t port) const -> base::Expected<std::size_t> {
+  std::optional<std::size_t> found;
+  for (std::size_t i = 0; i < ports->inputs().size(); ++i) {
+    if (ports->inputs()[i]->port != port) continue;
+    if (found) return Fail(ErrorCode::kInvalidArgument, "several edges lead into a port that is joined with others");
+    found = i;
+  }
+  if (!found) return Fail(ErrorCode::kInvalidArgument, "there is no input {}", port);
+  return *found;
+}
+
+auto Host::State::TakeForLater(std::size_t index) -> base::Expected<std::optional<transport::Message>> {
+  auto& edge = *ports->inputs()[index];
+  // As in TakeFrom.
+  const bool given_up = edge.given_up.load(std::memory_order_acquire);
+  PENSTOCK_ASSIGN(auto message, edge.input->TryTake(transport::Handling::kLater));
+  if (message && IsInQuarantine(index, *message)) {
+    edge.input->Acknowledge(message->header().sequence);
+    return std::nullopt;
+  }
+  if (!message && (edge.input->ended() || given_up)) edge.ended = true;
+  return message;
+}
+
+auto Host::Take(std::size_t input, base::Deadline deadline) -> base::Expected<std::optional<transport::Message>> {
+  auto& state = *state_;
+  state.current.reset();
+  PENSTOCK_ASSIGN(const auto index, state.OnlyEdgeInto(input));
+  const auto& edge = *state.ports->inputs()[index];
+  const auto worth_looking = [&] {
+    return state.wire->runtime_gone() || edge.input->ready() || edge.input->ended() ||
+           edge.given_up.load(std::memory_order_acquire);
+  };
+  while (!edge.ended) {
+    PENSTOCK_TRY(state.Gone());
+    PENSTOCK_ASSIGN(auto message, state.TakeForLater(index));
+    if (message) return message;
+    if (edge.ended) break;
+    state.SayAwaitsInput(true);
+    const bool arrived = transport::WaitAt(state.ports->bell().arrivals(), deadline, state.spin, worth_looking);
+    state.SayAwaitsInput(false);
+    if (!arrived) return Fail(ErrorCode::kDeadline, "no message arrived at node '{}' in time", state.configure.node);
+  }
+  return std::nullopt;
+}
+
+void Host::State::SayAwaitsInput(bool awaits) {
+  for (const auto& edge : ports->inputs()) edge->input->SayAwaitsInput(awaits);
+}
+
+void Host::Begin(const std::vector<Taken>& set) {
+  auto& state = *state_;
+  for (const auto& taken : set) {
+    const auto index = state.OnlyEdgeInto(taken.input);
+    if (!index) continue;  // nothing could be taken from it
+    auto& input = *state.ports->inputs()[*index]->input;
+    const auto sequence = taken.message->header().sequence;
+    input.CountJoined(sequence);
+    if (taken.message != set.front().message) continue;
+    state.MakeCurrent(*index, *taken.message);
+    input.BeginHandling(sequence);
+    input.NoteBlocked(state.Blocked());
+  }
+}
+
+void Host::Release(std::size_t input, std::uint64_t sequence) {
+  if (const auto index = state_->OnlyEdgeInto(input)) state_->ports->inputs()[*index]->input->Acknowledge(sequence);
 }
 
 auto Host::stop_requested() const noexcept -> bool {

@@ -71,6 +71,20 @@ class Host final {
   /// The current message's handler is done and its outputs are published: acknowledges it. `overhead_cpu_ns` is
   /// recorded when configure().measure_cpu.
   void Acknowledge(std::uint64_t overhead_cpu_ns = 0);
+
+  // For a node that joins its inputs, in place of Next (python/penstock/_joining.py). Each of its ports has one edge.
+
+  /// The next message of this port, taken for later; nullopt when the port has ended. Errors as Next.
+  auto Take(std::size_t input, base::Deadline deadline) -> base::Expected<std::optional<transport::Message>>;
+  struct Taken {
+    std::size_t input = 0;
+    const transport::Message* message = nullptr;
+  };
+  /// These, which were taken, are handled together now. The first is the current one, which Acknowledge is about.
+  void Begin(const std::vector<Taken>& set);
+  /// Acknowledges a message that was taken and is not the current one, and all before it on its port.
+  void Release(std::size_t input, std::uint64_t sequence);
+
   /// Sources: true once `stop` came.
   auto stop_requested() const noexcept -> bool;
   /// Sources: sleeps until `time` unless stopped first; false when stopped.

@@ -24,6 +24,7 @@ auto ReadEdgeStats(const transport::ControlBlock& block) -> EdgeStats {
   stats.lost = layout->lost.load(kRelaxed);
   stats.redelivered = layout->redelivered.load(kRelaxed);
   stats.suppressed = layout->suppressed.load(kRelaxed);
+  stats.joined = layout->joined.count();
   stats.blocked_ns = layout->blocked_ns.load(kRelaxed);
   stats.queue_wait_p50_ns = layout->queue_wait.Quantile(0.5);
   stats.queue_wait_p99_ns = layout->queue_wait.Quantile(0.99);

@@ -16,6 +16,7 @@ struct EdgeStats {
   std::uint64_t lost = 0;
   std::uint64_t redelivered = 0;
   std::uint64_t suppressed = 0;  // not sent again by a restarted producer
+  std::uint64_t joined = 0;      // messages that were in sets of a join
   std::uint64_t blocked_ns = 0;
   std::uint64_t queue_wait_p50_ns = 0;
   std::uint64_t queue_wait_p99_ns = 0;

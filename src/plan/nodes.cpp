@@ -128,6 +128,7 @@ auto PlaceNode(const manifest::Node& node, const Surroundings& around, manifest:
   planned.restart = PlanRestart(node);
   planned.skip = node.on_failure == manifest::OnFailure::kSkip;
   planned.process_timeout = node.process_timeout;
+  if (node.join) planned.join = Join{.tolerance = node.join->tolerance.value_or(manifest::Duration::zero())};
   if (planned.kind == manifest::NodeTypeKind::kNative) {
     PlaceAsNative(node, around.host, report, planned);
   } else if (!node.docker) {

@@ -139,6 +139,11 @@ struct Restart {
   manifest::Duration window{kDefaultRetryWindow};
 };
 
+/// Messages of all inputs are handled together: of each the one whose media time is nearest to that of the first input.
+struct Join {
+  manifest::Duration tolerance{};  // by which they may differ
+};
+
 struct Node {
   std::string id;
   std::string node_type;
@@ -156,6 +161,7 @@ struct Node {
   bool skip = false;                                  // once it has failed for good, the session goes on without it
   std::optional<Restart> restart;                     // never on sources and native nodes, likewise the next
   std::optional<manifest::Duration> process_timeout;  // of one call of its handler for a message
+  std::optional<Join> join;                           // then each input port has one edge
   std::vector<Grant> grants;
   std::vector<std::string> notes;  // what the manifest says and the plan only shows, or what an override leaves out
 

@@ -77,6 +77,7 @@ INSTANTIATE_TEST_SUITE_P(
                     Snapshot{"demo.yaml", PlacementOverride::kProcess, "demo_process"},
                     Snapshot{"fan_out_with_mixed_policies.yaml", PlacementOverride::kAsDeclared, "fan_out"},
                     Snapshot{"several_outputs.yaml", PlacementOverride::kAsDeclared, "several_outputs"},
+                    Snapshot{"joins.yaml", PlacementOverride::kAsDeclared, "joins"},
                     Snapshot{"restart.yaml", PlacementOverride::kAsDeclared, "restart"},
                     Snapshot{"contracts.yaml", PlacementOverride::kAsDeclared, "contracts"},
                     Snapshot{"docker_every_field.yaml", PlacementOverride::kAsDeclared, "docker_every_field"},

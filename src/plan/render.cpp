@@ -171,6 +171,13 @@ auto RenderContracts(const Plan& plan) -> std::string {
   return text;
 }
 
+auto RenderJoin(const Node& node) -> std::string {
+  if (!node.join) return "";
+  const auto tolerance = Seconds(node.join->tolerance);
+  return fmt::format("    joins    its inputs on media time, {}\n",
+                     tolerance == 0 ? "equal" : fmt::format("up to {:g} s apart", tolerance));
+}
+
 /// One node's environment, rights, what follows its failures, environment variables (their names: values may be
 /// secrets), descriptors and notes.
 auto RenderNodeDetails(const Node& node) -> std::string {
@@ -183,6 +190,7 @@ auto RenderNodeDetails(const Node& node) -> std::string {
     text += fmt::format("    env      {}\n", fmt::join(names, ", "));
   }
   if (node.env_file) text += fmt::format("    env      and what {} says\n", node.env_file->written);
+  text += RenderJoin(node);
   text += RenderFailure(node);
   text += RenderGrants(node);
   for (const auto& note : node.notes) text += fmt::format("    note     {}\n", note);
@@ -205,6 +213,7 @@ auto NodeToJson(const Plan& plan, const Node& node) -> nlohmann::json {
   }
   if (node.skip) object["skip"] = true;
   if (node.process_timeout) object["process_timeout"] = Seconds(*node.process_timeout);
+  if (node.join) object["join"] = {{"on", "time"}, {"tolerance", Seconds(node.join->tolerance)}};
   object["inputs"] = nlohmann::json::array();
   for (const auto index : node.inputs) object["inputs"].push_back(plan.edges[index].id);
   object["outputs"] = nlohmann::json::array();

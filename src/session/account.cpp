@@ -165,6 +165,7 @@ auto InHandsOf(const SessionView& session, std::size_t index) -> std::optional<I
   for (const auto edge : session.nodes[index].node->inputs) {
     const auto& block = session.wiring.edge(edge);
     if (session.plan.edges[edge].delivery != manifest::Delivery::kAtLeastOnce) continue;
+    if (block->handling_sequence.load(std::memory_order_acquire) == transport::kHandlesNothing) continue;
     const auto acked = block->acked.load(std::memory_order_acquire);
     if (acked < block->taken.load(std::memory_order_acquire)) return InHands{.edge = edge, .sequence = acked};
   }
@@ -192,8 +193,10 @@ void FillReport(const SessionView& session, Report& report) {
   report.edges.clear();
   for (std::size_t i = 0; i < session.plan.edges.size(); ++i) {
     const auto& edge = session.plan.edges[i];
-    report.edges.push_back(
-        {.id = edge.id, .policy = edge.policy, .stats = observe::ReadEdgeStats(session.wiring.edge(i))});
+    report.edges.push_back({.id = edge.id,
+                            .policy = edge.policy,
+                            .joins = session.nodes[session.wiring.consumer_of(i)].node->join.has_value(),
+                            .stats = observe::ReadEdgeStats(session.wiring.edge(i))});
   }
   for (std::size_t i = 0; i < session.nodes.size(); ++i) report.nodes.push_back(NodeReportOf(session, i, report.edges));
 }

@@ -44,7 +44,7 @@ struct HandlerState {
 };
 auto HandlerOf(const SessionView& session, std::size_t index) -> HandlerState;
 
-/// A message that the node has taken and not acknowledged, on an edge that would deliver it again.
+/// A message that the node has taken to handle it and not acknowledged, on an edge that would deliver it again.
 struct InHands {
   std::size_t edge = 0;
   std::uint64_t sequence = 0;

@@ -14,6 +14,7 @@ auto OrNull(const std::optional<T>& value) -> json {
 
 auto ToJson(const EdgeReport& edge) -> json {
   const auto& stats = edge.stats;
+  const auto if_joined = [&](std::uint64_t count) { return edge.joins ? json(count) : json(nullptr); };
   return {{"id", edge.id},
           {"policy", manifest::ToString(edge.policy)},
           {"sent", stats.sent},
@@ -23,6 +24,8 @@ auto ToJson(const EdgeReport& edge) -> json {
           {"in_flight", stats.in_flight},
           {"redelivered", stats.redelivered},
           {"suppressed", stats.suppressed},
+          {"joined", if_joined(stats.joined)},
+          {"unmatched", if_joined(edge.unmatched())},
           {"blocked_ns", stats.blocked_ns},
           {"queue_wait_p50_ns", stats.queue_wait_p50_ns},
           {"queue_wait_p99_ns", stats.queue_wait_p99_ns},

@@ -1,6 +1,7 @@
 // What a session did, for the summary at the end and for programs (`penstock run --report FILE`).
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <nlohmann/json_fwd.hpp>
@@ -45,7 +46,11 @@ struct NodeReport {
 struct EdgeReport {
   std::string id;
   manifest::Policy policy = manifest::Policy::kBlock;
+  bool joins = false;  // its consumer joins it with others
   observe::EdgeStats stats;
+
+  /// Messages that were in no set; while the session runs, those that still wait for theirs among them.
+  auto unmatched() const -> std::uint64_t { return stats.delivered - std::min(stats.joined, stats.delivered); }
 };
 
 /// Seconds since Session::Run was called.

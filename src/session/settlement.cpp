@@ -49,6 +49,7 @@ Settlement::Settlement(const plan::Plan& plan, const Wiring& wiring, std::size_t
 
 auto Settlement::Run(const std::function<void(const std::string& edges)>& on_patience) -> base::Status {
   AwaitDeath(dying_);
+  SayGone();
   const auto& node = plan_.nodes.at(node_);
   std::set<std::size_t> read;
   for (const auto edge : node.inputs) read.insert(plan_.edges.at(edge).output);
@@ -77,7 +78,17 @@ auto Settlement::Settled(const Awaited& awaited) const -> bool {
   const auto sent =
       std::max(block->published.load(std::memory_order_acquire), block->taken.load(std::memory_order_acquire));
   // More than the edge is deep was never sent: the dead node, or the consumer, has written nonsense.
-  return acked >= sent || sent - acked > block.contract().depth;
+  if (acked >= sent || sent - acked > block.contract().depth) return true;
+  if (block->awaits_input.load(std::memory_order_seq_cst) == 0) return false;
+  return impatient_ || block->taken.load(std::memory_order_acquire) >= sent;
+}
+
+// So that a consumer that begins to wait for input rings the bell that is waited at here.
+void Settlement::SayGone() const {
+  for (const auto output : plan_.nodes[node_].outputs) {
+    for (const auto edge : plan_.outputs[output].edges)
+      wiring_.edge(edge)->producer_state.store(transport::EndState::kDetached, std::memory_order_seq_cst);
+  }
 }
 
 auto Settlement::Unsettled() const -> std::string {
@@ -132,7 +143,8 @@ auto Settlement::AwaitConsumers(const std::function<void(const std::string& edge
     if (transport::WaitAt(bell, base::Deadline::In(kPatience), 0, ready)) {
       if (AnyGone()) WriteOff();
     } else if (!std::exchange(told, true)) {
-      on_patience(Unsettled());
+      impatient_ = true;
+      if (const auto edges = Unsettled(); !edges.empty()) on_patience(edges);
     }
   }
   return !stopped_.load();

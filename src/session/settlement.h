@@ -3,6 +3,11 @@
 // A dead consumer keeps a place and chunks until it is removed; a dead producer's unread messages live on only in its
 // consumers, which must have handled them before a successor publishes, since its history does not have them. Consumers
 // that do not have them either, as they were gone at the same time, are told so, and go on: others may wait for them.
+//
+// One that joins its inputs keeps messages until later ones come, for which it may need the successor. When it has
+// taken everything and waits for input it is not waited for: what it keeps is in its hands. When it has not taken
+// everything, since it waits for another input, it is given time: that input may come from the dead node by way of
+// others. What it has not taken then is lost, and counted.
 #pragma once
 
 #include <atomic>
@@ -45,6 +50,7 @@ class Settlement final {
  private:
   void RingConsumers();
   auto AwaitConsumers(const std::function<void(const std::string& edges)>& on_patience) -> bool;
+  void SayGone() const;
   auto Settled(const Awaited& awaited) const -> bool;
   /// Edges that are waited for; "" when none is left.
   auto Unsettled() const -> std::string;
@@ -59,6 +65,7 @@ class Settlement final {
   const std::vector<Awaited> awaited_;
   std::vector<std::atomic<bool>> gone_;  // by awaited
   std::vector<bool> given_up_;           // by awaited: gone, as Run has noticed
+  bool impatient_ = false;               // Run has waited for long
   std::atomic<bool> stopped_{false};
   base::UniqueFd dying_;
 };

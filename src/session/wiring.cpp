@@ -68,6 +68,7 @@ auto Wiring::ConfigureFor(const plan::Plan& plan, std::size_t index, std::uint32
   configure.params_json = node.params->dump();
   configure.modules = plan.modules;
   configure.attempt = restarts;
+  if (node.join) configure.join_tolerance_ns = node.join->tolerance.count();
   configure.bell = doorbells_.at(index).fd().get();
   const auto service = [&](const plan::Output& output) { return plan::ServiceName(output, session_id_); };
   const auto hold_realm = [&](std::size_t output) {

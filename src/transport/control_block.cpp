@@ -86,6 +86,25 @@ auto OriginRecord::Of(std::uint64_t message) const noexcept -> std::optional<Ori
                 .sequence = slot.sequence.load(std::memory_order_relaxed)};
 }
 
+auto JoinRecord::Latest() const noexcept -> std::size_t {
+  const auto message = [this](std::size_t slot) { return slots_[slot].message_plus_1.load(std::memory_order_acquire); };
+  return message(1) > message(0) ? 1 : 0;
+}
+
+void JoinRecord::Count(std::uint64_t message) noexcept {
+  const auto latest = Latest();
+  if (slots_[latest].message_plus_1.load(std::memory_order_relaxed) > message) return;
+  auto& slot = slots_[1 - latest];
+  slot.message_plus_1.store(0, std::memory_order_release);  // killed in between, it is empty
+  slot.count.store(count() + 1, std::memory_order_relaxed);
+  slot.message_plus_1.store(message + 1, std::memory_order_release);
+}
+
+auto JoinRecord::count() const noexcept -> std::uint64_t {
+  const auto& slot = slots_[Latest()];
+  return slot.message_plus_1.load(std::memory_order_acquire) == 0 ? 0 : slot.count.load(std::memory_order_relaxed);
+}
+
 ControlBlock::ControlBlock(base::UniqueFd fd, base::Mapping mapping, const EdgeContract& contract)
     : fd_(std::move(fd)), mapping_(std::move(mapping)), contract_(contract) {}
 

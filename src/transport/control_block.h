@@ -74,6 +74,27 @@ class OriginRecord final {
   std::array<Slot, 2> slots_;
 };
 
+/// How many different messages of an edge were in sets of a join, and the last one of them. Two slots, since a consumer
+/// that is killed while it writes one leaves the other: its successor, which makes the same set again, counts it once.
+/// One writer, the consumer; the numbers grow.
+class JoinRecord final {
+ public:
+  /// Counts `message` unless it is the last that was counted, or one before it.
+  void Count(std::uint64_t message) noexcept;
+  auto count() const noexcept -> std::uint64_t;
+
+ private:
+  struct Slot {
+    std::atomic<std::uint64_t> message_plus_1;  // 0: empty
+    std::atomic<std::uint64_t> count;
+  };
+  auto Latest() const noexcept -> std::size_t;
+  std::array<Slot, 2> slots_;
+};
+
+/// In place of a number in `handling_sequence`: what was taken is kept for later.
+inline constexpr std::uint64_t kHandlesNothing = ~std::uint64_t{0};
+
 enum class EndState : std::uint32_t { kDetached = 0, kAttached = 1, kFinished = 2 };
 
 struct ControlLayout {
@@ -108,12 +129,16 @@ struct ControlLayout {
   std::atomic<std::uint64_t> lost;               // counted by gaps in the sequence
   std::atomic<std::uint64_t> redelivered;
   std::atomic<std::uint64_t> handling_since_ns;  // CLOCK_MONOTONIC while a handler runs, else 0
-  std::atomic<std::uint64_t> handling_sequence;
+  std::atomic<std::uint64_t> handling_sequence;  // of the handler that runs, ran last, or comes next
   // What the node's outputs had waited for room, all their lives, when it began with it. Written after the time, so
   // that who reads it before the time never takes a wait for the handler's own.
   std::atomic<std::uint64_t> handling_blocked_base_ns;
 
-  // Who is there: each end writes its own.
+  // Consumer that joins its inputs.
+  alignas(64) JoinRecord joined;
+  std::atomic<std::uint32_t> awaits_input;  // 1: it waits for a message of any input, and handles none
+
+  // Who is there: each end writes its own, and the runtime that of a producer that has died.
   alignas(64) std::atomic<EndState> producer_state;
   std::atomic<EndState> consumer_state;
 

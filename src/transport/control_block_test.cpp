@@ -53,6 +53,16 @@ TEST(ControlBlockTest, ImpossibleContractsAreRefused) {
   EXPECT_EQ(ControlBlock::Map(Must(block.fd().Duplicate())).error().code(), ErrorCode::kPeerCorrupt);
 }
 
+TEST(JoinRecordTest, CountsEachMessageOnceAlsoWhenASetIsMadeAgain) {
+  const auto block = Must(ControlBlock::Create({}));
+  auto& record = block->joined;
+  EXPECT_EQ(record.count(), 0U);
+  for (const auto message : {0U, 0U, 3U, 3U, 4U, 9U}) record.Count(message);
+  EXPECT_EQ(record.count(), 4U);
+  record.Count(4);  // as a successor does that makes an earlier set again
+  EXPECT_EQ(record.count(), 4U);
+}
+
 TEST(HistogramTest, QuantilesAreWithinABucketsWidth) {
   auto block = Must(ControlBlock::Create({}));
   auto& histogram = block->queue_wait;

@@ -72,6 +72,7 @@ struct InputPort::State {
   std::uint64_t acked = 0;            // all below are handled
   std::uint64_t taken_before = 0;     // by earlier incarnations: below it a message is a repetition
   std::uint64_t after_delivered = 0;  // one after the last message that was handed out
+  bool handles_later = false;         // messages are taken before it is their turn
 
   // The account as it was when there was nothing to take.
   std::uint64_t seen_published = 0;
@@ -91,6 +92,7 @@ struct InputPort::State {
   auto CloseGap(std::uint64_t sequence) -> base::Status;
   void CountTail(std::uint64_t first_of_epoch, std::uint64_t closed);
   auto Deliver(Arrival arrival) -> Message;
+  void MarkHandling(std::uint64_t sequence, std::int64_t now) noexcept;
   void Credit(std::uint64_t upto) noexcept;
 };
 
@@ -110,6 +112,7 @@ void InputPort::State::Resume() {
   if (delivered + lost < taken) block.delivered.store(taken - lost, std::memory_order_relaxed);
   block.taken.store(taken, std::memory_order_release);
   block.handling_since_ns.store(0, std::memory_order_release);
+  block.awaits_input.store(0, std::memory_order_release);
   Credit(next);
   block.consumer_state.store(EndState::kAttached, std::memory_order_release);
 }
@@ -150,7 +153,7 @@ auto InputPort::State::Next() -> base::Expected<std::optional<Arrival>> {
 
 // After a producer's restart messages of both incarnations may wait, and the library may hand out the newer ones first.
 auto InputPort::State::FetchAll() -> base::Status {
-  for (std::uint32_t i = 1; i < options.max_held; ++i) {
+  while (held->load(std::memory_order_acquire) + pending.size() < options.max_held) {
     PENSTOCK_ASSIGN(auto arrival, Receive());
     if (!arrival) break;
     pending.push_back(std::move(*arrival));
@@ -197,6 +200,9 @@ auto InputPort::State::Deliver(Arrival arrival) -> Message {
   const bool again = sequence < taken_before;
   next = sequence + 1;
   after_delivered = next;
+  // Before it counts as taken: who looks at the account of a dead consumer must not think that it handled this one.
+  if (handles_later && block.handling_since_ns.load(std::memory_order_relaxed) == 0)
+    block.handling_sequence.store(kHandlesNothing, std::memory_order_release);
   if (contract().delivery == Delivery::kAtMostOnce) Credit(next);
   if (again) {
     block.redelivered.store(block.redelivered.load(std::memory_order_relaxed) + 1, std::memory_order_release);
@@ -206,13 +212,16 @@ auto InputPort::State::Deliver(Arrival arrival) -> Message {
   }
   const auto now = MonotonicNow();
   block.queue_wait.Record(static_cast<std::uint64_t>(std::max<std::int64_t>(0, now - arrival.header.publish_time_ns)));
-  if (block.handling_since_ns.load(std::memory_order_relaxed) == 0) {
-    block.handling_sequence.store(sequence, std::memory_order_relaxed);
-    block.handling_since_ns.store(static_cast<std::uint64_t>(now), std::memory_order_release);
-  }
+  if (!handles_later && block.handling_since_ns.load(std::memory_order_relaxed) == 0) MarkHandling(sequence, now);
   held->fetch_add(1, std::memory_order_relaxed);
   return Message(std::unique_ptr<Message::State>(new Message::State{
       .sample = std::move(arrival.sample), .header = arrival.header, .redelivered = again, .held = held}));
+}
+
+void InputPort::State::MarkHandling(std::uint64_t sequence, std::int64_t now) noexcept {
+  auto& block = control();
+  block.handling_sequence.store(sequence, std::memory_order_relaxed);
+  block.handling_since_ns.store(static_cast<std::uint64_t>(now), std::memory_order_release);
 }
 
 InputPort::InputPort(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -249,10 +258,11 @@ auto InputPort::Open(InputPortOptions options) -> base::Expected<std::unique_ptr
   return std::unique_ptr<InputPort>(new InputPort(std::move(state)));
 }
 
-auto InputPort::TryTake() -> base::Expected<std::optional<Message>> {
+auto InputPort::TryTake(Handling handling) -> base::Expected<std::optional<Message>> {
   PENSTOCK_TRY(RefuseInForkedChild());
   auto& state = *state_;
   auto& block = state.control();
+  state.handles_later = handling == Handling::kLater;
   for (;;) {
     const auto published = block.published.load(std::memory_order_acquire);
     const auto refreshed = block.refreshed.load(std::memory_order_acquire);
@@ -314,8 +324,8 @@ void InputPort::Acknowledge(std::uint64_t sequence) noexcept {
   const auto now = static_cast<std::uint64_t>(MonotonicNow());
   if (const auto since = block.handling_since_ns.load(std::memory_order_relaxed); since != 0 && now >= since)
     block.handler.Record(now - since);
-  block.handling_sequence.store(sequence + 1, std::memory_order_relaxed);
-  block.handling_since_ns.store(last ? 0 : now, std::memory_order_release);
+  block.handling_sequence.store(state.handles_later ? kHandlesNothing : sequence + 1, std::memory_order_relaxed);
+  block.handling_since_ns.store(last || state.handles_later ? 0 : now, std::memory_order_release);
   // With nothing else in hands, messages that were lost behind this one are settled too.
   state.Credit(last ? state.next : sequence + 1);
 }
@@ -323,6 +333,23 @@ void InputPort::Acknowledge(std::uint64_t sequence) noexcept {
 void InputPort::NoteBlocked(std::uint64_t nanoseconds) noexcept {
   if (InForkedChild()) return;
   state_->control().handling_blocked_base_ns.store(nanoseconds, std::memory_order_release);
+}
+
+void InputPort::BeginHandling(std::uint64_t sequence) noexcept {
+  if (!InForkedChild()) state_->MarkHandling(sequence, MonotonicNow());
+}
+
+void InputPort::SayAwaitsInput(bool awaits) noexcept {
+  if (InForkedChild()) return;
+  auto& block = state_->control();
+  // In this order here, in the other one at the runtime (session/settlement.cpp): one of the two sees the other.
+  block.awaits_input.store(awaits ? 1 : 0, std::memory_order_seq_cst);
+  if (awaits && block.producer_state.load(std::memory_order_seq_cst) != EndState::kAttached)
+    state_->options.producer.credit().Ring();
+}
+
+void InputPort::CountJoined(std::uint64_t sequence) noexcept {
+  if (!InForkedChild()) state_->control().joined.Count(sequence);
 }
 
 auto InputPort::id() const noexcept -> const std::string& { return state_->options.id; }

@@ -54,6 +54,9 @@ struct InputPortOptions {
   Doorbell producer;  // rung when credit returns
 };
 
+/// When a message that is taken is handled: at once, or when BeginHandling says so (or never).
+enum class Handling { kNow, kLater };
+
 class InputPort final {
  public:
   static auto Open(InputPortOptions options) -> base::Expected<std::unique_ptr<InputPort>>;
@@ -65,7 +68,7 @@ class InputPort final {
   /// on any edge what was lost with an earlier incarnation of the producer.
   /// Errors: kPeerCorrupt when header or account fail their checks; kExhausted when the node holds more than max_held
   /// messages (the sentence names the edge and the limit).
-  auto TryTake() -> base::Expected<std::optional<Message>>;
+  auto TryTake(Handling handling = Handling::kNow) -> base::Expected<std::optional<Message>>;
   /// A cheap look at the account: TryTake would probably find something. False negatives only until the next ring.
   auto ready() const noexcept -> bool;
   /// The producer closed the stream and everything was taken.
@@ -79,6 +82,13 @@ class InputPort final {
 
   /// What the node's outputs have waited for room so far, when it begins with a message.
   void NoteBlocked(std::uint64_t nanoseconds) noexcept;
+  /// The handler of a message that was taken for later begins now. Until then the account says that nothing is handled.
+  void BeginHandling(std::uint64_t sequence) noexcept;
+  /// Whether the node waits for input while it keeps messages. A producer that is to be replaced does not wait for
+  /// their acknowledgement then: the next messages may have to come from its successor.
+  void SayAwaitsInput(bool awaits) noexcept;
+  /// The message is part of a set that is handled; it may be of several.
+  void CountJoined(std::uint64_t sequence) noexcept;
 
   auto id() const noexcept -> const std::string&;
   auto control() const noexcept -> ControlBlock&;

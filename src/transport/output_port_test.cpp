@@ -400,5 +400,46 @@ TEST_F(OutputPortTest, LossAtTheEndOfTheStreamIsCounted) {
   EXPECT_TRUE(output->Drain(Deadline::In(std::chrono::nanoseconds(0))));
 }
 
+TEST_F(OutputPortTest, MessagesTakenForLaterAreNotHandledUntilTheirHandlerBegins) {
+  TestPipeline pipeline({.edges = {{}}});
+  auto output = pipeline.OpenOutput();
+  auto input = pipeline.OpenInput();
+  auto& account = pipeline.control();
+  for (const auto* text : {"a", "b", "c"}) Must(PublishText(*output, text));
+  auto first = Must(input->TryTake(Handling::kLater));
+  auto second = Must(input->TryTake(Handling::kLater));
+  EXPECT_EQ(account->taken.load(), 2U);
+  EXPECT_EQ(account->handling_since_ns.load(), 0U);
+  EXPECT_EQ(account->handling_sequence.load(), kHandlesNothing);
+  input->BeginHandling(0);
+  EXPECT_NE(account->handling_since_ns.load(), 0U);
+  EXPECT_EQ(account->handling_sequence.load(), 0U);
+  input->Acknowledge(0);
+  EXPECT_EQ(account->acked.load(), 1U);
+  EXPECT_EQ(account->handler.Count(), 1U);
+  EXPECT_EQ(account->handling_since_ns.load(), 0U) << "the second waits";
+  EXPECT_EQ(account->handling_sequence.load(), kHandlesNothing);
+  input->Acknowledge(1);
+  EXPECT_EQ(account->acked.load(), 2U);
+  EXPECT_EQ(account->handler.Count(), 1U) << "it was never handled";
+}
+
+TEST_F(OutputPortTest, AConsumerThatAwaitsInputTellsWhoeverReplacesItsProducer) {
+  TestPipeline pipeline({.edges = {{}}});
+  auto output = pipeline.OpenOutput();
+  auto input = pipeline.OpenInput();
+  auto& account = pipeline.control();
+  auto& bell = pipeline.producer_bell().credit();
+  const auto rung = bell.word.load();
+  input->SayAwaitsInput(true);
+  EXPECT_EQ(account->awaits_input.load(), 1U);
+  EXPECT_EQ(bell.word.load(), rung) << "a producer that lives is not woken";
+  account->producer_state.store(EndState::kDetached);
+  input->SayAwaitsInput(true);
+  EXPECT_NE(bell.word.load(), rung);
+  input->SayAwaitsInput(false);
+  EXPECT_EQ(account->awaits_input.load(), 0U);
+}
+
 }  // namespace
 }  // namespace penstock::transport

@@ -84,6 +84,7 @@ struct Configure {
   std::vector<OutputSpec> outputs;
   std::vector<InputSpec> inputs;
   std::optional<Quarantine> quarantine{};
+  std::optional<std::int64_t> join_tolerance_ns{};  // its inputs are joined on media time
 };
 
 struct OpenInputs {};

@@ -85,6 +85,7 @@ class Random {
     if (Below(2) == 0)
       configure.quarantine =
           Quarantine{.input = static_cast<std::uint32_t>(Below(9)), .sequence = Below(99), .fd = fd_};
+    if (Below(2) == 0) configure.join_tolerance_ns = static_cast<std::int64_t>(Below(1'000'000'000));
     return configure;
   }
 

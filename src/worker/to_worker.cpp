@@ -91,6 +91,7 @@ auto Writer::operator()(const Configure& configure) const -> base::Status {
                             {"sequence", configure.quarantine->sequence},
                             {"fd", fds.Add(configure.quarantine->fd, "where a message in quarantine goes")}};
   }
+  if (configure.join_tolerance_ns) packet["join"] = {{"tolerance_ns", *configure.join_tolerance_ns}};
   PENSTOCK_TRY(fds.Check());
   return SendJson(socket, packet, fds.fds());
 }
@@ -147,6 +148,8 @@ auto ReadConfigure(ObjectReader object) -> Configure {
                                       .sequence = quarantine->Integer<std::uint64_t>("sequence"),
                                       .fd = quarantine->Descriptor("fd")};
   }
+  if (auto join = object.OptionalObject("join"))
+    configure.join_tolerance_ns = join->Integer<std::int64_t>("tolerance_ns");
   return configure;
 }
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import array
 import json
 import re
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import penstock
 import pytest
+from penstock import testing
 from repository import ROOT, SOURCE
 
 PAGE = (ROOT / "docs" / "manifest.md").read_text(encoding="utf-8")
@@ -21,6 +25,7 @@ HEADINGS = {
     "MetadataType": "metadata",
     "NodeType": "A node",
     "RetryType": "retry",
+    "JoinType": "join",
     "Package": "A package",
     "DockerFields": "docker",
     "BuildType": "build",
@@ -31,12 +36,11 @@ HEADINGS = {
     "ConnectionType": "A connection",
     "SessionType": "session",
 }
-JOIN = "JoinType"  # all of it is refused
 
 FUNCTION = re.compile(r"^auto (\w+)\(\) -> [^\n]*\{\n(.*?)^\}", re.MULTILINE | re.DOTALL)
 TABLE = re.compile(r"kFields\{(.*?)\};", re.DOTALL)
 FIELD = re.compile(
-    r"(?P<alias>AsAlias\()?(?P<kind>Required|Optional|Known|KnownRequired|WithoutEffect<\w+>)\(\s*\"(?P<name>\w+)\""
+    r"(?P<alias>AsAlias\()?(?P<kind>Required|Optional|WithoutEffect<\w+>)\(\s*\"(?P<name>\w+)\""
     r"|FlatLimit\(LimitFields\(\)\[(?P<flat>\d+)\]\)"
     r"|^\s*\{\"(?P<bare>\w+)\",",
     re.MULTILINE,
@@ -130,7 +134,7 @@ def test_no_key_of_the_reader_is_outside_its_tables() -> None:
 
 
 def test_every_table_of_the_reader_has_a_heading() -> None:
-    assert set(TABLES) == {*HEADINGS, JOIN}
+    assert set(TABLES) == set(HEADINGS)
 
 
 @pytest.mark.parametrize("function", HEADINGS)
@@ -147,8 +151,6 @@ def test_the_keys_that_are_refused_are_those_without_effect() -> None:
         for key in TABLES[function]
         if key.refused
     }
-    join = next(row for row in rows("Keys that are refused") if row[1] == "`join`")
-    assert {key.name for key in TABLES[JOIN]} < set(CODE.findall(join[2]))
 
 
 def test_the_flat_spelling_is_that_which_is_understood() -> None:
@@ -182,6 +184,10 @@ FRAMES = {
     # A node that is fed: sources are not restarted.
     "step": HEAD
     + "connections: [{{from: source, to: node}}]\nnodes:\n  - {{id: source, node_type: media.source}}\n"
+    + "  - id: node\n    node_type: nodes.node:Node\n{0}",
+    "joined": HEAD
+    + "connections: [{{from: a, to: node, to_input: a}}, {{from: b, to: node, to_input: b}}]\n"
+    + "nodes:\n  - {{id: a, node_type: media.source}}\n  - {{id: b, node_type: media.source}}\n"
     + "  - id: node\n    node_type: nodes.node:Node\n{0}",
     "edge": HEAD
     + "nodes: [{{id: camera, node_type: 'nodes.a:A'}}, {{id: detect, node_type: 'nodes.b:B'}}]\n"
@@ -234,8 +240,22 @@ def problems(folder: Path, manifest: str) -> list[str]:
 
 
 def test_the_page_has_examples_of_every_kind() -> None:
-    assert {"", "node", "docker", "step", "edge"} == {kind for kind, _ in examples()}
-    assert PAGE.count("```yaml") * 2 == PAGE.count("```")
+    assert {"", "node", "docker", "step", "joined", "edge"} == {kind for kind, _ in examples()}
+    assert (PAGE.count("```yaml") + PAGE.count("```python")) * 2 == PAGE.count("```")
+
+
+def test_the_node_that_joins_does() -> None:
+    names: dict[str, Any] = {"penstock": penstock, "Audio": penstock.Audio, "Json": penstock.Json}
+    code = re.findall(r"^```python\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+    assert len(code) == 1
+    exec(code[0], names)
+    samples = array.array("f", [0.0] * 320)
+    sound = penstock.Audio(memoryview(samples).cast("B").cast("f", [320, 1]), 16000, time=40_000_000)
+    inputs = [("audio", sound), ("speaker", penstock.Json("Ada", time=50_000_000))]
+    out = testing.run(names["Attribution"], inputs, join=20_000_000)
+    assert [(message.value, message.time) for message in out if isinstance(message, penstock.Json)] == [
+        ({"speaker": "Ada", "frames": 320}, 40_000_000)
+    ]
 
 
 @needs_penstock
@@ -281,6 +301,7 @@ def test_bounds_are_those_that_are_checked(
 @needs_penstock
 def test_defaults_are_those_of_a_plan(tmp_path: Path) -> None:
     connection = framed("step", "on_failure: restart\ndocker: {python_version: '3.11'}")
+    joins = json.loads(run("plan", tmp_path, framed("joined", "join: {on: time}"), "--json").stdout)["nodes"][2]["join"]
     done = run("plan", tmp_path, connection, "--json")
     assert done.returncode == 0, done.stderr
     plan = json.loads(done.stdout)
@@ -290,6 +311,7 @@ def test_defaults_are_those_of_a_plan(tmp_path: Path) -> None:
     defaults = {
         "A node": {"start_timeout": seconds(node["start_timeout"])},
         "retry": {**node["restart"], **{key: seconds(node["restart"][key]) for key in ("backoff", "window")}},
+        "join": {"tolerance": f"{joins['tolerance']:g} s"},
         "resource_limits": {key: f"{value:g}" for key, value in container["limits"].items()},
         "docker": {
             "tmpfs_mb": container["rights"]["tmpfs_mb"],

@@ -91,15 +91,21 @@ auto EdgeList(const Specs& specs, Edges&& edges_of) -> PyObject* {
   return list.release();
 }
 
+auto IntOrNone(const std::optional<std::int64_t>& value) -> PyObject* {
+  if (value) return PyLong_FromLongLong(*value);
+  Py_RETURN_NONE;
+}
+
 auto Configuration(PyObject* object, PyObject*) -> PyObject* {
   auto* host = Usable(object);
   if (host == nullptr) return nullptr;
   const auto& c = host->configure();
   return Py_BuildValue(
-      "{s:s,s:s,s:s,s:s,s:s,s:I,s:O,s:N,s:N,s:N,s:N,s:N}", "session", c.session.c_str(), "node", c.node.c_str(),
+      "{s:s,s:s,s:s,s:s,s:s,s:I,s:O,s:N,s:N,s:N,s:N,s:N,s:N}", "session", c.session.c_str(), "node", c.node.c_str(),
       "node_type", c.node_type.c_str(), "params", c.params_json.c_str(), "code", c.code.c_str(), "attempt", c.attempt,
-      "measure_cpu", c.measure_cpu ? Py_True : Py_False, "modules", StringList(c.modules), "input_ports",
-      StringList(host->input_ports()), "output_ports", StringList(host->output_ports()), "input_edges",
+      "measure_cpu", c.measure_cpu ? Py_True : Py_False, "join_tolerance_ns", IntOrNone(c.join_tolerance_ns), "modules",
+      StringList(c.modules), "input_ports", StringList(host->input_ports()), "output_ports",
+      StringList(host->output_ports()), "input_edges",
       EdgeList(c.inputs, [](const worker::InputSpec& spec) { return std::vector<std::string>{spec.edge.edge}; }),
       "output_edges", EdgeList(c.outputs, [](const worker::OutputSpec& spec) {
         std::vector<std::string> ids;
@@ -132,6 +138,46 @@ auto Next(PyObject* object, PyObject*) -> PyObject* {
     Py_INCREF(view);
   }
   return Py_BuildValue("inN", static_cast<int>(event->kind), static_cast<Py_ssize_t>(event->input), view);
+}
+
+auto Take(PyObject* object, PyObject* const* args, Py_ssize_t count) -> PyObject* {
+  auto* host = Usable(object);
+  if (host == nullptr || !CheckCount("take", count, 1)) return nullptr;
+  const auto input = ToUnsigned(args[0], "input", 1U << 20U);
+  if (!input) return nullptr;
+  auto message = WithoutGil([&] { return host->Take(static_cast<std::size_t>(*input), base::Deadline::Never()); });
+  if (!message) return Raise(message.error());
+  if (!*message) Py_RETURN_NONE;
+  return NewMessageView(object, static_cast<std::size_t>(*input), std::move(**message));
+}
+
+auto Begin(PyObject* object, PyObject* const* args, Py_ssize_t count) -> PyObject* {
+  auto* host = Usable(object);
+  if (host == nullptr || !CheckCount("begin", count, 1)) return nullptr;
+  const auto size = PyList_Size(args[0]);
+  if (size < 0) return nullptr;
+  std::vector<nodes::Host::Taken> set;
+  for (Py_ssize_t i = 0; i < size; ++i) {
+    const auto view = ViewOf(PyList_GetItem(args[0], i));
+    if (view.message == nullptr) {
+      PyErr_SetString(PyExc_TypeError, "begin takes the views that `take` gave");
+      return nullptr;
+    }
+    set.push_back({view.input, view.message});
+  }
+  host->Begin(set);
+  Py_RETURN_NONE;
+}
+
+auto Release(PyObject* object, PyObject* const* args, Py_ssize_t count) -> PyObject* {
+  auto* host = Usable(object);
+  if (host == nullptr || !CheckCount("release", count, 2)) return nullptr;
+  const auto input = ToUnsigned(args[0], "input", 1U << 20U);
+  if (!input) return nullptr;
+  const auto sequence = ToUnsigned(args[1], "sequence", std::numeric_limits<std::int64_t>::max());
+  if (!sequence) return nullptr;
+  host->Release(static_cast<std::size_t>(*input), *sequence);
+  Py_RETURN_NONE;
 }
 
 auto Acknowledge(PyObject* object, PyObject* const* args, Py_ssize_t count) -> PyObject* {
@@ -323,6 +369,9 @@ PyMethodDef methods[] = {
     Fast("ready", Ready, "ready(inputs, outputs): port types; waits for the start"),
     NoArguments("next", Next,
                 "next() -> (kind, input, view or None); kinds: 0 message, 1 port ended, 2 all ended, 3 stop"),
+    Fast("take", Take, "take(input) -> view or None: the next message of a port that is joined; None: it has ended"),
+    Fast("begin", Begin, "begin(views): these are handled together; the first is the current message"),
+    Fast("release", Release, "release(input, sequence): acknowledges what was taken and is not the current message"),
     Fast("acknowledge", Acknowledge, "acknowledge(overhead_ns): the current message is handled"),
     Fast("borrow", Borrow, "borrow(output, payload_bytes, metadata_bytes, kind, code, bits, shape, rate) -> Loan"),
     Fast("publish", Publish,

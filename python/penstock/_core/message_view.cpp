@@ -132,6 +132,12 @@ auto AddMessageViewType(PyObject* module) -> bool {
   return type != nullptr;
 }
 
+auto ViewOf(PyObject* object) -> TakenView {
+  if (object == nullptr || Py_TYPE(object) != type) return {};
+  const auto& self = Self(object);
+  return {self.input, &self.content->message};
+}
+
 auto NewMessageView(PyObject* host, std::size_t input, transport::Message message) -> PyObject* {
   PyObject* object = Allocate(type);
   if (object == nullptr) return nullptr;

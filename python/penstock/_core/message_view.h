@@ -17,4 +17,11 @@ auto AddMessageViewType(PyObject* module) -> bool;
 /// `host` is kept alive by the view, so that ports outlive what they handed out.
 auto NewMessageView(PyObject* host, std::size_t input, transport::Message message) -> PyObject*;
 
+/// The message behind a view, while that lives, and the port that it came by; null for any other object.
+struct TakenView {
+  std::size_t input = 0;
+  const transport::Message* message = nullptr;
+};
+auto ViewOf(PyObject* object) -> TakenView;
+
 }  // namespace penstock::core

@@ -243,3 +243,19 @@ class Writes(penstock.Node):
             (ctypes.c_char * 1).from_buffer(message.buffer)
         except TypeError as error:
             print(error)
+
+
+class Ticks(penstock.Node):
+    """Messages at media times of a clock."""
+
+    def setup(self, params: dict[str, Any]) -> None:
+        self.times = [params["first"] + i * params["period"] for i in range(params["count"])]
+
+    def process(self) -> Iterator[Json]:
+        for time in self.times:
+            yield Json(time, time=time)
+
+
+class Joined(penstock.Node):
+    def process(self, left: Json, right: Json) -> None:
+        print(left.value, right.value)

@@ -1,0 +1,368 @@
+"""Nodes that join their inputs on media time, through real processes and containers, also while they are killed."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import Project, docker, node, penstock
+
+OFTEN = {"max_attempts": 100, "backoff": "0s"}
+
+JOINS = '''
+import os, signal
+from collections.abc import Iterator
+import penstock
+from penstock import Json, Text
+
+
+class Clock(penstock.Node):
+    """params["n"] messages whose media times are params["period"] apart, beginning at params["first"]."""
+
+    def setup(self, params: dict) -> None:
+        self.n, self.period, self.first = params["n"], params["period"], params.get("first", 0)
+        self.jitter = params.get("jitter", 1)
+
+    def process(self) -> Iterator[Json]:
+        for i in range(self.n):
+            time = self.first + i * self.period + i * 7919 % self.jitter
+            yield Json([i, time], time=time)
+
+
+class Timeless(penstock.Node):
+    def process(self) -> Iterator[Json]:
+        yield Json(0, time=0)
+        yield Json(1)
+
+
+class Backwards(penstock.Node):
+    def process(self) -> Iterator[Json]:
+        for time in (0, 20, 10):
+            yield Json(time, time=time)
+
+
+class Both(penstock.Node):
+    """Tells in two texts for each set which messages it has."""
+
+    inputs = {"left": Json, "right": Json}
+
+    def setup(self, params: dict) -> None:
+        self.fails_at, self.dies_every = params.get("fails_at"), params.get("dies_every")
+        print("pid", os.getpid(), flush=True)
+
+    def process(self, left: Json, right: Json) -> Iterator[Text]:
+        number, time = left.value
+        assert (left.time, right.time) == (time, right.value[1])
+        yield Text(f"{number} {right.value[0]}")
+        if number == self.fails_at:
+            raise ValueError("no such pair")
+        if self.dies_every and (number + 13 * self.attempt) % self.dies_every == 7:
+            os.kill(os.getpid(), signal.SIGKILL)
+        yield Text(f"at {time}")
+        if number % 50 == 0:
+            print("handled", number, flush=True)
+
+
+class Three(penstock.Node):
+    inputs = {"left": Json, "middle": Json, "right": Json}
+
+    def process(self, left: Json, middle: Json, right: Json) -> Text:
+        return Text(f"{left.value[0]} {middle.value[0]} {right.value[0]}")
+
+
+class Pass(penstock.Node):
+    def setup(self, params: dict) -> None:
+        print("pid", os.getpid(), flush=True)
+
+    def process(self, message: Json) -> Json:
+        return message
+
+
+class Split(penstock.Node):
+    """All messages on one output, every fifth on another one."""
+
+    outputs = {"every": Json, "some": Json}
+
+    def setup(self, params: dict) -> None:
+        print("pid", os.getpid(), flush=True)
+
+    def process(self, message: Json) -> None:
+        if message.value[0] % 5 == 0:
+            self.emit("some", message)
+        self.emit("every", message)
+'''
+
+SINK = {"id": "sink", "node_type": "text.sink"}
+
+
+@pytest.fixture
+def joins(project: Project) -> Project:
+    (project.folder / "nodes.py").write_text(JOINS)
+    return project
+
+
+def times(n: int, period: int, first: int = 0, jitter: int = 1) -> list[int]:
+    return [first + i * period + i * 7919 % jitter for i in range(n)]
+
+
+def model(tolerance: int, *streams: list[int]) -> list[tuple[int, ...]]:
+    """The sets, by the numbers of their messages: of each stream, what is nearest to a message of the first."""
+    sets = []
+    for number, time in enumerate(streams[0]):
+        chosen = [number]
+        for stream in streams[1:]:
+            nearest = min(range(len(stream)), key=lambda i: (abs(stream[i] - time), stream[i]), default=None)
+            if nearest is not None and abs(stream[nearest] - time) <= tolerance:
+                chosen.append(nearest)
+        if len(chosen) == len(streams):
+            sets.append(tuple(chosen))
+    return sets
+
+
+def clock(id: str, n: int, period: int, **params: int) -> dict[str, Any]:
+    return node(id, "Clock", params={"n": n, "period": period, **params})
+
+
+def connect(*ports: str, to: str = "both", **contract: Any) -> list[dict[str, Any]]:
+    return [{"from": port, "to": to, "to_input": port, **contract} for port in ports]
+
+
+def report_of(project: Project) -> dict[str, Any]:
+    report: dict[str, Any] = json.loads((project.folder / "report.json").read_text())
+    return report
+
+
+def check_accounts(report: dict[str, Any], streams: dict[str, list[int]], sets: list[tuple[int, ...]]) -> None:
+    for edge in report["edges"]:
+        assert edge["sent"] == edge["delivered"] == edge["acknowledged"], edge
+        assert edge["lost"] == 0, edge
+    for position, (port, stream) in enumerate(streams.items()):
+        edge = next(edge for edge in report["edges"] if edge["id"].endswith(f".{port}"))
+        assert edge["joined"] == len({chosen[position] for chosen in sets})
+        assert edge["unmatched"] == len(stream) - edge["joined"]
+    both = next(node for node in report["nodes"] if node["id"] == "both")
+    assert both["messages"] == len(sets)
+
+
+def worker_in(session: str) -> int:
+    """The interpreter's process in the session's container, as the host counts."""
+    container = docker("ps", "-q", "--filter", f"label=penstock.session={session}").strip()
+    lines = docker("top", container, "-eo", "pid,args").splitlines()
+    return int(next(line.split()[0] for line in lines if "penstock.worker" in line))
+
+
+def told(left: list[int], sets: list[tuple[int, ...]]) -> list[str]:
+    return [line for i, j in sets for line in (f"{i} {j}", f"at {left[i]}")]
+
+
+@pytest.mark.parametrize("container", [False, True], ids=["process", "container"])
+def test_streams_of_different_rates_are_joined_as_the_model_predicts(joins: Project, container: bool) -> None:
+    left, right = times(500, 20, jitter=9), times(130, 75, first=200, jitter=31)
+    joins.write(
+        [
+            clock("left", 500, 20, jitter=9),
+            clock("right", 130, 75, first=200, jitter=31),
+            node("both", "Both", container=container, join={"on": "time", "tolerance": "15ns"}),
+            SINK,
+        ],
+        [*connect("left", "right"), ("both", "sink")],
+    )
+    result = joins.run("--report", str(joins.folder / "report.json"))
+    assert result.returncode == 0, result.stderr
+    sets = model(15, left, right)
+    assert 100 < len(sets) < 400
+    assert result.stdout.splitlines() == told(left, sets)
+    check_accounts(report_of(joins), {"left": left, "right": right}, sets)
+    unmatched = 500 - len(sets)
+    assert f"edge left.out->both.left: {unmatched} of 500 messages found no partners to be joined with" in result.stderr
+
+
+def test_the_smallest_edges_do_and_three_inputs_too(joins: Project) -> None:
+    streams = {"left": times(300, 10), "middle": times(200, 15, first=3), "right": times(40, 80)}
+    joins.write(
+        [
+            clock("left", 300, 10),
+            clock("middle", 200, 15, first=3),
+            clock("right", 40, 80),
+            node("three", "Three", join={"on": "time", "tolerance": "20ns"}),
+            SINK,
+        ],
+        [*connect(*streams, to="three", depth=2, max_held=1), ("three", "sink")],
+    )
+    result = joins.run()
+    assert result.returncode == 0, result.stderr
+    sets = model(20, *streams.values())
+    assert len(sets) > 100
+    assert result.stdout.splitlines() == [" ".join(map(str, chosen)) for chosen in sets]
+
+
+@pytest.mark.parametrize("container", [False, True], ids=["process", "container"])
+def test_a_node_killed_again_and_again_makes_every_set_once(joins: Project, container: bool) -> None:
+    left, right = times(6000, 20, jitter=9), times(1600, 75, jitter=31)
+    joins.write(
+        [
+            clock("left", 6000, 20, jitter=9),
+            clock("right", 1600, 75, jitter=31),
+            node(
+                "both",
+                "Both",
+                container=container,
+                params={"dies_every": 1000},
+                join={"on": "time", "tolerance": "25ns"},
+                retry=OFTEN,
+            ),
+            {**SINK, "params": {"path": "told"}},
+        ],
+        [*connect("left", "right", depth=4), ("both", "sink")],
+    )
+    chance = random.Random(7)
+    pid, kills = 0, 0
+    with joins.start("--report", str(joins.folder / "report.json")) as running:
+        session = running.read_until("session ").split()[1]
+        assert running.process.stderr is not None
+        for line in running.process.stderr:
+            running.lines.append(line)
+            if "[both] pid " in line:
+                pid = worker_in(session) if container else int(line.rpartition(" ")[2])
+            elif "[both] handled" in line and pid and chance.random() < 0.25:
+                os.kill(pid, signal.SIGKILL)
+                pid, kills = 0, kills + 1
+        assert running.process.wait(60) == 0, "".join(running.lines)
+    sets = model(25, left, right)
+    assert (joins.folder / "told").read_text().splitlines() == told(left, sets)
+    report = report_of(joins)
+    check_accounts(report, {"left": left, "right": right}, sets)
+    restarts = next(node["restarts"] for node in report["nodes"] if node["id"] == "both")
+    assert restarts >= kills >= 5
+    assert restarts > kills, "it also kills itself between the two texts of a set"
+
+
+def test_nodes_before_a_join_killed_again_and_again_lose_nothing(joins: Project) -> None:
+    left, right = times(4000, 20, jitter=9), times(1100, 75, jitter=31)
+    joins.write(
+        [
+            clock("first", 4000, 20, jitter=9),
+            clock("second", 1100, 75, jitter=31),
+            node("left", "Pass", retry=OFTEN),
+            node("right", "Pass", retry=OFTEN),
+            node("both", "Both", join={"on": "time", "tolerance": "25ns"}),
+            {**SINK, "params": {"path": "told"}},
+        ],
+        [("first", "left"), ("second", "right"), *connect("left", "right", depth=4), ("both", "sink")],
+    )
+    chance = random.Random(3)
+    pids: dict[str, int] = {}
+    kills = 0
+    with joins.start("--report", str(joins.folder / "report.json")) as running:
+        assert running.process.stderr is not None
+        for line in running.process.stderr:
+            running.lines.append(line)
+            if "] pid " in line:
+                pids[line[1 : line.index("]")]] = int(line.rpartition(" ")[2])
+            victim = chance.choice(["left", "right"])
+            if "[both] handled" in line and victim in pids and chance.random() < 0.25:
+                os.kill(pids.pop(victim), signal.SIGKILL)
+                kills += 1
+        assert running.process.wait(60) == 0, "".join(running.lines)
+    sets = model(25, left, right)
+    assert (joins.folder / "told").read_text().splitlines() == told(left, sets)
+    check_accounts(report_of(joins), {"left": left, "right": right}, sets)
+    assert kills >= 5
+
+
+def test_a_node_that_feeds_two_inputs_of_a_join_is_replaced(joins: Project) -> None:
+    joins.write(
+        [
+            clock("clock", 2000, 20),
+            node("split", "Split", retry=OFTEN),
+            node("both", "Both", join={"on": "time", "tolerance": "40ns"}),
+            {**SINK, "params": {"path": "told"}},
+        ],
+        [
+            ("clock", "split"),
+            {"from": "split", "from_output": "every", "to": "both", "to_input": "left", "depth": 16},
+            {"from": "split", "from_output": "some", "to": "both", "to_input": "right"},
+            ("both", "sink"),
+        ],
+    )
+    with joins.start("--report", str(joins.folder / "report.json")) as running:
+        for _ in range(5):
+            pid = running.pid_of("split")
+            running.read_until("[both] handled")
+            os.kill(pid, signal.SIGKILL)
+        assert running.wait() == 0, "".join(running.lines)
+    left = times(2000, 20)
+    right = [time for i, time in enumerate(left) if i % 5 == 0]
+    sets = model(40, left, right)
+    assert (joins.folder / "told").read_text().splitlines() == [
+        line for i, j in sets for line in (f"{i} {5 * j}", f"at {left[i]}")
+    ]
+    check_accounts(report_of(joins), {"left": left, "right": right}, sets)
+
+
+def test_a_set_at_which_the_node_always_fails_puts_its_leader_into_quarantine(
+    joins: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    joins.write(
+        [
+            clock("left", 30, 20),
+            clock("right", 30, 20),
+            node("both", "Both", params={"fails_at": 7}, join={"on": "time"}, retry={"max_attempts": 2, "backoff": 0}),
+            SINK,
+        ],
+        [*connect("left", "right"), ("both", "sink")],
+    )
+    result = joins.run("--report", str(joins.folder / "report.json"))
+    assert result.returncode == 0, result.stderr
+    left = times(30, 20)
+    expected = told(left, model(0, left, left))
+    expected.remove("at 140")
+    assert result.stdout.splitlines() == expected
+    assert "message 7 of edge left.out->both.left is in quarantine" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("cls", "sentence"),
+    [
+        ("Timeless", "message 1 of input 'right' has no media time, and this node joins its inputs by it"),
+        ("Backwards", "message 2 of input 'right' has the media time 10 ns, but the one before it had 20 ns"),
+    ],
+)
+def test_messages_without_an_order_in_time_end_the_run_with_their_port(joins: Project, cls: str, sentence: str) -> None:
+    joins.write(
+        [clock("left", 30, 20), node("right", cls), node("both", "Both", join={"on": "time"}), SINK],
+        [*connect("left", "right"), ("both", "sink")],
+    )
+    result = joins.run()
+    assert result.returncode == 1
+    assert sentence in result.stderr
+    assert "edge right.out->both.right" in result.stderr
+
+
+def test_an_input_that_is_not_connected_is_named_before_the_start(joins: Project) -> None:
+    joins.write(
+        [clock("left", 3, 20), clock("right", 3, 20), node("three", "Three", join={"on": "time"}), SINK],
+        [*connect("left", "right", to="three"), ("three", "sink")],
+    )
+    result = joins.run()
+    assert result.returncode == 1
+    assert (
+        "node 'three' has `join`, which needs a message of every input, but nothing is connected to its input 'middle'"
+        in (result.stderr)
+    )
+
+
+def test_a_plan_says_what_is_joined(joins: Project) -> None:
+    joins.write(
+        [clock("left", 3, 20), clock("right", 3, 20), node("both", "Both", join={"on": "time", "tolerance": "20ms"})],
+        connect("left", "right"),
+    )
+    assert "joins    its inputs on media time, up to 0.02 s apart" in penstock("plan", str(joins.manifest)).stdout
+    plan = json.loads(penstock("plan", str(joins.manifest), "--json").stdout)
+    assert plan["nodes"][2]["join"] == {"on": "time", "tolerance": 0.02}
