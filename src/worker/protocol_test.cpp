@@ -85,6 +85,7 @@ class Random {
     if (Below(2) == 0)
       configure.quarantine =
           Quarantine{.input = static_cast<std::uint32_t>(Below(9)), .sequence = Below(99), .fd = fd_};
+    if (Below(2) == 0) configure.restart = Restartable{.state = fd_};
     return configure;
   }
 
@@ -293,6 +294,7 @@ TEST_F(Protocol, AConfigurationArrivesWithEachDescriptorInItsPlace) {
     }
     for (auto& input : configure.inputs) real(input.edge.control), real(input.edge.bell);
     if (configure.quarantine) real(configure.quarantine->fd);
+    if (configure.restart) real(configure.restart->state);
     EXPECT_EQ(Sent(ToWorker(configure)).data, Sent(ToWorker(sent)).data);
   }
 }

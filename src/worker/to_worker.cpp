@@ -91,6 +91,9 @@ auto Writer::operator()(const Configure& configure) const -> base::Status {
                             {"sequence", configure.quarantine->sequence},
                             {"fd", fds.Add(configure.quarantine->fd, "where a message in quarantine goes")}};
   }
+  if (configure.restart) {
+    packet["restart"] = {{"state", fds.Add(configure.restart->state, "the memory for the node's state")}};
+  }
   PENSTOCK_TRY(fds.Check());
   return SendJson(socket, packet, fds.fds());
 }
@@ -146,6 +149,9 @@ auto ReadConfigure(ObjectReader object) -> Configure {
     configure.quarantine = Quarantine{.input = quarantine->Integer<std::uint32_t>("input"),
                                       .sequence = quarantine->Integer<std::uint64_t>("sequence"),
                                       .fd = quarantine->Descriptor("fd")};
+  }
+  if (auto restart = object.OptionalObject("restart")) {
+    configure.restart = Restartable{.state = restart->Descriptor("state")};
   }
   return configure;
 }
