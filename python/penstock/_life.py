@@ -18,6 +18,7 @@ from penstock._node import Node, defines_load
 from penstock._ports import NodePorts, inspect_node, type_name
 from penstock._resolve import resolve
 from penstock._runner import Identity, NodeContext, Runner, UserClock
+from penstock._state import StateKeeper, check_source, defines_checkpoint, from_kept
 
 if TYPE_CHECKING:
     from penstock._core import Host
@@ -68,6 +69,9 @@ class Worker:
 
         self.phase = "setup"
         ports = self._ports_of(cls)
+        keeps = defines_checkpoint(cls, ports)
+        restarts = configuration["restarts"]
+        replayable = check_source(cls, self.node_id, keeps) if restarts and ports.is_source else None
         node = cls()
         if loaded is not None:
             node.loaded = loaded
@@ -81,6 +85,9 @@ class Worker:
 
             joined = _joining.JoinedInputs(host, runner, ports, configuration)
         node.setup(json.loads(configuration["params"]))
+        if keeps and restarts:
+            self._restore(node)
+            runner.state = StateKeeper(node, host)
 
         self.phase = "ports"
         inputs = {port: type_name(types) for port, types in ports.inputs.items()}
@@ -88,7 +95,12 @@ class Worker:
         context.is_open = True
 
         self.phase = "process"
-        if runner.is_source:
+        ended = runner.is_source and host.ended_before()
+        if replayable is False and not ended:
+            host.publish_anew()
+        if ended:
+            pass  # everything was sent already, what `finish` gives too
+        elif runner.is_source:
             runner.run_source()
         elif joined is not None:
             self._serve_joined(joined, context)
@@ -98,12 +110,20 @@ class Worker:
             context.clock = None
         else:
             self._serve(runner)
-        self.phase = "finish"
-        runner.finish()
+        if not ended:
+            self.phase = "finish"
+            runner.finish()
         self.phase = "ports"
         host.drain()
         self.phase = "teardown"
         node.teardown()
+
+    def _restore(self, node: Node) -> None:
+        """Gives the node what the worker before this one had kept, if there was one and it had."""
+        self.phase = "restore"
+        kept = self.host.restore_state()
+        if kept is not None:
+            node.restore(from_kept(*kept))  # type: ignore[attr-defined]
 
     def _serve(self, runner: Runner) -> None:
         # The hot loop. Nothing may refer to a message while the next one is awaited: its slot would stay taken.

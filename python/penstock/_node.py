@@ -81,10 +81,37 @@ class Node:
     ...         return Text(str(self.loaded[message.text]))
     >>> [m.text for m in testing.run(Answer, [Text("to everything")], params={"answer": 42})]
     ['42']
+
+    Where the manifest lets a node be restarted, a class may define `checkpoint(self)` and `restore(self, state)`. What
+    checkpoint returns (bytes, or a dict, list, str or number of what JSON has, at most 1 MiB) is kept after each
+    message that was handled, together with the fact that it was. A node that takes the place of one that failed is set
+    up, then `restore` gets that state (not when there is none yet), then come the messages that it does not include. A
+    source is asked at each `yield`, when the message was sent: its state must have that message behind it by then.
+
+    >>> class Sum(Node):
+    ...     def setup(self, params):
+    ...         self.sum = 0
+    ...     def checkpoint(self):
+    ...         return self.sum
+    ...     def restore(self, state):
+    ...         self.sum = state
+    ...     def process(self, message: Text) -> Text:
+    ...         self.sum += int(message.text)
+    ...         return Text(str(self.sum))
+    >>> before = testing.run(Sum, [Text("1"), Text("2")])
+    >>> [m.text for m in testing.run(Sum, [Text("3")], state=before.state)]
+    ['6']
+
+    A source that may be restarted and defines no checkpoint says with the class attribute `replayable` how it goes on:
+    True when it gives the same messages again from its beginning, of which those that were sent are left out; False
+    when what it gives is new each time.
     """
 
     inputs: ClassVar[Optional[Mapping[str, PortType]]] = None
     outputs: ClassVar[Optional[Mapping[str, PortType]]] = None
+
+    replayable: ClassVar[Optional[bool]] = None
+    """Of sources that may be restarted: whether they give the same messages again from their beginning."""
 
     loaded: Any = None
     """What `load` gave; None without it. Set before `setup`."""

@@ -12,6 +12,7 @@ from penstock._local import Loan, LocalLoan, Shape, View
 from penstock._messages import BY_KIND, KIND_NAMES, Message
 from penstock._node import Node
 from penstock._ports import NodePorts, Types, type_name
+from penstock._state import StateKeeper
 
 _T = TypeVar("_T")
 _ENDED = object()
@@ -200,6 +201,7 @@ class Runner:
         self._node = node
         self._context = context
         self._class_name = type(node).__name__
+        self.state: Optional[StateKeeper] = None  # of nodes whose state is kept
         context._check_connected("input", dict.fromkeys(input_ports, 0), ports.inputs)
         self.is_source = ports.is_source
         if not input_ports and not self.is_source:
@@ -215,13 +217,15 @@ class Runner:
         self._wrappers = [_wrappers(types) for types in self._types]
 
     def handle(self, port: int, view: View) -> None:
-        """One message, until everything that its handler gave is published."""
+        """One message, until everything that its handler gave is published, and the state that it left is kept."""
         wrap = self._wrappers[port].get(view.kind)
         if wrap is None:
             raise self._unexpected(port, view)
         result = self._calls[port](wrap(view))
         if result is not None:
             self.deliver(result, self._methods[port])
+        if self.state is not None:
+            self.state.keep()
 
     def handle_measured(self, port: int, view: View, clock: UserClock) -> None:
         wrap = self._wrappers[port].get(view.kind)
@@ -230,6 +234,8 @@ class Runner:
         result = clock.call(self._calls[port], wrap(view))
         if result is not None:
             self.deliver(_Timed(result, clock) if hasattr(result, "__next__") else result, self._methods[port])
+        if self.state is not None:
+            self.state.keep(clock.call)
 
     def handle_set(self, ports: Sequence[int], views: Sequence[View], clock: Optional[UserClock] = None) -> None:
         """As handle, with one message of each of `ports`, all of them given to `process` at once."""
@@ -241,9 +247,11 @@ class Runner:
             messages[self._input_ports[port]] = wrap(view)
         if clock is None:
             self.deliver(self._node.process(**messages), "process")
-            return
-        result = clock.call(lambda: self._node.process(**messages))
-        self.deliver(_Timed(result, clock) if hasattr(result, "__next__") else result, "process")
+        else:
+            result = clock.call(lambda: self._node.process(**messages))
+            self.deliver(_Timed(result, clock) if hasattr(result, "__next__") else result, "process")
+        if self.state is not None:
+            self.state.keep(*(() if clock is None else (clock.call,)))
 
     def run_source(self) -> None:
         """A node without inputs: until it is exhausted or asked to stop."""
@@ -255,6 +263,8 @@ class Runner:
             for message in result:
                 if message is not None:
                     self._context.send_default(message, "process")
+                if self.state is not None:
+                    self.state.keep()
                 if self._context.stop_requested():
                     break
         finally:

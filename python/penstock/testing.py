@@ -18,22 +18,26 @@ from penstock._messages import BY_KIND, Message
 from penstock._node import Node, defines_load
 from penstock._ports import inspect_node
 from penstock._runner import Identity, NodeContext, Runner
+from penstock._state import StateKeeper, defines_checkpoint, from_kept, to_kept
 
 __all__ = ["Outputs", "run"]
 
 Input = Union[Message, tuple[str, Message]]
+MAX_STATE_BYTES = 1 << 20  # as transport::StateMemory has it
 
 
 class Outputs(list[Message]):
     """What a node emitted, in order; `by_port` has the same messages by output.
 
     With `join`, `unmatched` says of each input how many of its messages were in no set.
+    `state` is what its `checkpoint` gave last, as `restore` would get it; None when it defines none, or gave none yet.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.by_port: dict[str, list[Message]] = {}
         self.unmatched: dict[str, int] = {}
+        self.state: Any = None
 
 
 class _StopError(Exception):
@@ -83,6 +87,11 @@ class _Recorder:
     ) -> Loan:
         return LocalLoan(payload_bytes, code, bits, shape)
 
+    def keep_state(self, format: int, state: Any, /) -> None:
+        if len(state) > MAX_STATE_BYTES:
+            raise ValueError(f"a state of {len(state)} bytes is kept of no node: {MAX_STATE_BYTES} are allowed")
+        self.outputs.state = from_kept(format, bytes(state))
+
     def stop_requested(self) -> bool:
         return self._limit is not None and len(self.outputs) >= self._limit
 
@@ -98,6 +107,8 @@ def run(
     node_id: str = "node",
     limit: Optional[int] = None,
     join: Optional[int] = None,
+    state: Any = None,
+    killed: bool = False,
 ) -> Outputs:
     """load and setup, a handler call for each input, finish, teardown. Exceptions of the node arrive unchanged.
 
@@ -106,6 +117,9 @@ def run(
     `inputs` are messages, or pairs of port and message for nodes with several inputs. `limit` asks a source to stop
     once it has emitted so many messages. `join` is the tolerance, in nanoseconds, of a node whose manifest has `join`:
     the first input leads, and `process` gets one message of every input.
+
+    `state` is given to the node's `restore`, as after a restart; that of an earlier run is `Outputs.state`. With
+    `killed` the run ends after the last input as it does when the worker is killed: without finish and teardown.
 
     >>> import penstock
     >>> class Count(penstock.Node):
@@ -134,6 +148,13 @@ def run(
     )
     runner = Runner(instance, ports, context, input_ports)
     instance.setup(_copied(params))
+    if defines_checkpoint(type(instance), ports):
+        runner.state = StateKeeper(instance, recorder)
+        if state is not None:
+            instance.restore(from_kept(*_as_kept(to_kept(state, "the test"))))  # type: ignore[attr-defined]
+            recorder.outputs.state = state
+    elif state is not None:
+        raise ValueError(f"{type(instance).__name__} has no state to restore: it defines no checkpoint and restore")
     context.is_open = True
     try:
         if runner.is_source:
@@ -146,6 +167,8 @@ def run(
         else:
             _run_joined(runner, recorder, views, leading_first(ports, input_ports, node_id), join)
         recorder.current_time = None
+        if killed:
+            return recorder.outputs
         runner.finish()
     except _StopError:
         pass
@@ -191,6 +214,9 @@ def _run_joined(
         else:
             matching.end(wanted)
     recorder.outputs.unmatched.update(zip((name for name, _ in order), matching.unmatched))
+def _as_kept(kept: tuple[int, Any]) -> tuple[int, bytes]:
+    format, data = kept
+    return format, bytes(data)
 
 
 def _copied(params: Optional[Mapping[str, Any]]) -> dict[str, Any]:

@@ -41,18 +41,6 @@ void CheckNative(Report& report, const Node& node) {
   }
 }
 
-/// What the runtime does about failures of Python nodes only.
-void CheckNativeFailure(Report& report, const Node& node) {
-  const auto refuse = [&](std::string_view field, const base::SourcePosition& at) {
-    report.AddAt(at, fmt::format("'{}' is a native node, which runs in Penstock's own program, and the session fails "
-                                 "with it: remove '{}' from node '{}'",
-                                 node.node_type, field, node.id));
-  };
-  if (node.on_failure == OnFailure::kRestart) refuse("on_failure", node.on_failure_at);
-  if (node.retry && node.on_failure != OnFailure::kFail) refuse("retry", node.retry_at);
-  if (node.process_timeout) refuse("process_timeout", node.process_timeout_at);
-}
-
 /// A join keeps a message of one port while it looks at the next one, so both must find room.
 void CheckJoinedEdge(Report& report, const Connection& edge) {
   constexpr std::string_view kWhy =
@@ -107,10 +95,7 @@ void CheckRetry(Report& report, const Node& node) {
 void CheckNodes(Report& report, const Pipeline& pipeline) {
   for (const auto& node : pipeline.nodes) {
     const auto kind = ClassifyNodeType(node.node_type);
-    if (kind == NodeTypeKind::kNative) {
-      CheckNative(report, node);
-      CheckNativeFailure(report, node);
-    }
+    if (kind == NodeTypeKind::kNative) CheckNative(report, node);
     CheckRetry(report, node);
     if (node.join) CheckJoin(report, pipeline, node);
     if (kind == NodeTypeKind::kRegistered && pipeline.modules.empty()) {

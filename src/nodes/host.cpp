@@ -64,9 +64,10 @@ struct Host::State {
   std::unique_ptr<Wire> wire;  // after the ports, which its thread uses
   transport::SpinBudget spin = transport::SpinBudget::ForThisProcess();
   TraceIds trace_ids;
+  std::optional<StateKeeper> keeper;  // there after Attach
   std::optional<Current> current;
-  std::vector<std::uint32_t> published_of_itself{};  // by output: messages without an origin
-  std::size_t next_edge = 0;                         // where the next round starts looking
+  std::vector<std::uint32_t> published_of_itself;  // by output: messages without an origin
+  std::size_t next_edge = 0;                       // where the next round starts looking
 
   auto Gone() const -> base::Status {
     if (wire->runtime_gone()) return Fail(ErrorCode::kCancelled, "the runtime has gone");
@@ -78,12 +79,13 @@ struct Host::State {
   auto OnlyEdgeInto(std::size_t port) const -> base::Expected<std::size_t>;
   void SayAwaitsInput(bool awaits);
   void MakeCurrent(std::size_t edge, const transport::Message& message);
+  auto IsDone(std::size_t edge, const transport::Message& message) -> bool;
   auto IsInQuarantine(std::size_t edge, const transport::Message& message) -> bool;
   auto Owed() const -> std::optional<std::size_t>;
   auto AllEnded() const -> bool;
   auto WorthLooking() const -> bool;
+  auto Published() -> std::vector<std::uint32_t>&;
   auto OriginOfNext(std::size_t output) -> transport::Origin;
-  auto Published(std::size_t output) -> std::uint32_t&;
   void Complete(const transport::Origin& origin, message::Header& header);
   void ReportOverflow(const base::Error& error);
   auto Blocked() const -> std::uint64_t;
@@ -114,6 +116,8 @@ auto Host::Attach(Options options, base::Deadline deadline) -> base::Expected<st
     return tl::unexpected(error);
   }
   state->ports = std::move(*ports);
+  state->keeper.emplace(state->configure.node, state->ports->TakeStateMemory(), state->configure.inputs.size());
+  state->published_of_itself.resize(state->configure.outputs.size());
   auto on_gone = options.on_runtime_gone ? std::move(options.on_runtime_gone) : [] { ::_exit(kExitRuntimeGone); };
   PENSTOCK_ASSIGN(state->wire, Wire::Start(std::move(control), *state->ports, std::move(on_gone)));
   return std::unique_ptr<Host>(new Host(std::move(state)));
@@ -168,7 +172,7 @@ auto Host::State::TakeFrom(std::size_t index) -> base::Expected<std::optional<Ev
   // Read before looking: what was published before the producer was given up is still delivered.
   const bool given_up = edge.given_up.load(std::memory_order_acquire);
   PENSTOCK_ASSIGN(auto message, edge.input->TryTake());
-  if (message && IsInQuarantine(index, *message)) {
+  if (message && IsDone(index, *message)) {
     edge.input->Acknowledge(message->header().sequence);
     return std::nullopt;
   }
@@ -191,6 +195,11 @@ void Host::State::MakeCurrent(std::size_t index, const transport::Message& messa
                     .header = message.header(),
                     .attempt = message.redelivered() ? static_cast<std::uint16_t>(configure.attempt) : std::uint16_t{0},
                     .published = std::vector<std::uint32_t>(ports->outputs().size(), 0)};
+}
+
+// Nothing is left to do for it but to acknowledge it.
+auto Host::State::IsDone(std::size_t index, const transport::Message& message) -> bool {
+  return keeper->Includes({.edge = index, .sequence = message.header().sequence}) || IsInQuarantine(index, message);
 }
 
 // True for the message that the runtime wants written down instead of handled, which then is.
@@ -262,7 +271,7 @@ auto Host::State::TakeForLater(std::size_t index) -> base::Expected<std::optiona
   // As in TakeFrom.
   const bool given_up = edge.given_up.load(std::memory_order_acquire);
   PENSTOCK_ASSIGN(auto message, edge.input->TryTake(transport::Handling::kLater));
-  if (message && IsInQuarantine(index, *message)) {
+  if (message && IsDone(index, *message)) {
     edge.input->Acknowledge(message->header().sequence);
     return std::nullopt;
   }
@@ -324,6 +333,32 @@ auto Host::SleepUntil(base::Deadline::Clock::time_point time) -> bool {
                             [this] { return stop_requested(); });
 }
 
+// --- state
+// --------------------------------------------------------------------------------------------------------------
+
+auto Host::RestoreState() -> base::Expected<std::optional<transport::KeptState>> {
+  PENSTOCK_ASSIGN(auto kept, state_->keeper->Restore());
+  if (kept) state_->published_of_itself = kept->outputs;
+  return kept;
+}
+
+auto Host::KeepState(std::uint32_t format, std::string_view bytes) -> base::Status {
+  auto& state = *state_;
+  std::optional<StateKeeper::Handled> message;
+  if (state.current) message = {.edge = state.current->edge, .sequence = state.current->header.sequence};
+  return state.keeper->Keep(message, state.published_of_itself, format, bytes);
+}
+
+void Host::PublishAnew() {
+  auto& outputs = state_->ports->outputs();
+  for (std::size_t i = 0; i < outputs.size(); ++i) {
+    const auto& last = outputs[i]->inherited();
+    if (last && last->input == transport::Origin::kNoInput) state_->published_of_itself[i] = last->index + 1;
+  }
+}
+
+auto Host::ended_before() const noexcept -> bool { return state_->ports->ended_before(); }
+
 // --- outputs
 // ------------------------------------------------------------------------------------------------------------
 
@@ -356,18 +391,20 @@ auto Host::Publish(std::size_t output, transport::Loan loan) -> base::Status {
       return tl::unexpected(published.error());
     }
   }
-  ++state_->Published(output);
+  ++state_->Published().at(output);
   return {};
 }
 
-auto Host::State::Published(std::size_t output) -> std::uint32_t& {
-  if (current) return current->published[output];
-  published_of_itself.resize(ports->outputs().size());
-  return published_of_itself[output];
+auto Host::was_published(std::size_t output) const -> bool {
+  return WasPublished(state_->OriginOfNext(output), state_->ports->outputs().at(output)->inherited());
+}
+
+auto Host::State::Published() -> std::vector<std::uint32_t>& {
+  return current ? current->published : published_of_itself;
 }
 
 auto Host::State::OriginOfNext(std::size_t output) -> transport::Origin {
-  transport::Origin origin{.index = Published(output)};
+  transport::Origin origin{.index = Published().at(output)};
   if (current) {
     origin.input = static_cast<std::uint32_t>(current->edge);
     origin.sequence = current->header.sequence;

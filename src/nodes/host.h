@@ -18,6 +18,7 @@
 #include "base/deadline.h"
 #include "base/error.h"
 #include "nodes/memory_requests.h"
+#include "nodes/state_keeper.h"
 #include "transport/input_port.h"
 #include "transport/output_port.h"
 #include "worker/protocol.h"
@@ -60,6 +61,21 @@ class Host final {
   /// Names of the ports; an input port may have several edges.
   auto input_ports() const noexcept -> const std::vector<std::string>&;
   auto output_ports() const noexcept -> const std::vector<std::string>&;
+
+  /// Of a node whose worker replaces one that failed: what that had kept of its state. Messages that the state includes
+  /// will not come again. Before the first message. Errors: kPeerCorrupt.
+  auto RestoreState() -> base::Expected<std::optional<transport::KeptState>>;
+  /// Keeps what a successor is to begin with: the state after everything that was handled and published so far, the
+  /// current message included, which is to be acknowledged next. Errors as StateKeeper::Keep.
+  auto KeepState(std::uint32_t format, std::string_view bytes) -> base::Status;
+  /// Sources, before the first message: what is published from now on is new, whatever an earlier incarnation of the
+  /// node had published. (Otherwise what is published first is taken for a repetition of that.)
+  void PublishAnew();
+  /// Sources, after `start`: whether an earlier incarnation of the node had published everything, so that nothing is
+  /// left but to Drain.
+  auto ended_before() const noexcept -> bool;
+  /// Whether an earlier incarnation has published already what would be published next at `output`.
+  auto was_published(std::size_t output) const -> bool;
 
   /// The node is set up. Then waits for `start`.
   auto ReadyAndAwaitStart(const worker::Ready& ready) -> base::Status;

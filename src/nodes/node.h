@@ -66,10 +66,20 @@ class Context {
   auto Borrow(std::string_view output, std::uint64_t payload_bytes) { return Borrow(output, payload_bytes, 0); }
   /// Completes the header and publishes, waiting for credit. Errors: kCancelled when the session is over.
   virtual auto Publish(std::string_view output, std::unique_ptr<Draft> draft) -> base::Status = 0;
+  /// Whether what would be published next at `output` had been sent by a worker before this one, and so will not be
+  /// sent again: a source that is replayed need not wait for its time.
+  virtual auto was_published(std::string_view output) const -> bool = 0;
   /// True once a source should end its stream.
   virtual auto stop_requested() const noexcept -> bool = 0;
   /// Sleeps until `time`; false when asked to stop first.
   virtual auto SleepUntil(base::Deadline::Clock::time_point time) -> bool = 0;
+};
+
+/// How a source goes on in a worker that replaces one that failed.
+enum class Replay {
+  kUndeclared,  // it cannot: a manifest that wants it restarted is refused at its setup
+  kSame,        // from its beginning, with the same messages again; those that were sent already are left out
+  kNew,         // what it gives is new each time; nothing is left out
 };
 
 class Node {
@@ -81,6 +91,17 @@ class Node {
 
   /// Once, before the first message. `params` as in the manifest; unknown ones are refused (nodes/params.h).
   virtual auto Setup(const nlohmann::json& params) -> base::Status = 0;
+  /// Instead of Setup in a worker that replaces one that failed: what that has made (a file) goes on.
+  virtual auto Resume(const nlohmann::json& params) -> base::Status { return Setup(params); }
+  /// Sources; asked after Setup.
+  virtual auto replay() const -> Replay { return Replay::kUndeclared; }
+  /// Whether the node has a state that is to be kept for its successor; asked after Setup or Resume.
+  virtual auto keeps_state() const -> bool { return false; }
+  /// That state (at most 1 MiB), after Setup and after each message that was processed. Kept together with the fact
+  /// that the message was: one that is included is not processed again.
+  virtual auto Checkpoint() -> std::string { return {}; }
+  /// After Resume: the state that the predecessor had last.
+  virtual auto Restore(std::string_view /*state*/) -> base::Status { return {}; }
   /// Sources only (nodes without connected inputs): produce until exhausted or stopped.
   virtual auto Run(Context& /*context*/) -> base::Status {
     return base::Fail(base::ErrorCode::kUnsupported, "this node is not a source: connect something to its input");
@@ -115,7 +136,7 @@ struct PluginNode {
 };
 
 struct Plugin {
-  static constexpr std::uint32_t kAbiVersion = 1;
+  static constexpr std::uint32_t kAbiVersion = 2;
   std::uint32_t abi_version = kAbiVersion;
   const PluginNode* nodes = nullptr;
   std::size_t node_count = 0;

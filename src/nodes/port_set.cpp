@@ -97,6 +97,14 @@ auto InputOptions(const worker::InputSpec& spec, Descriptors& fds) -> base::Expe
                                      .producer = std::move(bell)};
 }
 
+// Streams are closed when everything is sent, one after the other.
+auto AnyIsClosed(const std::vector<transport::OutputPortOptions>& outputs) -> bool {
+  return std::any_of(outputs.begin(), outputs.end(), [](const auto& output) {
+    return std::any_of(output.edges.begin(), output.edges.end(),
+                       [](const auto& edge) { return edge.control->closed != 0; });
+  });
+}
+
 }  // namespace
 
 auto PortSet::Prepare(const worker::Configure& configure, Descriptors fds, MemoryRequests::AroundWait around_wait)
@@ -107,6 +115,10 @@ auto PortSet::Prepare(const worker::Configure& configure, Descriptors fds, Memor
   std::unique_ptr<PortSet> ports(new PortSet(std::move(bell), configure.outputs.size(), std::move(around_wait)));
   ports->realms_ = std::move(realms);
   if (configure.quarantine) ports->quarantine_ = Take(fds, configure.quarantine->fd);
+  if (configure.restart) {
+    PENSTOCK_ASSIGN(ports->state_, transport::StateMemory::Map(Take(fds, configure.restart->state),
+                                                               configure.inputs.size(), configure.outputs.size()));
+  }
   for (const auto& spec : configure.outputs) {
     PENSTOCK_ASSIGN(auto options, OutputOptions(spec, fds, ports->memory_.of(ports->output_options_.size())));
     ports->output_options_.push_back(std::move(options));
@@ -124,8 +136,10 @@ auto PortSet::Prepare(const worker::Configure& configure, Descriptors fds, Memor
 }
 
 auto PortSet::OpenOutputs() -> base::Status {
+  ended_before_ = inputs_.empty() && AnyIsClosed(output_options_);
   for (auto& options : std::exchange(output_options_, {})) {
     PENSTOCK_ASSIGN(auto output, transport::OutputPort::Open(std::move(options), bell_));
+    if (ended_before_) output->Close();  // at once, so that a successor knows it too
     outputs_.push_back(std::move(output));
   }
   return {};

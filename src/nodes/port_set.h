@@ -7,8 +7,10 @@
 #include <atomic>
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/error.h"
@@ -17,6 +19,7 @@
 #include "transport/doorbell.h"
 #include "transport/input_port.h"
 #include "transport/output_port.h"
+#include "transport/state_memory.h"
 #include "worker/protocol.h"
 
 namespace penstock::nodes {
@@ -58,6 +61,10 @@ class PortSet final {
   auto outputs() noexcept -> std::vector<std::unique_ptr<transport::OutputPort>>& { return outputs_; }
   /// Where the message goes that `configure` wants written down; invalid: none.
   auto quarantine() noexcept -> base::UniqueFd& { return quarantine_; }
+  /// For what the node keeps of its state; nullopt when it is not restarted. To be taken once.
+  auto TakeStateMemory() -> std::optional<transport::StateMemory> { return std::exchange(state_, std::nullopt); }
+  /// Of a source: whether an earlier incarnation had sent everything, and ended its streams. After OpenOutputs.
+  auto ended_before() const noexcept -> bool { return ended_before_; }
 
  private:
   PortSet(transport::Doorbell bell, std::size_t outputs, MemoryRequests::AroundWait around_wait)
@@ -75,6 +82,8 @@ class PortSet final {
   std::vector<std::unique_ptr<InputEdge>> inputs_;
   std::vector<std::unique_ptr<transport::OutputPort>> outputs_;
   base::UniqueFd quarantine_;
+  std::optional<transport::StateMemory> state_;
+  bool ended_before_ = false;
 };
 
 }  // namespace penstock::nodes

@@ -150,13 +150,6 @@ void CheckSources(const manifest::Pipeline& pipeline, const Plan& plan, manifest
   for (std::size_t index = 0; index < plan.nodes.size(); ++index) {
     const auto& node = pipeline.nodes[index];
     if (!plan.nodes[index].is_source()) continue;
-    const auto refuse_restart = [&](std::string_view field, const base::SourcePosition& at) {
-      report.AddAt(at, fmt::format("a source cannot be restarted, as what it has sent already would be sent again: "
-                                   "remove '{}' from node '{}', which has no inputs",
-                                   field, node.id));
-    };
-    if (node.on_failure == manifest::OnFailure::kRestart) refuse_restart("on_failure", node.on_failure_at);
-    if (node.retry) refuse_restart("retry", node.retry_at);
     if (!node.process_timeout) continue;
     report.AddAt(node.process_timeout_at,
                  fmt::format("'process_timeout' is for handling a message, and a source handles none: remove it from "

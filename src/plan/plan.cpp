@@ -34,6 +34,8 @@ auto ToString(Grant::Kind kind) -> std::string_view {
       return "control channel";
     case Grant::Kind::kLogPipe:
       return "log pipe";
+    case Grant::Kind::kState:
+      return "state memory";
   }
   return "unknown";
 }

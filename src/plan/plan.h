@@ -122,7 +122,7 @@ auto ServiceName(const Output& output, std::string_view session_id) -> std::stri
 
 /// One descriptor, or group of them, that a worker is handed.
 struct Grant {
-  enum class Kind { kRealm, kControlBlock, kDoorbell, kControlChannel, kLogPipe };
+  enum class Kind { kRealm, kControlBlock, kDoorbell, kControlChannel, kLogPipe, kState };
   Kind kind;
   std::string subject;  // service pattern, edge id, or node id
   std::string why;      // "writes its output", "rings its consumer", …
@@ -158,9 +158,9 @@ struct Node {
   std::vector<std::size_t> inputs;   // indices in Plan::edges
   std::vector<std::size_t> outputs;  // indices in Plan::outputs
   manifest::Duration start_timeout{kDefaultNodeStartTimeout};
-  bool skip = false;                                  // once it has failed for good, the session goes on without it
-  std::optional<Restart> restart;                     // never on sources and native nodes, likewise the next
-  std::optional<manifest::Duration> process_timeout;  // of one call of its handler for a message
+  bool skip = false;  // once it has failed for good, the session goes on without it
+  std::optional<Restart> restart;
+  std::optional<manifest::Duration> process_timeout;  // of one call of its handler for a message; never on sources
   std::optional<Join> join;                           // then each input port has one edge
   std::vector<Grant> grants;
   std::vector<std::string> notes;  // what the manifest says and the plan only shows, or what an override leaves out

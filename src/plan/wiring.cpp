@@ -212,6 +212,7 @@ void GrantDescriptors(Plan& plan) {
     if (!node.inputs.empty() || !node.outputs.empty()) {
       node.grants.push_back({Grant::Kind::kDoorbell, node.id, "its own, waits on it"});
     }
+    if (node.restart) node.grants.push_back({Grant::Kind::kState, node.id, "keeps its state across restarts"});
     for (const auto index : node.inputs) {
       const auto& edge = plan.edges[index];
       // Read and write: a consumer of shared memory releases what it has read by writing into the same segment.

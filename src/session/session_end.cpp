@@ -244,7 +244,8 @@ void Session::Impl::Stop() {
     report_.interrupted = true;
     if (!started_) return Teardown();
     for (std::size_t i = 0; i < nodes_.size(); ++i) {
-      if (nodes_[i].node->is_source()) SendOrFail(i, worker::Stop{});
+      // A source that is being replaced is told when it starts.
+      if (nodes_[i].node->is_source() && !nodes_[i].replacing) SendOrFail(i, worker::Stop{});
     }
     if (!stopping_) NameTheBusyAfter(kStopPatience);
     stopping_ = true;

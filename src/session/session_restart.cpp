@@ -230,6 +230,7 @@ void Session::Impl::StartIfReplaced(std::size_t index) {
   if (!started_ || ending_ || !state.replacing || !barrier_.Passed(index)) return;
   state.replacing.reset();
   SendOrFail(index, worker::Start{});
+  if (stopping_ && state.node->is_source()) SendOrFail(index, worker::Stop{});
   WatchHandler(index);
   observer_.OnProgress(fmt::format("node runs again after restart {}", state.restarts), state.node->id);
 }

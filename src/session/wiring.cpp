@@ -44,6 +44,9 @@ auto Wiring::Make(const plan::Plan& plan, const std::string& session_id, int fir
   for (std::size_t i = 0; i < plan.nodes.size(); ++i) {
     PENSTOCK_ASSIGN(auto doorbell, transport::Doorbell::Create());
     wiring.doorbells_.push_back(std::move(doorbell));
+    auto& state = wiring.states_.emplace_back();
+    if (!plan.nodes[i].restart) continue;
+    PENSTOCK_ASSIGN(state, transport::StateMemory::Create(plan.nodes[i].inputs.size(), plan.nodes[i].outputs.size()));
   }
   for (const auto& output : plan.outputs) {
     PENSTOCK_ASSIGN(auto realm, transport::Realm::Create(output.realm_bytes));
@@ -70,6 +73,7 @@ auto Wiring::ConfigureFor(const plan::Plan& plan, std::size_t index, std::uint32
   configure.attempt = restarts;
   if (node.join) configure.join_tolerance_ns = node.join->tolerance.count();
   configure.bell = doorbells_.at(index).fd().get();
+  if (const auto& state = states_.at(index)) configure.restart = worker::Restartable{.state = state->fd().get()};
   const auto service = [&](const plan::Output& output) { return plan::ServiceName(output, session_id_); };
   const auto hold_realm = [&](std::size_t output) {
     const int number = first_realm_number_ + static_cast<int>(output);

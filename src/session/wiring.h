@@ -1,9 +1,11 @@
-// The shared memory of a session: a realm for each output, a control block for each edge, a doorbell for each node.
+// The shared memory of a session: a realm for each output, a control block for each edge, a doorbell for each node, and
+// memory for the state of each node that may be restarted.
 // Nameless: held as descriptors here and by the workers they are handed to, freed by the kernel with the last holder.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -12,6 +14,7 @@
 #include "transport/control_block.h"
 #include "transport/doorbell.h"
 #include "transport/realm.h"
+#include "transport/state_memory.h"
 #include "worker/protocol.h"
 
 namespace penstock::session {
@@ -39,11 +42,12 @@ class Wiring final {
       : session_id_(std::move(session_id)), first_realm_number_(first_realm_number) {}
   std::string session_id_;
   int first_realm_number_;
-  std::vector<transport::Realm> realms_;         // by output
-  std::vector<transport::ControlBlock> edges_;   // by edge
-  std::vector<transport::Doorbell> doorbells_;   // by node
-  std::vector<std::size_t> producer_of_output_;  // node index
-  std::vector<std::size_t> consumer_of_edge_;    // node index
+  std::vector<transport::Realm> realms_;                       // by output
+  std::vector<transport::ControlBlock> edges_;                 // by edge
+  std::vector<transport::Doorbell> doorbells_;                 // by node
+  std::vector<std::optional<transport::StateMemory>> states_;  // by node
+  std::vector<std::size_t> producer_of_output_;                // node index
+  std::vector<std::size_t> consumer_of_edge_;                  // node index
 };
 
 }  // namespace penstock::session

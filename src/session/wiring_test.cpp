@@ -1,6 +1,7 @@
 #include "session/wiring.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <tuple>
@@ -16,7 +17,7 @@ metadata: {name: test}
 nodes:
   - {id: camera, node_type: "nodes:Camera"}
   - {id: detect, node_type: "nodes:Detect"}
-  - {id: track, node_type: "nodes:Track"}
+  - {id: track, node_type: "nodes:Track", on_failure: restart}
   - {id: show, node_type: "nodes:Show"}
 connections:
   - {from: camera, to: detect}
@@ -72,6 +73,16 @@ TEST(Wiring, GivesBothEndsOfAnEdgeTheSameNumberControlBlockAndSettings) {
   EXPECT_EQ(std::tuple(input.history, input.buffer, input.max_held),
             std::tuple(output.history, output.buffer, output.max_held));
   EXPECT_EQ(wiring.edge(2).contract().depth, 3U);
+}
+
+TEST(Wiring, HandsEveryWorkerOfANodeThatIsRestartedTheSameMemoryForItsState) {
+  const auto plan = MakePlan();
+  const auto wiring = Wiring::Make(plan, kSession, 400).value();
+  EXPECT_FALSE(wiring.ConfigureFor(plan, 1).restart);
+  const auto first = wiring.ConfigureFor(plan, 2, 0);
+  ASSERT_TRUE(first.restart);
+  EXPECT_TRUE(base::HasSealedSize(base::UniqueFd(::dup(first.restart->state))));
+  EXPECT_EQ(wiring.ConfigureFor(plan, 2, 1).restart->state, first.restart->state);
 }
 
 }  // namespace

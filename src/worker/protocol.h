@@ -70,6 +70,11 @@ struct Quarantine {
   int fd = -1;  // a stream socket; closed when the message is written, or will not come
 };
 
+/// The node's worker is replaced when it fails.
+struct Restartable {
+  int state = -1;  // memory for what the node keeps of its state: transport::StateMemory
+};
+
 struct Configure {
   std::string session;
   std::string node;
@@ -85,6 +90,7 @@ struct Configure {
   std::vector<InputSpec> inputs;
   std::optional<Quarantine> quarantine{};
   std::optional<std::int64_t> join_tolerance_ns{};  // its inputs are joined on media time
+  std::optional<Restartable> restart{};
 };
 
 struct OpenInputs {};

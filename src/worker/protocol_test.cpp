@@ -86,6 +86,7 @@ class Random {
       configure.quarantine =
           Quarantine{.input = static_cast<std::uint32_t>(Below(9)), .sequence = Below(99), .fd = fd_};
     if (Below(2) == 0) configure.join_tolerance_ns = static_cast<std::int64_t>(Below(1'000'000'000));
+    if (Below(2) == 0) configure.restart = Restartable{.state = fd_};
     return configure;
   }
 
@@ -294,6 +295,7 @@ TEST_F(Protocol, AConfigurationArrivesWithEachDescriptorInItsPlace) {
     }
     for (auto& input : configure.inputs) real(input.edge.control), real(input.edge.bell);
     if (configure.quarantine) real(configure.quarantine->fd);
+    if (configure.restart) real(configure.restart->state);
     EXPECT_EQ(Sent(ToWorker(configure)).data, Sent(ToWorker(sent)).data);
   }
 }

@@ -92,6 +92,9 @@ auto Writer::operator()(const Configure& configure) const -> base::Status {
                             {"fd", fds.Add(configure.quarantine->fd, "where a message in quarantine goes")}};
   }
   if (configure.join_tolerance_ns) packet["join"] = {{"tolerance_ns", *configure.join_tolerance_ns}};
+  if (configure.restart) {
+    packet["restart"] = {{"state", fds.Add(configure.restart->state, "the memory for the node's state")}};
+  }
   PENSTOCK_TRY(fds.Check());
   return SendJson(socket, packet, fds.fds());
 }
@@ -150,6 +153,9 @@ auto ReadConfigure(ObjectReader object) -> Configure {
   }
   if (auto join = object.OptionalObject("join"))
     configure.join_tolerance_ns = join->Integer<std::int64_t>("tolerance_ns");
+  if (auto restart = object.OptionalObject("restart")) {
+    configure.restart = Restartable{.state = restart->Descriptor("state")};
+  }
   return configure;
 }
 

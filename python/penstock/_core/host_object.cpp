@@ -101,17 +101,51 @@ auto Configuration(PyObject* object, PyObject*) -> PyObject* {
   if (host == nullptr) return nullptr;
   const auto& c = host->configure();
   return Py_BuildValue(
-      "{s:s,s:s,s:s,s:s,s:s,s:I,s:O,s:N,s:N,s:N,s:N,s:N,s:N}", "session", c.session.c_str(), "node", c.node.c_str(),
+      "{s:s,s:s,s:s,s:s,s:s,s:I,s:O,s:O,s:N,s:N,s:N,s:N,s:N,s:N}", "session", c.session.c_str(), "node", c.node.c_str(),
       "node_type", c.node_type.c_str(), "params", c.params_json.c_str(), "code", c.code.c_str(), "attempt", c.attempt,
-      "measure_cpu", c.measure_cpu ? Py_True : Py_False, "join_tolerance_ns", IntOrNone(c.join_tolerance_ns), "modules",
-      StringList(c.modules), "input_ports", StringList(host->input_ports()), "output_ports",
-      StringList(host->output_ports()), "input_edges",
+      "measure_cpu", c.measure_cpu ? Py_True : Py_False, "restarts", c.restart ? Py_True : Py_False,
+      "join_tolerance_ns", IntOrNone(c.join_tolerance_ns), "modules", StringList(c.modules), "input_ports",
+      StringList(host->input_ports()), "output_ports", StringList(host->output_ports()), "input_edges",
       EdgeList(c.inputs, [](const worker::InputSpec& spec) { return std::vector<std::string>{spec.edge.edge}; }),
       "output_edges", EdgeList(c.outputs, [](const worker::OutputSpec& spec) {
         std::vector<std::string> ids;
         for (const auto& edge : spec.edges) ids.push_back(edge.edge);
         return ids;
       }));
+}
+
+// None, or what was kept with its format.
+auto RestoreState(PyObject* object, PyObject*) -> PyObject* {
+  auto* host = Usable(object);
+  if (host == nullptr) return nullptr;
+  const auto kept = host->RestoreState();
+  if (!kept) return Raise(kept.error());
+  if (!*kept) Py_RETURN_NONE;
+  const auto& bytes = (*kept)->bytes;
+  return Py_BuildValue("Iy#", (*kept)->format, bytes.data(), static_cast<Py_ssize_t>(bytes.size()));
+}
+
+// keep_state(format, bytes)
+auto KeepState(PyObject* object, PyObject* const* args, Py_ssize_t count) -> PyObject* {
+  auto* host = Usable(object);
+  if (host == nullptr || !CheckCount("keep_state", count, 2)) return nullptr;
+  const auto format = ToUnsigned(args[0], "format", std::numeric_limits<std::uint32_t>::max());
+  if (!format) return nullptr;
+  Bytes bytes;
+  if (!bytes.Acquire(args[1])) return nullptr;
+  return NoneOr(host->KeepState(static_cast<std::uint32_t>(*format), bytes.view()));
+}
+
+auto PublishAnew(PyObject* object, PyObject*) -> PyObject* {
+  auto* host = Usable(object);
+  if (host == nullptr) return nullptr;
+  host->PublishAnew();
+  Py_RETURN_NONE;
+}
+
+auto EndedBefore(PyObject* object, PyObject*) -> PyObject* {
+  auto* host = Usable(object);
+  return host == nullptr ? nullptr : PyBool_FromLong(host->ended_before() ? 1 : 0);
 }
 
 auto Ready(PyObject* object, PyObject* const* args, Py_ssize_t count) -> PyObject* {
@@ -366,6 +400,12 @@ auto HangUp(PyObject* object, PyObject*) -> PyObject* {
 
 PyMethodDef methods[] = {
     NoArguments("configuration", Configuration, "configuration() -> dict: what the runtime sent"),
+    NoArguments("restore_state", RestoreState,
+                "restore_state() -> (format, bytes) or None: what the worker before this one had kept"),
+    Fast("keep_state", KeepState, "keep_state(format, bytes): after what was published, before acknowledge"),
+    NoArguments("publish_anew", PublishAnew, "publish_anew(): a source's messages are new from now on"),
+    NoArguments("ended_before", EndedBefore,
+                "ended_before() -> bool: an earlier worker of the node had sent everything"),
     Fast("ready", Ready, "ready(inputs, outputs): port types; waits for the start"),
     NoArguments("next", Next,
                 "next() -> (kind, input, view or None); kinds: 0 message, 1 port ended, 2 all ended, 3 stop"),

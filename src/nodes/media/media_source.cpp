@@ -1,6 +1,8 @@
 #include "nodes/media/media_source.h"
 
+#include <algorithm>
 #include <cstdio>
+#include <filesystem>
 
 #include "nodes/media/source_params.h"
 
@@ -13,16 +15,22 @@ constexpr message::DataType kFloat32{.code = 2, .bits = 32, .lanes = 1};
 
 auto MediaSource::Setup(const nlohmann::json& params) -> base::Status {
   PENSTOCK_ASSIGN(auto parsed, SourceParams::Parse(params, {}));
+  const bool are_files = std::ranges::all_of(parsed.reader.files, [](const std::filesystem::path& file) {
+    std::error_code ignored;
+    return std::filesystem::is_regular_file(file, ignored);
+  });
+  replay_ = are_files ? Replay::kSame : Replay::kNew;
   PENSTOCK_ASSIGN(reader_, AudioReader::Open(std::move(parsed.reader)));
   realtime_ = parsed.realtime;
   return {};
 }
 
 auto MediaSource::Run(Context& context) -> base::Status {
-  const auto started = base::Deadline::Clock::now();
+  auto started = base::Deadline::Clock::now();
   while (!context.stop_requested()) {
     PENSTOCK_ASSIGN(const auto frame, reader_->Next());
     if (!frame) break;
+    if (context.was_published(kOutput)) started = base::Deadline::Clock::now() - frame->end_time;
     if (realtime_ && !context.SleepUntil(started + frame->end_time)) break;
     PENSTOCK_TRY(Send(context, *frame));
   }

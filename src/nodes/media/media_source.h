@@ -10,7 +10,8 @@ namespace penstock::nodes::media {
 
 /// Sends one message per frame on `out`: float32, shape (frames, channels), with the frame's media time. Decodes
 /// straight into shared memory. With `realtime: true` a frame is sent when its last sample would have been recorded, by
-/// absolute times, so that delays do not add up; after a wait for slow consumers it catches up.
+/// absolute times, so that delays do not add up; after a wait for slow consumers it catches up. Decoding gives the same
+/// again: in the place of one that failed it runs through what was sent already, at once, and goes on there in time.
 class MediaSource final : public Node {
  public:
   /// Opens the files. Errors: as SourceParams::Parse and AudioReader::Open.
@@ -18,12 +19,15 @@ class MediaSource final : public Node {
   /// Until the last file's end or a stop. Errors: as AudioReader::Next, after everything that could be decoded was
   /// sent.
   auto Run(Context& context) -> base::Status override;
+  /// What comes through a pipe is not there a second time.
+  auto replay() const -> Replay override { return replay_; }
   auto Teardown() -> base::Status override;
 
  private:
   auto Send(Context& context, const AudioReader::Frame& frame) -> base::Status;
 
   std::optional<AudioReader> reader_;
+  Replay replay_ = Replay::kSame;
   bool realtime_ = false;
 };
 

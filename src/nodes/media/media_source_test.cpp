@@ -44,6 +44,10 @@ class RecordingContext final : public Context {
     published.push_back(std::move(draft));
     return {};
   }
+  auto was_published(std::string_view output) const -> bool override {
+    EXPECT_EQ(output, "out");
+    return published.size() < published_before;
+  }
   auto stop_requested() const noexcept -> bool override { return published.size() >= stop_after; }
   auto SleepUntil(Deadline::Clock::time_point time) -> bool override {
     waits.push_back(time);
@@ -52,6 +56,7 @@ class RecordingContext final : public Context {
 
   std::vector<std::unique_ptr<Draft>> published;
   std::vector<Deadline::Clock::time_point> waits;
+  std::size_t published_before = 0;  // by an earlier worker
   std::size_t stop_after = 1000;
   std::size_t refuse_wait_after = 1000;
 };
@@ -114,6 +119,17 @@ TEST_F(MediaSourceTest, RealtimeWaitsByAbsoluteTimesUntilEachFrameIsComplete) {
   ASSERT_TRUE(node_->Run(context));
   ASSERT_EQ(context.waits.size(), 5);
   for (std::size_t i = 1; i < 5; ++i) EXPECT_EQ(context.waits[i] - context.waits[i - 1], 20ms);
+}
+
+TEST_F(MediaSourceTest, WhatWasSentBeforeIsNotWaitedForASecondTime) {
+  ASSERT_TRUE(node_->Setup(json{{"url", File(Ramp(16000, 1, 1600))}, {"realtime", true}}));
+  EXPECT_EQ(node_->replay(), Replay::kSame);
+  RecordingContext context;
+  context.published_before = 3;
+  ASSERT_TRUE(node_->Run(context));
+  ASSERT_EQ(context.waits.size(), 5);
+  for (std::size_t i = 0; i < 3; ++i) EXPECT_LE(context.waits[i], Deadline::Clock::now()) << "its time has come";
+  for (std::size_t i = 3; i < 5; ++i) EXPECT_EQ(context.waits[i] - context.waits[i - 1], 20ms);
 }
 
 TEST_F(MediaSourceTest, StopEndsTheStream) {

@@ -1,12 +1,19 @@
 // Native workers as processes, driven over the real protocol.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include <array>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "base/mapping.h"
 #include "nodes/native/test_session.h"
+#include "transport/state_memory.h"
 
 namespace penstock::nodes::native {
 namespace {
@@ -183,6 +190,90 @@ TEST_F(NativeWorker, ReportsWhatANodeThrowsAndTheMessageItWasHandling) {
   EXPECT_EQ(failed.edge, "source.out->twice.in");
   EXPECT_EQ(failed.sequence, 4U);
   EXPECT_EQ(twice.Wait(), 1);
+}
+
+TEST_F(NativeWorker, ReportsWhatIsThrownThatIsNoException) {
+  session_.Add("source", "test.lines", R"({"count": 10})");
+  auto& twice = session_.Add("twice", "test.twice", R"({"throw_at": "line   4", "throw_number": true})");
+  session_.Add("sink", "text.sink");
+  session_.Connect("source", "twice");
+  session_.Connect("twice", "sink");
+  session_.Start();
+  const auto failed = twice.Next<worker::Failed>();
+  EXPECT_EQ(failed.phase, "process");
+  EXPECT_EQ(failed.error, "int");
+  EXPECT_THAT(failed.message, HasSubstr("not a std::exception"));
+  EXPECT_EQ(failed.sequence, 4U);
+  EXPECT_EQ(twice.Wait(), 1);
+}
+
+class RestartedSink : public NativeWorker {
+ protected:
+  RestartedSink() {
+    std::ofstream(file_) << "line a\nline b\nli";  // killed while it wrote
+    session_.Add("source", "test.lines", R"({"count": 2})");
+    auto& sink = session_.Add("sink", "text.sink", nlohmann::json{{"path", file_.string()}}.dump());
+    session_.Connect("source", "sink");
+    sink.configure.attempt = 1;
+    sink.configure.restart = worker::Restartable{.state = memory_.fd().get()};
+  }
+  ~RestartedSink() override { std::filesystem::remove(file_); }
+
+  auto Written() const -> std::string {
+    std::ifstream stream(file_);
+    return {std::istreambuf_iterator<char>(stream), {}};
+  }
+
+  std::filesystem::path file_ =
+      std::filesystem::temp_directory_path() / fmt::format("penstock-native-worker-test-{}", ::getpid());
+  transport::StateMemory memory_ = transport::StateMemory::Create(1, 0).value();
+};
+
+TEST_F(RestartedSink, GoesOnAfterTheLastLineThatWasAccountedFor) {
+  ASSERT_TRUE(memory_.Keep(std::array<std::uint64_t, 1>{0}, {}, 0, "7"));
+  session_.Start();
+  session_.worker("sink").Next<worker::Finished>();
+  EXPECT_EQ(Written(), "line a\nline   0\nline   1\n");
+  EXPECT_EQ(memory_.Load().value()->bytes, "25");
+  EXPECT_EQ(memory_.Load().value()->inputs.front(), 2U);
+}
+
+TEST_F(RestartedSink, DoesNotWriteAMessageThatItsStateIncludes) {
+  ASSERT_TRUE(memory_.Keep(std::array<std::uint64_t, 1>{1}, {}, 0, "14"));
+  session_.Start();
+  session_.worker("sink").Next<worker::Finished>();
+  EXPECT_EQ(Written(), "line a\nline b\nline   1\n");
+  EXPECT_EQ(session_.control(0)->acked, 2U);
+}
+
+TEST_F(RestartedSink, AStateThatIsDamagedEndsItWithASentence) {
+  ASSERT_TRUE(memory_.Keep(std::array<std::uint64_t, 1>{0}, {}, 0, "7"));
+  struct stat status{};
+  ASSERT_EQ(::fstat(memory_.fd().get(), &status), 0);
+  auto bytes = base::Mapping::Map(memory_.fd(), static_cast<std::size_t>(status.st_size)).value();
+  std::memset(static_cast<char*>(bytes.data()) + 4096, 0xff, bytes.size() - 4096);
+  session_.Configure();
+  auto& sink = session_.worker("sink");
+  auto message = sink.Receive();
+  while (!std::holds_alternative<worker::Failed>(message)) message = sink.Receive();
+  const auto& failed = std::get<worker::Failed>(message);
+  EXPECT_EQ(failed.phase, "restore");
+  EXPECT_EQ(failed.error, "peer corrupt");
+  EXPECT_THAT(failed.message, HasSubstr("what the node had kept of its state is damaged"));
+  EXPECT_EQ(sink.Wait(), 1);
+}
+
+TEST_F(NativeWorker, ASourceThatDoesNotSayHowItGoesOnCannotBeRestarted) {
+  const auto memory = transport::StateMemory::Create(0, 1).value();
+  auto& source = session_.Add("source", "test.lines");
+  session_.Add("sink", "text.sink");
+  session_.Connect("source", "sink");
+  source.configure.restart = worker::Restartable{.state = memory.fd().get()};
+  session_.Configure();
+  auto message = source.Receive();
+  while (!std::holds_alternative<worker::Failed>(message)) message = source.Receive();
+  EXPECT_EQ(std::get<worker::Failed>(message).phase, "setup");
+  EXPECT_THAT(std::get<worker::Failed>(message).message, HasSubstr("test.lines cannot be restarted"));
 }
 
 TEST_F(NativeWorker, NamesTheNodesItKnowsWhenAskedForAnother) {

@@ -99,6 +99,11 @@ auto NodeContext::Publish(std::string_view output, std::unique_ptr<Draft> draft)
   return host_.Publish(*index, std::move(*own->loan()));
 }
 
+auto NodeContext::was_published(std::string_view output) const -> bool {
+  const auto index = Connected(output);
+  return index && host_.was_published(*index);
+}
+
 auto ToReceived(transport::Message message) -> std::unique_ptr<Received> {
   return std::make_unique<TransportReceived>(std::move(message));
 }

@@ -13,6 +13,7 @@ class NodeContext final : public Context {
   auto Borrow(std::string_view output, std::uint64_t payload_bytes, std::uint32_t metadata_bytes)
       -> base::Expected<std::unique_ptr<Draft>> override;
   auto Publish(std::string_view output, std::unique_ptr<Draft> draft) -> base::Status override;
+  auto was_published(std::string_view output) const -> bool override;
   auto stop_requested() const noexcept -> bool override { return host_.stop_requested(); }
   auto SleepUntil(base::Deadline::Clock::time_point time) -> bool override { return host_.SleepUntil(time); }
 

@@ -60,15 +60,16 @@ class NodeLife final {
     PENSTOCK_TRY(Create(plugins));
     phase_ = "setup";
     const auto& configure = host_.configure();
-    PENSTOCK_TRY(node_->Setup(nlohmann::json::parse(configure.params_json)));
+    const auto params = nlohmann::json::parse(configure.params_json);
+    PENSTOCK_TRY(configure.attempt == 0 ? node_->Setup(params) : node_->Resume(params));
+    PENSTOCK_TRY(CheckReplay());
+    PENSTOCK_TRY(BeginState());
     phase_ = "ports";
     PENSTOCK_TRY(host_.ReadyAndAwaitStart({.inputs = PortsOf(type_->inputs, type_->input_count),
                                            .outputs = PortsOf(type_->outputs, type_->output_count)}));
-    phase_ = "process";
     NodeContext context(host_, *type_);
-    PENSTOCK_TRY(host_.input_ports().empty() ? node_->Run(context) : Serve(context));
-    phase_ = "finish";
-    PENSTOCK_TRY(node_->Finish(context));
+    // Of a source that had sent everything only the end is left.
+    if (!is_source() || !host_.ended_before()) PENSTOCK_TRY(Work(context));
     phase_ = "ports";
     PENSTOCK_TRY(host_.Drain());
     return {};
@@ -129,6 +130,34 @@ class NodeLife final {
     return {};
   }
 
+  auto is_source() const -> bool { return host_.input_ports().empty(); }
+
+  auto CheckReplay() const -> base::Status {
+    if (!host_.configure().restart || !is_source() || node_->replay() != Replay::kUndeclared) return {};
+    return Fail(ErrorCode::kUnsupported,
+                "{} cannot be restarted: it does not say how it goes on in a new worker. Remove 'on_failure' and "
+                "'retry' from node '{}'",
+                type_->name, host_.configure().node);
+  }
+
+  // From here on a successor finds a state.
+  auto BeginState() -> base::Status {
+    const auto& configure = host_.configure();
+    keeps_ = configure.restart && node_->keeps_state();
+    if (!keeps_) return {};
+    phase_ = "restore";
+    PENSTOCK_ASSIGN(const auto kept, host_.RestoreState());
+    return kept ? node_->Restore(kept->bytes) : host_.KeepState(0, node_->Checkpoint());
+  }
+
+  auto Work(NodeContext& context) -> base::Status {
+    phase_ = "process";
+    if (is_source() && node_->replay() == Replay::kNew) host_.PublishAnew();
+    PENSTOCK_TRY(is_source() ? node_->Run(context) : Serve(context));
+    phase_ = "finish";
+    return node_->Finish(context);
+  }
+
   auto Serve(NodeContext& context) -> base::Status {
     for (;;) {
       PENSTOCK_ASSIGN(auto event, host_.Next(base::Deadline::Never()));
@@ -136,6 +165,7 @@ class NodeLife final {
       if (event.kind != Event::Kind::kMessage) continue;
       in_flight_ = std::pair(event.input, event.message->header().sequence);
       PENSTOCK_TRY(node_->Process(context, host_.input_ports()[event.input], ToReceived(std::move(*event.message))));
+      if (keeps_) PENSTOCK_TRY(host_.KeepState(0, node_->Checkpoint()));
       host_.Acknowledge();
       in_flight_.reset();
     }
@@ -145,6 +175,7 @@ class NodeLife final {
   PluginRegistry& registry_;
   const PluginNode* type_ = nullptr;
   std::unique_ptr<Node> node_;
+  bool keeps_ = false;  // its state, for a successor
   const char* phase_ = "import";
   std::optional<std::pair<std::size_t, std::uint64_t>> in_flight_;
 };

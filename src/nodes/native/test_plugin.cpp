@@ -71,17 +71,20 @@ class Sleeper final : public Node {
   }
 };
 
-// Sends every text twice, and a last one when all inputs have ended. Throws at the text `throw_at`.
+// Sends every text twice, and a last one when all inputs have ended. Throws at the text `throw_at`: an exception, or a
+// number.
 class Twice final : public Node {
  public:
   auto Setup(const nlohmann::json& params) -> base::Status override {
     ParamReader reader("test.twice", params);
     throw_at_ = reader.Optional<std::string>("throw_at", "a string", "");
+    throws_number_ = reader.Optional<bool>("throw_number", "true or false", false);
     return reader.Finish();
   }
   auto Process(Context& context, std::string_view /*input*/, std::unique_ptr<Received> message)
       -> base::Status override {
     const std::string_view text(reinterpret_cast<const char*>(message->payload().data()), message->payload().size());
+    if (text == throw_at_ && throws_number_) throw 42;
     if (text == throw_at_) throw std::out_of_range("no place for " + throw_at_);
     PENSTOCK_TRY(SendText(context, "out", text));
     return SendText(context, "out", text);
@@ -90,6 +93,7 @@ class Twice final : public Node {
 
  private:
   std::string throw_at_;
+  bool throws_number_ = false;
 };
 
 constexpr PluginPort kIn{.name = "in", .type = "Text"};

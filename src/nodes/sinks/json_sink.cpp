@@ -46,6 +46,13 @@ void DescribePayload(const Received& message, json& line) {
   if (header.kind == Kind::kAudio) line["rate"] = header.rate;
 }
 
+auto Path(const json& params) -> base::Expected<std::string> {
+  ParamReader reader("json.sink", params);
+  auto path = reader.Optional<std::string>("path", "a string", "");
+  PENSTOCK_TRY(reader.Finish());
+  return path;
+}
+
 }  // namespace
 
 auto ToJsonLine(std::string_view input, const Received& message) -> std::string {
@@ -71,10 +78,14 @@ auto ToJsonLine(std::string_view input, const Received& message) -> std::string 
 }
 
 auto JsonSink::Setup(const json& params) -> base::Status {
-  ParamReader reader("json.sink", params);
-  const auto path = reader.Optional<std::string>("path", "a string", "");
-  PENSTOCK_TRY(reader.Finish());
+  PENSTOCK_ASSIGN(const auto path, Path(params));
   PENSTOCK_ASSIGN(output_, LineOutput::Open(path));
+  return {};
+}
+
+auto JsonSink::Resume(const json& params) -> base::Status {
+  PENSTOCK_ASSIGN(const auto path, Path(params));
+  PENSTOCK_ASSIGN(output_, LineOutput::Reopen(path));
   return {};
 }
 

@@ -16,6 +16,10 @@ namespace penstock::nodes::sinks {
 class JsonSink final : public Node {
  public:
   auto Setup(const nlohmann::json& params) -> base::Status override;
+  auto Resume(const nlohmann::json& params) -> base::Status override;
+  auto keeps_state() const -> bool override { return output_.is_file(); }
+  auto Checkpoint() -> std::string override { return output_.Written(); }
+  auto Restore(std::string_view state) -> base::Status override { return output_.GoOnAfter(state); }
   auto Process(Context& context, std::string_view input, std::unique_ptr<Received> message) -> base::Status override;
 
  private:

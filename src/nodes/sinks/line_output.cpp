@@ -2,19 +2,44 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <charconv>
 
 namespace penstock::nodes::sinks {
 
-auto LineOutput::Open(const std::string& path) -> base::Expected<LineOutput> {
+auto LineOutput::Open(const std::string& path) -> base::Expected<LineOutput> { return OpenWith(path, O_TRUNC); }
+auto LineOutput::Reopen(const std::string& path) -> base::Expected<LineOutput> { return OpenWith(path, 0); }
+
+auto LineOutput::OpenWith(const std::string& path, int flags) -> base::Expected<LineOutput> {
   LineOutput output;
   output.path_ = path.empty() ? "standard output" : path;
   output.file_ = base::UniqueFd(path.empty() ? ::fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3)
-                                             : ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666));
+                                             : ::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | flags, 0666));
   if (!output.file_) return base::SystemError(fmt::format("open '{}' for writing", output.path_));
+  struct stat status{};
+  if (::fstat(output.file_.get(), &status) != 0) return base::SystemError(fmt::format("look at '{}'", output.path_));
+  output.is_file_ = !path.empty() && S_ISREG(status.st_mode);
   return output;
+}
+
+auto LineOutput::GoOnAfter(std::string_view written) -> base::Status {
+  std::uint64_t bytes = 0;
+  const auto [end, error] = std::from_chars(written.data(), written.data() + written.size(), bytes);
+  if (error != std::errc() || end != written.data() + written.size()) {
+    return base::Fail(base::ErrorCode::kPeerCorrupt, "how far '{}' was written is not a number", path_);
+  }
+  struct stat status{};
+  if (::fstat(file_.get(), &status) != 0) return base::SystemError(fmt::format("look at '{}'", path_));
+  // Shorter: somebody has emptied or replaced it meanwhile, and what is left is left.
+  written_ = std::min(bytes, static_cast<std::uint64_t>(status.st_size));
+  const auto place = static_cast<off_t>(written_);
+  if (::ftruncate(file_.get(), place) != 0 || ::lseek(file_.get(), place, SEEK_SET) != place)
+    return base::SystemError(fmt::format("go on in '{}' after {} bytes", path_, written_));
+  return {};
 }
 
 auto LineOutput::Write(std::string_view line) -> base::Status {
@@ -31,6 +56,7 @@ auto LineOutput::Write(std::string_view line) -> base::Status {
       return base::SystemError(fmt::format("write to '{}'", path_));
     }
   }
+  written_ += buffer_.size();
   return {};
 }
 

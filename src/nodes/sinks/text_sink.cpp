@@ -3,12 +3,26 @@
 #include "nodes/params.h"
 
 namespace penstock::nodes::sinks {
+namespace {
+
+auto Path(const nlohmann::json& params) -> base::Expected<std::string> {
+  ParamReader reader("text.sink", params);
+  auto path = reader.Optional<std::string>("path", "a string", "");
+  PENSTOCK_TRY(reader.Finish());
+  return path;
+}
+
+}  // namespace
 
 auto TextSink::Setup(const nlohmann::json& params) -> base::Status {
-  ParamReader reader("text.sink", params);
-  const auto path = reader.Optional<std::string>("path", "a string", "");
-  PENSTOCK_TRY(reader.Finish());
+  PENSTOCK_ASSIGN(const auto path, Path(params));
   PENSTOCK_ASSIGN(output_, LineOutput::Open(path));
+  return {};
+}
+
+auto TextSink::Resume(const nlohmann::json& params) -> base::Status {
+  PENSTOCK_ASSIGN(const auto path, Path(params));
+  PENSTOCK_ASSIGN(output_, LineOutput::Reopen(path));
   return {};
 }
 

@@ -14,6 +14,7 @@ class MessageSource final : public Node {
   /// Errors: kInvalidArgument for a file that holds no message.
   auto Setup(const nlohmann::json& params) -> base::Status override;
   auto Run(Context& context) -> base::Status override;
+  auto replay() const -> Replay override { return Replay::kSame; }
 
  private:
   message::Header header_;

@@ -1,0 +1,692 @@
+"""A node's state survives the end of its worker, exactly; and sources go on after theirs."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import wave
+import zlib
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import SINK, Project, Running, docker, node
+from test_restart import OFTEN, PLACES, Pids, check_accounts, edge, marker, restarts, run, stop, worker_in
+from test_watchdogs import descendants
+
+STATEFUL = '''
+import array, os, signal, sys, threading, zlib
+from collections.abc import Iterator
+import penstock
+from penstock import Audio, Json, Text
+
+
+def once(path: str) -> bool:
+    """True the first time."""
+    if os.path.exists(path):
+        return False
+    open(path, "w").close()
+    return True
+
+
+class Last(bytearray):
+    """A state whose node's worker is killed as soon as it was kept."""
+
+    def __del__(self) -> None:
+        if self.path and once(self.path):
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+class Sum(penstock.Node):
+    """For each number its sum with all before, in two texts. Killed at params["at"], where params["how"] says."""
+
+    def setup(self, params: dict) -> None:
+        self.how, self.at, self.marker = params.get("how", ""), params.get("at", 7), params.get("marker", "")
+        self.seen, self.sum, self.ballast = 0, 0, bytes(params.get("ballast", 0))
+        print("pid", os.getpid(), flush=True)
+
+    def restore(self, state: bytes) -> None:
+        self.seen, self.sum = array.array("q", state[:16])
+        assert state[16:] == self.ballast
+
+    def checkpoint(self) -> bytes:
+        if self.at == self.seen - 1 and self.how == "before it is kept" and once(self.marker):
+            os.kill(os.getpid(), signal.SIGKILL)
+        state = Last(array.array("q", [self.seen, self.sum]).tobytes() + self.ballast)
+        state.path = self.marker if self.at == self.seen - 1 and self.how == "after it was kept" else ""
+        return state
+
+    def process(self, text: Text) -> Iterator[Text]:
+        self.seen += 1
+        self.sum += int(text.text)
+        yield Text(f"{text.text} {self.seen} {self.sum} a")
+        if self.at == self.seen - 1 and self.how == "between its outputs" and once(self.marker):
+            os.kill(os.getpid(), signal.SIGKILL)
+        yield Text(f"{text.text} {self.seen} {self.sum} b")
+        if self.at == self.seen - 1 and self.how == "exception" and once(self.marker):
+            raise ValueError("no such word")
+
+    def finish(self) -> Iterator[Text]:
+        yield Text(f"end {self.seen} {self.sum} a")
+        if self.how == "in finish" and once(self.marker):
+            os.kill(os.getpid(), signal.SIGKILL)
+        yield Text(f"end {self.seen} {self.sum} b")
+
+
+class Dict(penstock.Node):
+    """Counts words, and keeps them as JSON."""
+
+    def setup(self, params: dict) -> None:
+        self.words, self.marker = {}, params["marker"]
+
+    def checkpoint(self) -> dict:
+        return {"words": self.words}
+
+    def restore(self, state: dict) -> None:
+        self.words = state["words"]
+
+    def process(self, text: Text) -> Json:
+        word = text.text[-1]
+        if text.text == "15" and once(self.marker):
+            os._exit(3)
+        self.words[word] = self.words.get(word, 0) + 1
+        return Json(self.words)
+
+
+class Merge(penstock.Node):
+    """Of two inputs the sums, each in every message."""
+
+    def setup(self, params: dict) -> None:
+        self.sums = {"left": 0, "right": 0}
+        print("pid", os.getpid(), flush=True)
+
+    def checkpoint(self) -> dict:
+        return self.sums
+
+    def restore(self, state: dict) -> None:
+        self.sums = state
+
+    def add(self, side: str, text: Text) -> Text:
+        self.sums[side] += int(text.text)
+        return Text(f"{side} {text.text} {self.sums['left']} {self.sums['right']}")
+
+    def on_left(self, text: Text) -> Text:
+        return self.add("left", text)
+
+    def on_right(self, text: Text) -> Text:
+        return self.add("right", text)
+
+
+class TooMuch(penstock.Node):
+    def setup(self, params: dict) -> None: ...
+
+    def checkpoint(self) -> bytes:
+        return bytes((1 << 20) + 1)
+
+    def restore(self, state: bytes) -> None: ...
+
+    def process(self, text: Text) -> Text:
+        return text
+
+
+class Half(penstock.Node):
+    def checkpoint(self) -> bytes:
+        return b""
+
+    def process(self, text: Text) -> Text:
+        return text
+
+
+class Refuses(penstock.Node):
+    def setup(self, params: dict) -> None:
+        self.marker = params["marker"]
+
+    def checkpoint(self) -> int:
+        return 1
+
+    def restore(self, state: int) -> None:
+        raise ValueError(f"what is {state}?")
+
+    def process(self, text: Text) -> Text:
+        if text.text == "3" and once(self.marker):
+            os._exit(3)
+        return text
+
+
+class Numbers(penstock.Node):
+    """params["n"] of them, or until it is stopped."""
+
+    def setup(self, params: dict) -> None:
+        self.n = params.get("n", sys.maxsize)
+
+    def process(self) -> Iterator[Text]:
+        for i in range(self.n):
+            yield Text(str(i))
+
+
+class Kept(penstock.Node):
+    """Numbers that go on where they were, and every tenth at another output before."""
+
+    outputs = {"out": Text, "tens": Text}
+
+    def setup(self, params: dict) -> None:
+        self.next, self.n, self.marker = 0, params.get("n", sys.maxsize), params.get("marker", "")
+        print("pid", os.getpid(), flush=True)
+
+    def checkpoint(self) -> int:
+        return self.next
+
+    def restore(self, state: int) -> None:
+        self.next = state
+
+    def process(self) -> Iterator[Text]:
+        while self.next < self.n:
+            number = self.next
+            self.next += 1
+            if number % 10 == 0:
+                self.emit("tens", Text(str(number)))
+                if number == 50 and self.marker and once(self.marker):
+                    os.kill(os.getpid(), signal.SIGKILL)
+            yield Text(str(number))
+
+
+class Replayed(penstock.Node):
+    """Numbers from the beginning, each time the same, and every tenth at another output."""
+
+    replayable = True
+    outputs = {"out": Text, "tens": Text}
+
+    def setup(self, params: dict) -> None:
+        self.n, self.marker = params.get("n", sys.maxsize), params.get("marker", "")
+        print("pid", os.getpid(), flush=True)
+
+    def process(self) -> Iterator[Text]:
+        for number in range(self.n):
+            if number % 10 == 0:
+                self.emit("tens", Text(str(number)))
+                if number == 50 and self.marker and once(self.marker):
+                    os.kill(os.getpid(), signal.SIGKILL)
+            yield Text(str(number))
+
+    def finish(self) -> Text:
+        return Text("end")
+
+
+class New(penstock.Node):
+    """Numbers from 0 in every worker."""
+
+    replayable = False
+
+    def setup(self, params: dict) -> None:
+        print("pid", os.getpid(), flush=True)
+
+    def process(self) -> Iterator[Text]:
+        for number in range(sys.maxsize):
+            yield Text(f"{self.attempt} {number}")
+
+
+class Emits(penstock.Node):
+    def checkpoint(self) -> int:
+        return 0
+
+    def restore(self, state: int) -> None: ...
+
+    def process(self) -> None:
+        self.emit("out", Text("0"))
+
+
+class Frames(penstock.Node):
+    """Audio as its time and checksum. Says how many it has seen, now and then."""
+
+    def setup(self, params: dict) -> None:
+        self.seen = 0
+
+    def process(self, audio: Audio) -> Text:
+        self.seen += 1
+        if self.seen % params_every == 0:
+            print("seen", self.seen, flush=True)
+        return Text(f"{audio.time} {zlib.crc32(audio.buffer)}")
+
+
+params_every = 200
+
+
+class Tell(penstock.Node):
+    """Passes a text on, and says how many it has seen, now and then."""
+
+    def setup(self, params: dict) -> None:
+        self.seen = 0
+
+    def process(self, text: Text) -> Text:
+        self.seen += 1
+        if self.seen % params_every == 0:
+            print("seen", self.seen, flush=True)
+        return text
+'''
+
+
+@pytest.fixture
+def stateful(project: Project) -> Project:
+    (project.folder / "nodes.py").write_text(STATEFUL)
+    return project
+
+
+def json_sink(project: Project, id: str = "sink", **more: Any) -> dict[str, Any]:
+    return {"id": id, "node_type": "json.sink", "params": {"path": str(project.folder / f"{id}.jsonl")}, **more}
+
+
+def written(project: Project, id: str = "sink") -> list[str]:
+    lines = (project.folder / f"{id}.jsonl").read_text().splitlines()
+    return [json.loads(line)["text"] for line in lines]
+
+
+def sums(n: int, end: bool = True) -> list[str]:
+    """What Sum sends for the numbers below n."""
+    model = [f"{i} {i + 1} {i * (i + 1) // 2} {half}" for i in range(n) for half in "ab"]
+    return model + ([f"end {n} {n * (n - 1) // 2} {half}" for half in "ab"] if end else [])
+
+
+@PLACES
+@pytest.mark.parametrize(
+    ("how", "suppressed"),
+    [
+        ("between its outputs", 1),
+        ("before it is kept", 2),
+        ("after it was kept", 0),
+        ("exception", 2),
+        ("in finish", 1),
+    ],
+)
+def test_the_state_is_neither_behind_nor_ahead_of_what_was_handled(
+    stateful: Project, how: str, suppressed: int, container: bool
+) -> None:
+    stateful.chain(
+        node("count", "Numbers", params={"n": 20}),
+        node(
+            "sum",
+            "Sum",
+            container=container,
+            params={"how": how, "marker": marker(stateful, container)},
+            on_failure="restart",
+        ),
+        SINK,
+    )
+    result, report = run(stateful)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.splitlines() == sums(20)
+    check_accounts(report)
+    assert restarts(report, "sum") == 1
+    assert edge(report, "sum.out->sink.in")["suppressed"] == suppressed
+    assert edge(report, "count.out->sum.in")["redelivered"] == (how != "in finish")
+
+
+@pytest.mark.parametrize("how", ["before it is kept", "after it was kept"])
+@pytest.mark.parametrize("at", [0, 19], ids=["first", "last"])
+def test_the_first_and_the_last_message_are_as_exact(stateful: Project, how: str, at: int) -> None:
+    stateful.chain(
+        node("count", "Numbers", params={"n": 20}),
+        node("sum", "Sum", params={"how": how, "at": at, "marker": marker(stateful, False)}, on_failure="restart"),
+        SINK,
+    )
+    result, report = run(stateful)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.splitlines() == sums(20)
+    check_accounts(report)
+    assert restarts(report, "sum") == 1
+
+
+def test_it_works_on_the_oldest_python(stateful: Project) -> None:
+    old = {"python_version": "3.9", "resource_limits": {"memory_mb": 256, "cpu_cores": 1}}
+    stateful.chain(
+        node("count", "Numbers", params={"n": 20}),
+        node(
+            "sum", "Sum", docker=old, params={"how": "after it was kept", "marker": "/tmp/marker"}, on_failure="restart"
+        ),
+        SINK,
+    )
+    result, report = run(stateful)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.splitlines() == sums(20)
+    assert restarts(report, "sum") == 1
+
+
+@PLACES
+def test_under_load_a_running_sum_is_right_however_often_it_is_killed(stateful: Project, container: bool) -> None:
+    stateful.chain(
+        node("count", "Numbers"),
+        node("sum", "Sum", container=container, params={"ballast": 20_000}, retry=OFTEN),
+        node("tell", "Tell"),
+        json_sink(stateful),
+    )
+    dice = random.Random(2)
+    with stateful.start("--report", str(stateful.folder / "report.json")) as running:
+        session = running.read_until("session ").split()[1]
+        running.read_until("runs")
+        for _ in range(8):
+            for _ in range(dice.randint(1, 3)):
+                running.read_until("[tell] seen")
+            kill_sum(running, session, container)
+            running.read_until("[sum] pid ")
+        running.read_until("[tell] seen")
+        report = stop(running, stateful)
+    check_accounts(report)
+    assert restarts(report, "sum") == 8
+    assert written(stateful) == sums(edge(report, "count.out->sum.in")["sent"])
+
+
+def kill_sum(running: Running, session: str, container: bool) -> None:
+    if container:
+        pid = worker_in(docker("ps", "-q", "--filter", f"label=penstock.session={session}").strip())
+    else:
+        pid = int(next(line for line in reversed(running.lines) if "[sum] pid " in line).rpartition(" ")[2])
+    os.kill(pid, signal.SIGKILL)
+
+
+def test_a_container_that_is_killed_takes_no_state_with_it(stateful: Project) -> None:
+    stateful.chain(
+        node("count", "Numbers"),
+        node("sum", "Sum", container=True, retry=OFTEN),
+        node("tell", "Tell"),
+        json_sink(stateful),
+    )
+    with stateful.start("--report", str(stateful.folder / "report.json")) as running:
+        session = running.read_until("session ").split()[1]
+        for _ in range(2):
+            running.read_until("[tell] seen")
+            docker("kill", docker("ps", "-q", "--filter", f"label=penstock.session={session}").strip())
+            running.read_until("node 'sum' is restarted")
+            running.read_until("[sum] pid ")
+        running.read_until("[tell] seen")
+        report = stop(running, stateful)
+    check_accounts(report)
+    assert written(stateful) == sums(edge(report, "count.out->sum.in")["sent"])
+
+
+def test_a_state_may_be_what_json_has(stateful: Project) -> None:
+    stateful.chain(
+        node("count", "Numbers", params={"n": 30}),
+        node("dict", "Dict", params={"marker": marker(stateful, False)}, on_failure="restart"),
+        SINK,
+    )
+    result, report = run(stateful)
+    assert result.returncode == 0, result.stderr
+    assert json.loads(result.stdout.splitlines()[-1]) == {str(digit): 3 for digit in range(10)}
+    assert restarts(report, "dict") == 1
+
+
+def test_of_two_inputs_each_is_in_the_state_as_far_as_it_was_handled(stateful: Project) -> None:
+    stateful.write(
+        [
+            node("one", "Numbers"),
+            node("two", "Numbers"),
+            node("merge", "Merge", retry=OFTEN),
+            node("tell", "Tell"),
+            json_sink(stateful),
+        ],
+        [
+            {"from": "one", "to": "merge", "to_input": "left"},
+            {"from": "two", "to": "merge", "to_input": "right"},
+            ("merge", "tell"),
+            ("tell", "sink"),
+        ],
+    )
+    with stateful.start("--report", str(stateful.folder / "report.json")) as running:
+        pids = Pids(running, ["merge"])
+        running.read_until("runs")
+        for _ in range(6):
+            running.read_until("[tell] seen")
+            pids.kill(["merge"])
+        running.read_until("[tell] seen")
+        report = stop(running, stateful)
+    check_accounts(report)
+    model, seen = {"left": 0, "right": 0}, {"left": 0, "right": 0}
+    for text in written(stateful):
+        side, number, left, right = text.split()
+        assert int(number) == seen[side]
+        seen[side] += 1
+        model[side] += int(number)
+        assert (int(left), int(right)) == (model["left"], model["right"])
+    assert seen["left"] == edge(report, "one.out->merge.left")["sent"]
+    assert seen["right"] == edge(report, "two.out->merge.right")["sent"]
+
+
+def test_a_state_that_is_too_large_is_told_with_the_limit(stateful: Project) -> None:
+    stateful.chain(node("count", "Numbers", params={"n": 3}), node("much", "TooMuch", retry={"max_attempts": 1}), SINK)
+    result, _ = run(stateful)
+    assert (
+        "the state that node 'much' wants to keep has 1048577 bytes, and at most 1048576 are kept" in result.stderr
+    ), result.stderr
+
+
+@pytest.mark.parametrize(
+    ("cls", "sentence"),
+    [
+        ("Half", "Half defines checkpoint but not restore(self, state)"),
+        ("Refuses", "node 'odd' failed in its restore: ValueError: what is 1?"),
+    ],
+)
+def test_a_state_that_cannot_be_given_back_does_not_loop(stateful: Project, cls: str, sentence: str) -> None:
+    stateful.chain(
+        node("count", "Numbers", params={"n": 10}),
+        node("odd", cls, params={"marker": marker(stateful, False)}, on_failure="restart"),
+        SINK,
+    )
+    result, report = run(stateful)
+    assert result.returncode == 1
+    assert sentence in result.stderr
+    assert restarts(report, "odd") == (cls == "Refuses")
+
+
+# --- sources
+
+
+@pytest.mark.parametrize(
+    ("cls", "sentence"),
+    [
+        ("Numbers", "is a source with 'on_failure: restart' (or 'retry'), and does not say how it goes on"),
+        ("Emits", "Emits is a source that defines checkpoint, which is called at each `yield` of its process"),
+    ],
+)
+def test_a_source_that_does_not_say_how_it_goes_on_is_refused(stateful: Project, cls: str, sentence: str) -> None:
+    stateful.chain(node("source", cls, params={"n": 1}, on_failure="restart"), SINK)
+    result, _ = run(stateful)
+    assert result.returncode == 1
+    assert sentence in result.stderr
+
+
+@PLACES
+@pytest.mark.parametrize("cls", ["Kept", "Replayed"])
+def test_a_source_killed_between_two_outputs_sends_each_once(stateful: Project, cls: str, container: bool) -> None:
+    params = {"n": 100, "marker": marker(stateful, container)}
+    stateful.write(
+        [
+            node("source", cls, container=container, params=params, on_failure="restart"),
+            json_sink(stateful, "all"),
+            json_sink(stateful, "tens"),
+        ],
+        [("source", "all"), {"from": "source", "from_output": "tens", "to": "tens"}],
+    )
+    result, report = run(stateful)
+    assert result.returncode == 0, result.stderr
+    assert written(stateful, "all") == [str(i) for i in range(100)] + (["end"] if cls == "Replayed" else [])
+    assert written(stateful, "tens") == [str(i) for i in range(0, 100, 10)]
+    check_accounts(report)
+    assert restarts(report, "source") == 1
+    assert edge(report, "source.tens->tens.in")["suppressed"] == {"Kept": 1, "Replayed": 6}[cls]
+    assert edge(report, "source.out->all.in")["suppressed"] == {"Kept": 0, "Replayed": 50}[cls]
+
+
+@PLACES
+@pytest.mark.parametrize("cls", ["Kept", "Replayed"])
+def test_a_source_killed_under_load_sends_everything_once_and_in_order(
+    stateful: Project, cls: str, container: bool
+) -> None:
+    stateful.write(
+        [
+            node("source", cls, container=container, retry=OFTEN),
+            node("tell", "Tell"),
+            json_sink(stateful, "all"),
+            json_sink(stateful, "tens"),
+        ],
+        [("source", "tell"), ("tell", "all"), {"from": "source", "from_output": "tens", "to": "tens"}],
+    )
+    with stateful.start("--report", str(stateful.folder / "report.json")) as running:
+        session = running.read_until("session ").split()[1]
+        for _ in range(5):
+            running.read_until("[tell] seen")
+            if container:
+                pid = worker_in(docker("ps", "-q", "--filter", f"label=penstock.session={session}").strip())
+            else:
+                pid = int(next(line for line in reversed(running.lines) if "[source] pid " in line).rpartition(" ")[2])
+            os.kill(pid, signal.SIGKILL)
+            running.read_until("[source] pid ")
+        running.read_until("[tell] seen")
+        report = stop(running, stateful)
+    check_accounts(report)
+    assert restarts(report, "source") == 5
+    sent = written(stateful, "all")
+    if cls == "Replayed":
+        assert sent.pop() == "end"
+    assert sent == [str(i) for i in range(len(sent))]
+    tens = written(stateful, "tens")
+    assert tens == [str(i) for i in range(0, 10 * len(tens), 10)]
+    assert len(tens) == (len(sent) + 9) // 10
+
+
+def test_a_source_of_what_is_new_each_time_goes_on_with_other_messages(stateful: Project) -> None:
+    stateful.chain(node("source", "New", retry=OFTEN), node("tell", "Tell"), json_sink(stateful))
+    with stateful.start("--report", str(stateful.folder / "report.json")) as running:
+        pids = Pids(running, ["source"])
+        for _ in range(4):
+            running.read_until("[tell] seen")
+            pids.kill(["source"])
+        running.read_until("[tell] seen")
+        report = stop(running, stateful)
+    check_accounts(report)
+    assert edge(report, "source.out->tell.in")["suppressed"] == 0
+    numbers: dict[int, list[int]] = {}
+    for text in written(stateful):
+        attempt, number = map(int, text.split())
+        assert attempt >= max(numbers, default=0), "none of an earlier worker comes after those of a later one"
+        numbers.setdefault(attempt, []).append(number)
+    assert list(numbers) == [0, 1, 2, 3, 4]
+    assert all(sent == list(range(len(sent))) for sent in numbers.values())
+
+
+@pytest.mark.parametrize("cls", ["Kept", "Replayed", "New"])
+def test_a_source_that_is_killed_while_it_is_told_to_stop_ends_its_stream(stateful: Project, cls: str) -> None:
+    stateful.chain(
+        node("source", cls, retry={"max_attempts": 100, "backoff": "0s"}), node("tell", "Tell"), json_sink(stateful)
+    )
+    with stateful.start("--report", str(stateful.folder / "report.json")) as running:
+        pids = Pids(running, ["source"])
+        running.read_until("[tell] seen")
+        os.kill(pids.pids["source"], signal.SIGKILL)
+        running.read_until("node 'source' is restarted")
+        report = stop(running, stateful)
+    check_accounts(report)
+    assert restarts(report, "source") == 1
+
+
+# --- native nodes
+
+
+def native_worker(running: Running, file: Path) -> int:
+    """The native worker that has `file` open."""
+    for pid, command in descendants(running.process.pid):
+        if "penstock-native" not in command:
+            continue
+        for descriptor in Path(f"/proc/{pid}/fd").iterdir():
+            try:
+                if descriptor.readlink() == file:
+                    return pid
+            except OSError:
+                continue  # closed meanwhile
+    raise AssertionError(f"no native worker has {file} open")
+
+
+def test_a_native_source_over_a_file_goes_on_where_it_was(stateful: Project) -> None:
+    recording = stateful.folder / "talk.wav"
+    frames, rate = 3000, 8000
+    samples = random.Random(3).randbytes(2 * frames * rate // 1000)
+    with wave.open(str(recording), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(rate)
+        file.writeframes(samples)
+    params = {"url": str(recording), "audio": {"frame_ms": 1}, "realtime": True}
+    stateful.chain(
+        {"id": "source", "node_type": "media.source", "params": params, "retry": OFTEN},
+        node("frames", "Frames"),
+        json_sink(stateful),
+    )
+    with stateful.start("--report", str(stateful.folder / "report.json")) as running:
+        for number in (signal.SIGKILL, signal.SIGSEGV, signal.SIGKILL):
+            running.read_until("[frames] seen")
+            os.kill(native_worker(running, recording), number)
+            running.read_until("node runs again")
+        assert running.wait() == 0, "".join(running.lines)
+    told = "".join(running.lines)
+    assert "node 'source' was ended by signal 11 (SIGSEGV)" in told or "signal 11 (SIGSEGV)" in told
+    report = json.loads((stateful.folder / "report.json").read_text())
+    check_accounts(report)
+    assert restarts(report, "source") == 3
+    texts = [text.split() for text in written(stateful)]
+    assert [int(time) for time, _ in texts] == [i * 1_000_000 for i in range(frames)]
+    count = rate // 1000
+    values = memoryview(samples).cast("h")
+    for i in (0, frames // 2, frames - 1):
+        floats = memoryview(bytearray(4 * count)).cast("f")
+        for k in range(count):
+            floats[k] = values[i * count + k] / 32768
+        assert int(texts[i][1]) == zlib.crc32(floats.cast("B"))
+
+
+@pytest.mark.parametrize("sink", ["text.sink", "json.sink"])
+def test_a_native_sink_writes_each_line_of_its_file_once(stateful: Project, sink: str) -> None:
+    lines = stateful.folder / "lines.txt"
+    lines.write_text("of an earlier run\n")
+    stateful.chain(
+        node("count", "Numbers"),
+        node("tell", "Tell"),
+        {"id": "sink", "node_type": sink, "params": {"path": str(lines)}, "retry": OFTEN},
+    )
+    with stateful.start("--report", str(stateful.folder / "report.json")) as running:
+        for number in (signal.SIGKILL, signal.SIGSEGV, signal.SIGKILL, signal.SIGKILL):
+            running.read_until("[tell] seen")
+            os.kill(native_worker(running, lines), number)
+            running.read_until("node runs again")
+        running.read_until("[tell] seen")
+        report = stop(running, stateful)
+    check_accounts(report)
+    assert restarts(report, "sink") == 4
+    texts = lines.read_text().splitlines()
+    if sink == "json.sink":
+        texts = [json.loads(line)["text"] for line in texts]
+    assert texts == [str(i) for i in range(edge(report, "tell.out->sink.in")["sent"])]
+
+
+def test_a_native_node_that_hangs_is_ended_and_restarted(stateful: Project) -> None:
+    pipe = stateful.folder / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        stateful.chain(
+            node("count", "Numbers", params={"n": 100_000}),
+            {
+                "id": "sink",
+                "node_type": "text.sink",
+                "params": {"path": str(pipe)},
+                "process_timeout": "300ms",
+                "retry": {"max_attempts": 1, "backoff": "0s"},
+            },
+        )
+        with stateful.start() as running:
+            # Nobody reads the pipe: it fills, and writing to it hangs.
+            running.read_until("node 'sink' did not handle message")
+            running.read_until("node 'sink' is restarted at once (restart 1)")
+            running.read_until("node runs again")
+    finally:
+        os.close(reader)
