@@ -20,11 +20,14 @@ class RestartBudget final {
   /// The node failed at `now`. How long to wait before it is started again; nullopt: it has been started as often as it
   /// may within the window. The first restart of a window is immediate, the others wait for the backoff, doubled from
   /// one to the next and shortened by up to a half by `jitter` (0…1), so that nodes that fail together do not return
-  /// together.
+  /// together. Failures at one message are a matter of their own from the second on: they wait for Backoff.
   auto Spend(Clock::time_point now, double jitter) -> std::optional<std::chrono::nanoseconds>;
 
-  /// The last `count` restarts were none of the node's own doing.
-  void Forgive(std::size_t count);
+  /// The wait before a restart that follows `earlier` others. Counts nothing.
+  auto Backoff(std::size_t earlier, double jitter) const -> std::chrono::nanoseconds;
+
+  /// The last restart was not the node's own doing.
+  void Forgive();
 
   /// Restarts within the window that ended with the last call of Spend.
   auto spent() const -> std::size_t { return restarts_.size(); }

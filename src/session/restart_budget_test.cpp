@@ -36,6 +36,16 @@ TEST(RestartBudget, JitterShortensByUpToAHalf) {
   EXPECT_EQ(budget.Spend(kStart, 0.5), milliseconds(150));
 }
 
+TEST(RestartBudget, WhatIsForgivenMayBeSpentAgainAndABackoffAloneCountsNothing) {
+  RestartBudget budget({.max_attempts = 1, .backoff = milliseconds(100), .window = seconds(60)});
+  EXPECT_TRUE(budget.Spend(kStart, 0));
+  EXPECT_EQ(budget.Backoff(1, 0), milliseconds(100));
+  EXPECT_EQ(budget.Backoff(3, 0), milliseconds(400));
+  EXPECT_EQ(budget.spent(), 1U);
+  budget.Forgive();
+  EXPECT_TRUE(budget.Spend(kStart, 0));
+}
+
 RC_GTEST_PROP(RestartBudgetProperty, NeverMoreThanAllowedWithinAnyWindowAndNeverSoonerThanHalfTheBackoff, ()) {
   const plan::Restart limits{.max_attempts = *rc::gen::inRange<std::uint32_t>(1, 8),
                              .backoff = milliseconds(*rc::gen::inRange(0, 100'000)),

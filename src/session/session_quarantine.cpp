@@ -30,9 +30,13 @@ auto Session::Impl::DelayBeforeRestart(std::size_t index, bool convicted) -> std
   auto& state = nodes_[index];
   const auto now = std::chrono::steady_clock::now();
   const auto jitter = std::generate_canonical<double, 32>(random_);
-  if (!convicted) return state.budget->Spend(now, jitter);
-  state.budget->Forgive(state.suspect->failures.size() - 1);
-  return state.quarantines->Spend(now, jitter);
+  const auto failures = state.suspect ? state.suspect->failures.size() : 0;
+  // The first may have been the node's own failure, whatever it had in hands; from the second on it is the message's.
+  if (convicted) {
+    if (failures > 1) state.budget->Forgive();
+    return state.quarantines->Spend(now, jitter);
+  }
+  return failures > 1 ? state.budget->Backoff(failures - 1, jitter) : state.budget->Spend(now, jitter);
 }
 
 auto Session::Impl::OpenQuarantine(std::size_t index, worker::Configure& configure) -> base::Expected<base::UniqueFd> {

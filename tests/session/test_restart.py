@@ -59,6 +59,20 @@ class Fragile(penstock.Node):
         yield Text(text.text + "b")
 
 
+class Unlucky(penstock.Node):
+    """Fails once at 1, once at 2, and always at 3."""
+
+    def setup(self, params: dict) -> None:
+        self.marker = params["marker"]
+
+    def process(self, text: Text) -> Text:
+        marker = self.marker + text.text
+        if text.text == "3" or (text.text in "12" and not os.path.exists(marker)):
+            open(marker, "w").close()
+            raise ValueError("no such word")
+        return text
+
+
 class Last(penstock.Node):
     """Counts, tells the count at the end in two texts, and fails between them once."""
 
@@ -291,6 +305,25 @@ def test_a_message_that_fails_at_every_attempt_is_put_into_quarantine_and_the_st
     shown = penstock("quarantine", "show", listed[0]["id"][:20]).stdout
     assert "attempt 2:" in shown and "Text of 1 bytes" in shown
     assert (Path(listed[0]["folder"]) / "message.bin").read_bytes().endswith(b"3")
+
+
+def test_failures_at_one_message_do_not_use_up_the_restarts_for_others(fragile: Project, state: Path) -> None:
+    fragile.chain(
+        node("count", "Numbers", params={"n": 6}),
+        node(
+            "crash",
+            "Unlucky",
+            params={"marker": str(fragile.folder / "seen")},
+            retry={"max_attempts": 3, "backoff": "10ms"},
+        ),
+        SINK,
+    )
+    result, report = run(fragile)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.split() == ["0", "1", "2", "4", "5"]
+    assert restarts(report, "crash") == 5
+    listed = json.loads(penstock("quarantine", "list", "--json").stdout)["messages"]
+    assert [(m["sequence"], len(m["failures"])) for m in listed] == [(3, 3)]
 
 
 def test_a_message_in_quarantine_is_tried_again_with_the_node_as_it_is_now(fragile: Project, state: Path) -> None:
