@@ -36,14 +36,14 @@ class Clock(penstock.Node):
 
 class Timeless(penstock.Node):
     def process(self) -> Iterator[Json]:
-        yield Json(0, time=0)
-        yield Json(1)
+        yield Json([0, 0], time=0)
+        yield Json([1, None])
 
 
 class Backwards(penstock.Node):
     def process(self) -> Iterator[Json]:
         for time in (0, 20, 10):
-            yield Json(time, time=time)
+            yield Json([0, time], time=time)
 
 
 class Both(penstock.Node):
