@@ -289,7 +289,7 @@ TEST(Plan, SourcesAreNotTimed) {
 connections: [{from: a, to: c}, {from: b, to: c, to_input: other}]
 )"),
             "p.yaml:8:5: 'process_timeout' is for handling a message, and a source handles none: remove it from node "
-            "'a', which has no inputs\n1 error\n");
+            "'a', which has no inputs\n");
 }
 
 TEST(Plan, OutputsOfNodesThatRestartHaveTheirMemoryTwice) {
