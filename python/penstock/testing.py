@@ -214,6 +214,8 @@ def _run_joined(
         else:
             matching.end(wanted)
     recorder.outputs.unmatched.update(zip((name for name, _ in order), matching.unmatched))
+
+
 def _as_kept(kept: tuple[int, Any]) -> tuple[int, bytes]:
     format, data = kept
     return format, bytes(data)
