@@ -31,19 +31,13 @@ from figures import figure, median, percentile, write
 GOALS = {"crash": "<= 15", "hang": "<= 50"}
 
 
-def play(name: str, kind: Kind) -> Seen:
+def play(kind: Kind) -> Seen:
     seen = Seen()
     for _ in range(kind.runs if kind.ends_session else 1):
         with tempfile.TemporaryDirectory(prefix="detect-") as place:
             folder = Path(place)
             folder.chmod(0o755)
             seen.add(play_session(kind, folder))
-    print(
-        f"{name}: told after {median(seen.told_ms):.1f} ms p50, {percentile(seen.told_ms, 99):.1f} ms p99; "
-        f"{seen.survived} of {seen.faults} survived, {seen.lost} of {seen.sent} lost, {seen.doubled} doubled, "
-        f"{seen.reordered} out of order",
-        flush=True,
-    )
     return seen
 
 
@@ -51,18 +45,12 @@ def group_of(name: str) -> str:
     return "hang" if KINDS[name].hangs else "crash"
 
 
-def table(seen: dict[str, Seen]) -> str:
+def print_row(name: str, found: Seen) -> None:
     """For docs/reliability.md."""
-    rows = [
-        "| fault | times | told after, p50 / p99 | survived | messages | lost | doubled | out of order |",
-        "|---|---|---|---|---|---|---|---|",
-    ]
-    for name, found in seen.items():
-        told = f"{median(found.told_ms):.1f} / {percentile(found.told_ms, 99):.1f} ms"
-        costs = [found.survived, found.sent, found.lost, found.doubled, found.reordered]
-        rest = ["-"] * len(costs) if KINDS[name].ends_session else costs
-        rows.append(f"| {' | '.join(map(str, [KINDS[name].title, found.faults, told, *rest]))} |")
-    return "\n".join(rows)
+    told = f"{median(found.told_ms):.1f} / {percentile(found.told_ms, 99):.1f} ms"
+    costs = [found.survived, found.sent, found.lost, found.doubled, found.reordered]
+    rest = ["-"] * len(costs) if KINDS[name].ends_session else costs
+    print(f"| {' | '.join(map(str, [KINDS[name].title, found.faults, told, *rest]))} |", flush=True)
 
 
 def main() -> None:
@@ -74,8 +62,12 @@ def main() -> None:
     kinds = {name: KINDS[name] for name in options.only}
     if options.runs:
         kinds = {name: replace(kind, runs=options.runs) for name, kind in kinds.items()}
-    seen = {name: play(name, kind) for name, kind in kinds.items()}
-    print(table(seen))
+    print("| fault | times | told after, p50 / p99 | survived | messages | lost | doubled | out of order |")
+    print("|---|---|---|---|---|---|---|---|")
+    seen: dict[str, Seen] = {}
+    for name, kind in kinds.items():
+        seen[name] = play(kind)
+        print_row(name, seen[name])
     figures = []
     for group, goal in GOALS.items():
         values = [value for name in seen if group_of(name) == group for value in seen[name].told_ms]
