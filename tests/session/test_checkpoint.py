@@ -363,7 +363,6 @@ def test_under_load_a_running_sum_is_right_however_often_it_is_killed(stateful: 
     dice = random.Random(2)
     with stateful.start("--report", str(stateful.folder / "report.json")) as running:
         session = running.read_until("session ").split()[1]
-        running.read_until("runs")
         for _ in range(8):
             for _ in range(dice.randint(1, 3)):
                 running.read_until("[tell] seen")
@@ -434,7 +433,6 @@ def test_of_two_inputs_each_is_in_the_state_as_far_as_it_was_handled(stateful: P
     )
     with stateful.start("--report", str(stateful.folder / "report.json")) as running:
         pids = Pids(running, ["merge"])
-        running.read_until("runs")
         for _ in range(6):
             running.read_until("[tell] seen")
             pids.kill(["merge"])

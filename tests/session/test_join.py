@@ -153,7 +153,16 @@ def worker_in(session: str) -> int:
     """The interpreter's process in the session's container, as the host counts."""
     container = docker("ps", "-q", "--filter", f"label=penstock.session={session}").strip()
     lines = docker("top", container, "-eo", "pid,args").splitlines()
-    return int(next(line.split()[0] for line in lines if "penstock.worker" in line))
+    return int(next((line.split()[0] for line in lines if "penstock.worker" in line), 0))
+
+
+def kill(pid: int) -> bool:
+    """False when it has ended by itself already."""
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def told(left: list[int], sets: list[tuple[int, ...]]) -> list[str]:
@@ -230,8 +239,8 @@ def test_a_node_killed_again_and_again_makes_every_set_once(joins: Project, cont
             if "[both] pid " in line:
                 pid = worker_in(session) if container else int(line.rpartition(" ")[2])
             elif "[both] handled" in line and pid and chance.random() < 0.25:
-                os.kill(pid, signal.SIGKILL)
-                pid, kills = 0, kills + 1
+                kills += kill(pid)
+                pid = 0
         assert running.process.wait(60) == 0, "".join(running.lines)
     sets = model(25, left, right)
     assert (joins.folder / "told").read_text().splitlines() == told(left, sets)
