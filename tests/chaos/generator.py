@@ -22,7 +22,7 @@ class Wishes:
     small_disk: bool = False
     hangs: bool = False
     few_attempts: bool = False
-    sabotage: str | None = None
+    cheater: bool = False
 
 
 def generate(seed: int, folder: Path, wishes: Wishes) -> Pipeline:
@@ -60,8 +60,6 @@ def attempt(seed: int, dice: random.Random, folder: Path, wishes: Wishes) -> Pip
         return None
     if wishes.containers and not any(node.container for node in made.values()):
         return None
-    if wishes.sabotage and not sabotaged(made, edges, wishes.sabotage):
-        return None
     pipeline = Pipeline(
         seed,
         folder,
@@ -70,7 +68,9 @@ def attempt(seed: int, dice: random.Random, folder: Path, wishes: Wishes) -> Pip
         quota_mb=96 if wishes.small_quota else 8192,
         process_timeout_s=SHORT_TIMEOUT_S if wishes.hangs else LONG_TIMEOUT_S,
     )
-    return pipeline if pipeline.targets else None
+    if wishes.cheater:
+        pipeline.cheater = next((name for name in pipeline.targets if can_cheat(pipeline, name)), None)
+    return pipeline if pipeline.targets and bool(pipeline.cheater) == wishes.cheater else None
 
 
 def make_source(name: str, dice: random.Random, wishes: Wishes) -> Node:
@@ -142,13 +142,10 @@ def rate_is_bounded(made: dict[str, Node], edges: list[Edge]) -> Iterator[bool]:
             rate[name] *= node.params["times"] / node.params["every"]
 
 
-def sabotaged(made: dict[str, Node], edges: list[Edge], how: str) -> bool:
-    """Has one step do what must be noticed: of those that send two messages at a time, on edges that lose nothing."""
-    for node in made.values():
-        read = [edge for edge in edges if edge.producer == node.id]
-        steady = all(edge.blocks for edge in read) and node.params.get("every") == 1 and node.params.get("times") == 2
-        steady = steady and not any(made[edge.consumer].is_native for edge in read)  # those check no payload
-        if node.kind == "mix" and steady and node.params["style"] != "emit" and not node.params["as_text"]:
-            node.params["sabotage"] = how
-            return True
-    return False
+def can_cheat(pipeline: Pipeline, name: str) -> bool:
+    """A step that sends two messages at a time, on edges that lose nothing, to nodes that check payloads."""
+    node = pipeline.nodes[name]
+    read = pipeline.edges_of(name, "out")
+    steady = all(edge.repeats and not pipeline.nodes[edge.consumer].is_native for edge in read)
+    double = node.params["every"] == 1 and node.params["times"] == 2
+    return node.kind == "mix" and steady and double and node.params["style"] != "emit" and not node.params["as_text"]

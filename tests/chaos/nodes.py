@@ -16,7 +16,7 @@ import zlib
 from array import array
 from collections import deque
 from collections.abc import Iterator
-from typing import Any, ClassVar, Optional, Union
+from typing import Any, ClassVar, Union
 
 import penstock
 from penstock import Audio, Bytes, Text
@@ -125,7 +125,7 @@ class Step(penstock.Node):
         self.ledger, self.params = Ledger(params), params
         self.held: deque[Any] = deque(maxlen=params.get("hold", 0))
         self.dice = random.Random(params["name"])
-        self.poison = ""
+        self.poison = self.cheat = ""
         if os.path.exists(self.ledger.poisoned):
             with open(self.ledger.poisoned) as file:
                 self.poison = file.read()
@@ -167,6 +167,8 @@ class Step(penstock.Node):
         elif order[:1] == ["talk"]:
             for _ in range(200):
                 print("x" * 1000)
+        elif order[:1] == ["cheat"]:
+            self.cheat = order[1]
         elif order:
             place, how = order[:2]
             if order[2:] == ["poison"]:
@@ -228,19 +230,20 @@ class Step(penstock.Node):
             for output, made in self.steps(port, message):
                 self.emit(output, made)
             return None
-        made = self.sabotage(made for _, made in self.steps(port, message))
+        made = self.cheated(made for _, made in self.steps(port, message))
         return list(made) if style == "list" else made
 
-    def sabotage(self, made: Iterator[Any]) -> Iterator[Any]:
-        """For the tests of the suite itself: what must never go unnoticed, once."""
-        how: Optional[str] = self.params.get("sabotage")
-        if how is None or self.dice.random() > 0.02:
-            yield from made
-            return
-        messages = list(made)
-        if messages:
-            del self.params["sabotage"]
-        yield from tampered(how, messages)
+    def cheated(self, made: Iterator[Any]) -> Iterator[Any]:
+        """For the tests of the suite itself: what must never go unnoticed, once, when it is ordered."""
+        held = []
+        for message in made:
+            if self.cheat:
+                held.append(message)
+            else:
+                yield message
+        if held:
+            yield from tampered(self.cheat, held)
+            self.cheat = ""
 
 
 def tampered(how: str, messages: list[Any]) -> Iterator[Any]:

@@ -91,6 +91,7 @@ class Pipeline:
     nodes: dict[str, Node]
     edges: list[Edge]
     quota_mb: int
+    cheater: str | None = None  # the node that is to do what must be noticed
     process_timeout_s: float = LONG_TIMEOUT_S
     start_timeout_s: float = 30
 

@@ -20,6 +20,7 @@ from faults import (
     TOGETHER,
     Fault,
     fits,
+    order,
     perform,
     perform_together,
     poison,
@@ -99,7 +100,7 @@ class Round:
             small_disk=self.small_disk,
             hangs=self.hangs,
             few_attempts=self.few_attempts,
-            sabotage=options.sabotage,
+            cheater=options.sabotage is not None,
         )
         pipeline = generate(self.seed, self.folder, wishes)
         pipeline.start_timeout_s = self.ending.start_timeout_s
@@ -126,6 +127,8 @@ class Round:
             run.await_start()
             for _ in range(self.options.groups):
                 self.strike(run)
+            if run.pipeline.cheater is not None:
+                order("cheat", str(self.options.sabotage))(run, run.pipeline.cheater)
         if not possible(self.ending, run):
             self.ending = ENDINGS["interrupt"]
         self.history.aborted = self.ending.aborts

@@ -180,16 +180,19 @@ class Run:
         return json.loads(self.report_file.read_text())  # type: ignore[no-any-return]
 
     def status(self) -> dict[str, Any]:
-        """As `penstock ps` shows it now."""
-        told = self.penstock("ps", "--json")
-        if told.returncode != 0:
-            raise ViolationError(f"'penstock ps' failed: {told.stderr}")
-        for session in json.loads(told.stdout)["sessions"]:
-            if session["session"] == self.session:
-                if "edges" not in session:
-                    raise ViolationError(f"'penstock ps' has no answer: {session}")
-                return session  # type: ignore[no-any-return]
-        raise ViolationError("'penstock ps' does not show the session")
+        """As `penstock ps` shows it now. A runtime that has no CPU may not answer in its time."""
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            told = self.penstock("ps", "--json")
+            if told.returncode != 0:
+                raise ViolationError(f"'penstock ps' failed: {told.stderr}")
+            found = [each for each in json.loads(told.stdout)["sessions"] if each["session"] == self.session]
+            if len(found) != 1:
+                raise ViolationError(f"'penstock ps' shows the session {len(found)} times")
+            if "edges" in found[0]:
+                return found[0]  # type: ignore[no-any-return]
+            if time.monotonic() > deadline:
+                raise ViolationError(f"'penstock ps' has no answer: {found[0]}")
 
     def penstock(self, *arguments: str, state: Path | None = None) -> subprocess.CompletedProcess[str]:
         return self.place.run([str(PENSTOCK), *arguments], state)
