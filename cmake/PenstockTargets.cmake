@@ -79,13 +79,17 @@ function(penstock_test module)
 endfunction()
 
 # penstock_fuzz(manifest SOURCES manifest_fuzz.cpp DEPS … SEEDS folder …) makes build/fuzz/targets/manifest_fuzz, which
-# `./dev fuzz manifest` runs. SEEDS: folders of inputs to begin with. DICTIONARY: words of the format.
+# `./dev fuzz manifest` runs. SEEDS: folders of inputs to begin with. DICTIONARY: words of the format. LONGEST: bytes of an
+# input, 4096 if not given.
 # Part of the targets that are built with the preset `fuzz` only: `penstock_fuzz_targets` builds them all.
 function(penstock_fuzz name)
   if(NOT PENSTOCK_FUZZ)
     return()
   endif()
-  cmake_parse_arguments(ARG "" "DICTIONARY" "SOURCES;DEPS;SEEDS" ${ARGN})
+  cmake_parse_arguments(ARG "" "DICTIONARY;LONGEST" "SOURCES;DEPS;SEEDS" ${ARGN})
+  if(NOT ARG_LONGEST)
+    set(ARG_LONGEST 4096)
+  endif()
   set(directory ${CMAKE_BINARY_DIR}/targets)
   add_executable(${name}_fuzz ${ARG_SOURCES})
   set_target_properties(${name}_fuzz PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${directory})
@@ -93,7 +97,7 @@ function(penstock_fuzz name)
   target_link_options(${name}_fuzz PRIVATE -fsanitize=fuzzer)
   list(JOIN ARG_SEEDS "\", \"" seeds)
   file(GENERATE OUTPUT ${directory}/${name}.json
-    CONTENT "{\"seeds\": [\"${seeds}\"], \"dictionary\": \"${ARG_DICTIONARY}\"}\n")
+    CONTENT "{\"seeds\": [\"${seeds}\"], \"dictionary\": \"${ARG_DICTIONARY}\", \"longest\": ${ARG_LONGEST}}\n")
   if(NOT TARGET penstock_fuzz_targets)
     add_custom_target(penstock_fuzz_targets)
   endif()

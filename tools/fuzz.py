@@ -73,7 +73,7 @@ def run(name: str, limits: list[str]) -> Result:
     crashes.mkdir(parents=True, exist_ok=True)
     command = [str(TARGETS / f"{name}_fuzz"), str(corpus), *description["seeds"], *limits]
     command += [f"-artifact_prefix={crashes}/{name}-", f"-timeout={INPUT_TIMEOUT_S}", f"-rss_limit_mb={MEMORY_MB}"]
-    command += ["-print_final_stats=1"]
+    command += ["-print_final_stats=1", f"-max_len={description.get('longest', 4096)}"]
     if description["dictionary"]:
         command.append(f"-dict={description['dictionary']}")
     started = time.monotonic()
