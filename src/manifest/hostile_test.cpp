@@ -50,6 +50,18 @@ TEST(HostileManifest, ControlCharactersAreRefusedWhereTheyAre) {
             "x.yaml:2:4: the control character 0x00 does not belong into a manifest");
 }
 
+TEST(HostileManifest, WhatIsNotUtf8IsRefusedWhereItIs) {
+  for (const auto* bytes : {"\x80", "\xFF", "\xC3", "\xC0\xAF", "\xE0\x9F\x80", "\xED\xA0\x80", "\xF0\x8F\x80\x80",
+                            "\xF4\x90\x80\x80", "\xF5\x80\x80\x80", "\xE2\x82"}) {
+    EXPECT_THAT(FirstError(fmt::format("a: ä\nb: ü{}\n", bytes)),
+                testing::MatchesRegex("x.yaml:2:5: the byte 0x.. is not UTF-8: save the file as UTF-8"))
+        << testing::PrintToString(bytes);
+  }
+  // The first and the last of each length.
+  EXPECT_THAT(FirstError("a: \u007e\u0080\u07ff\u0800\ud7ff\ue000\uffff\U00010000\U0010ffff\n"),
+              testing::Not(testing::HasSubstr("UTF-8")));
+}
+
 TEST(HostileManifest, AnEndlessFileIsNotReadToItsEnd) {
   const auto loaded = Load("/dev/zero");
 

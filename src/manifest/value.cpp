@@ -264,17 +264,40 @@ auto LooksLikeJson(std::string_view text) -> bool {
   return first != std::string_view::npos && text[first] == '{';
 }
 
-/// Control characters end yaml-cpp's input early or confuse its columns, so they are refused before it sees them.
-auto FindForbidden(std::string_view text) -> std::optional<std::pair<Position, unsigned>> {
+/// Bytes of the character that `text` begins with; 0 when it is not UTF-8: cut short, overlong, a surrogate, beyond the
+/// last character.
+auto CharacterBytes(std::string_view text) -> std::size_t {
+  const auto byte = [&](std::size_t at) { return at < text.size() ? static_cast<unsigned char>(text[at]) : 0U; };
+  const auto first = byte(0);
+  if (first < 0x80) return 1;
+  const std::size_t size = first >= 0xC2 && first < 0xE0 ? 2 : first >= 0xE0 && first < 0xF0 ? 3 : first < 0xF5 ? 4 : 0;
+  if (first < 0xC2 || size == 0) return 0;
+  for (std::size_t at = 1; at < size; ++at) {
+    if ((byte(at) & 0xC0U) != 0x80U) return 0;
+  }
+  const auto second = byte(1);
+  if ((first == 0xE0 && second < 0xA0) || (first == 0xED && second >= 0xA0)) return 0;
+  if ((first == 0xF0 && second < 0x90) || (first == 0xF4 && second >= 0x90)) return 0;
+  return size;
+}
+
+struct Forbidden {
   Position at;
-  for (const char character : text) {
-    const auto byte = static_cast<unsigned char>(character);
-    if ((byte < 0x20 && byte != '\t' && byte != '\n' && byte != '\r') || byte == 0x7F) return {{at, byte}};
-    if (byte == '\n') {
-      at = {at.line + 1, 1};
-    } else if ((byte & 0xC0) != 0x80) {
-      ++at.column;
-    }
+  std::string problem;
+};
+
+/// Control characters end yaml-cpp's input early or confuse its columns, and what is not UTF-8 it passes on to who
+/// cannot write it as JSON: both are refused before it sees them.
+auto FindForbidden(std::string_view text) -> std::optional<Forbidden> {
+  Position at;
+  while (!text.empty()) {
+    const auto byte = static_cast<unsigned char>(text.front());
+    if ((byte < 0x20 && byte != '\t' && byte != '\n' && byte != '\r') || byte == 0x7F)
+      return Forbidden{at, fmt::format("the control character 0x{:02x} does not belong into a manifest", byte)};
+    const auto size = CharacterBytes(text);
+    if (size == 0) return Forbidden{at, fmt::format("the byte 0x{:02x} is not UTF-8: save the file as UTF-8", byte)};
+    at = byte == '\n' ? Position{at.line + 1, 1} : Position{at.line, at.column + 1};
+    text.remove_prefix(size);
   }
   return std::nullopt;
 }
@@ -337,7 +360,7 @@ auto ParseTree(std::string_view text, const std::string& file) -> tl::expected<V
     return tl::unexpected(report.Take());
   }
   if (const auto forbidden = FindForbidden(text)) {
-    report.Add(forbidden->first, "the control character 0x{:02x} does not belong into a manifest", forbidden->second);
+    report.Add(forbidden->at, "{}", forbidden->problem);
     return tl::unexpected(report.Take());
   }
   auto root = Build(LooksLikeJson(text) ? JoinSurrogates(text) : std::string(text), report);

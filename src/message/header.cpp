@@ -7,21 +7,26 @@ namespace {
 using base::ErrorCode;
 using base::Fail;
 
-// Bytes of an array of this shape and type; nullopt when the product overflows or a dimension is negative.
+// Bytes of an array of this shape and type. nullopt when a dimension is negative, or when the array would not fit an
+// address space; one without elements counts here as if its empty dimensions were not there, since strides are computed
+// of the others all the same.
 auto ArrayBytes(const Header& header) -> std::optional<std::uint64_t> {
+  constexpr std::uint64_t kMostBits = std::numeric_limits<std::int64_t>::max();
   std::uint64_t bits = static_cast<std::uint64_t>(header.dtype.bits) * header.dtype.lanes;
+  bool empty = false;
   for (std::size_t i = 0; i < header.dimensions; ++i) {
     const auto extent = header.shape.at(i);
     if (extent < 0) return std::nullopt;
-    if (__builtin_mul_overflow(bits, static_cast<std::uint64_t>(extent), &bits)) return std::nullopt;
+    if (extent == 0) {
+      empty = true;
+    } else if (__builtin_mul_overflow(bits, static_cast<std::uint64_t>(extent), &bits) || bits > kMostBits) {
+      return std::nullopt;
+    }
   }
-  return bits / 8 + (bits % 8 == 0 ? 0 : 1);
+  return empty ? 0 : bits / 8 + (bits % 8 == 0 ? 0 : 1);
 }
 
 auto ValidateArray(const Header& header) -> base::Status {
-  if (header.dimensions > kMaxDimensions)
-    return Fail(ErrorCode::kPeerCorrupt, "a message claims {} dimensions, at most {} exist", header.dimensions,
-                kMaxDimensions);
   if (header.dtype.bits == 0 || header.dtype.lanes == 0 || header.dtype.code > 6)
     return Fail(ErrorCode::kPeerCorrupt, "a message claims an unknown element type");
   const auto needed = ArrayBytes(header);
@@ -65,6 +70,10 @@ auto Validate(const Header& header, std::uint64_t chunk_bytes) -> base::Status {
     return Fail(ErrorCode::kPeerCorrupt, "a message claims {} bytes and {} of metadata in a chunk of {}",
                 header.payload_bytes, header.metadata_bytes, chunk_bytes);
   }
+  // Of every kind: whoever shows a header shows its shape.
+  if (header.dimensions > kMaxDimensions)
+    return Fail(ErrorCode::kPeerCorrupt, "a message claims {} dimensions, at most {} exist", header.dimensions,
+                kMaxDimensions);
   switch (header.kind) {
     case Kind::kAudio:
       if (header.dimensions != 2 || header.rate == 0)

@@ -1,8 +1,11 @@
 #include "message/header.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <limits>
+
+#include "message/array_layout.h"
 
 namespace penstock::message {
 namespace {
@@ -45,6 +48,36 @@ TEST(Header, RefusesShapesThatOverflowOrAreNegative) {
   header.shape[0] = -320;
   header.shape[1] = -1;
   EXPECT_FALSE(Validate(header, 1280));
+}
+
+TEST(Header, RefusesMoreDimensionsThanThereAreWhateverTheKind) {
+  for (const auto kind : {Kind::kBytes, Kind::kText, Kind::kJson, Kind::kControl, Kind::kTensor}) {
+    auto header = AudioHeader(320, 1);
+    header.kind = kind;
+    EXPECT_TRUE(Validate(header, 1280));
+    header.dimensions = 255;
+    EXPECT_EQ(Validate(header, 1280).error().code(), ErrorCode::kPeerCorrupt) << ToString(kind);
+  }
+}
+
+TEST(Header, RefusesAnEmptyArrayWhoseOtherDimensionsOverflow) {
+  auto header = AudioHeader(0, 1);
+  header.kind = Kind::kTensor;
+  header.dimensions = 3;
+  header.shape = {0, 3, 1000};
+  EXPECT_TRUE(Validate(header, 0));
+  header.shape = {0, std::numeric_limits<std::int64_t>::max(), std::numeric_limits<std::int64_t>::max()};
+  EXPECT_FALSE(Validate(header, 0));
+}
+
+TEST(ArrayLayout, StridesOfAnEmptyArrayAreThoseOfItsOtherDimensions) {
+  auto header = AudioHeader(0, 1);
+  header.kind = Kind::kTensor;
+  header.dimensions = 3;
+  header.shape = {0, 3, 1000};
+  const auto layout = ArrayLayout::Of(header);
+  EXPECT_THAT(layout.strides, testing::ElementsAre(12000, 4000, 4, 0, 0, 0, 0, 0));
+  EXPECT_STREQ(layout.format, "f");
 }
 
 TEST(Header, RefusesOtherVersionsAndUnknownKinds) {

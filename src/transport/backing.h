@@ -20,8 +20,11 @@ class Backing final {
   /// `memory` outlives it.
   Backing(Segment segment, ChunkMemory& memory) : segment_(std::move(segment)), memory_(&memory) {}
 
-  /// One comparison once every chunk of the port is as large. Errors: those of ChunkMemory::Grow.
+  /// Some comparisons once every chunk of the port is as large. Errors: those of ChunkMemory::Grow, and kPeerCorrupt
+  /// for a chunk that is none of the segment's: writing to it would damage this process.
   auto Ensure(std::span<const std::byte> chunk, base::Deadline deadline) -> base::Status {
+    if (!segment_.Contains(chunk)) [[unlikely]]
+      return OutsideOfSegment();
     if (chunk.size() <= every_) [[likely]]
       return {};
     return Extend(chunk, deadline);
@@ -29,6 +32,7 @@ class Backing final {
   auto segment() const noexcept -> const Segment& { return segment_; }
 
  private:
+  static auto OutsideOfSegment() -> base::Status;
   auto Extend(std::span<const std::byte> chunk, base::Deadline deadline) -> base::Status;
 
   Segment segment_;

@@ -13,6 +13,8 @@ using base::Fail;
 // Far above every sensible contract, small enough that sums and products of them cannot overflow.
 constexpr std::uint32_t kMaxDepth = 1U << 16U;
 
+constexpr double kMostCounted = 0x1p63;
+
 // Values below 8 have a bucket each; above, 8 buckets for each power of two.
 auto BucketOf(std::uint64_t value) noexcept -> std::size_t {
   if (value < 8) return static_cast<std::size_t>(value);
@@ -59,8 +61,9 @@ auto Histogram::Quantile(double quantile) const noexcept -> std::uint64_t {
   std::uint64_t sum = 0;
   for (std::size_t i = 0; i < kBuckets; ++i) sum += snapshot[i] = counts[i].load(std::memory_order_relaxed);
   if (sum == 0) return 0;
-  const auto rank = std::max<std::uint64_t>(
-      1, static_cast<std::uint64_t>(std::ceil(std::clamp(quantile, 0.0, 1.0) * static_cast<double>(sum))));
+  // Counts of a hostile writer may be so large that the product is beyond what a count can be.
+  const auto wanted = std::ceil(std::clamp(quantile, 0.0, 1.0) * static_cast<double>(sum));
+  const auto rank = wanted < kMostCounted ? std::max<std::uint64_t>(1, static_cast<std::uint64_t>(wanted)) : sum;
   std::uint64_t seen = 0;
   for (std::size_t i = 0; i < kBuckets; ++i) {
     seen += snapshot[i];

@@ -10,13 +10,23 @@
 #include "transport/monotonic.h"
 
 namespace penstock::transport {
+namespace {
+
+void WakeAll(std::atomic<std::uint32_t>& word) noexcept {
+  syscall(SYS_futex, reinterpret_cast<std::uint32_t*>(&word), FUTEX_WAKE, INT_MAX, nullptr, nullptr, 0);
+}
+
+}  // namespace
 
 void Bell::Ring() noexcept {
   word.fetch_add(1, std::memory_order_seq_cst);
   // The waiter sets `parked` before it looks at the word for the last time, so one of the two sees the other.
-  if (parked.load(std::memory_order_seq_cst) != 0) {
-    syscall(SYS_futex, reinterpret_cast<std::uint32_t*>(&word), FUTEX_WAKE, INT_MAX, nullptr, nullptr, 0);
-  }
+  if (parked.load(std::memory_order_seq_cst) != 0) WakeAll(word);
+}
+
+void Bell::Wake() noexcept {
+  word.fetch_add(1, std::memory_order_seq_cst);
+  WakeAll(word);
 }
 
 auto Doorbell::Create() -> base::Expected<Doorbell> {

@@ -17,6 +17,8 @@ struct Bell {
   std::atomic<std::uint32_t> parked;
 
   void Ring() noexcept;
+  /// The same, and wakes whoever sleeps whatever the flag says, which a peer may have changed.
+  void Wake() noexcept;
 };
 
 struct DoorbellLayout {
@@ -55,7 +57,10 @@ auto WaitAt(Bell& bell, base::Deadline deadline, std::uint32_t spin_ns, Ready&& 
   for (;;) {
     const auto seen = bell.word.load(std::memory_order_seq_cst);
     if (ready()) return true;
-    if (spin_ns != 0 && SpinAt(bell, seen, spin_ns)) continue;
+    if (spin_ns != 0 && SpinAt(bell, seen, spin_ns)) {
+      if (deadline.passed()) return ready();  // a peer may ring for ever
+      continue;
+    }
     bell.parked.store(1, std::memory_order_seq_cst);
     if (ready()) {
       bell.parked.store(0, std::memory_order_relaxed);

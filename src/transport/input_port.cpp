@@ -5,6 +5,8 @@
 #include <deque>
 #include <utility>
 
+#include "transport/consumer_account.h"
+#include "transport/file_mappings.h"
 #include "transport/fork_guard.h"
 #include "transport/iceoryx2/bridge.h"
 #include "transport/monotonic.h"
@@ -23,6 +25,19 @@ struct Arrival {
   iceoryx2::Sample sample;
   message::Header header;
 };
+
+// What the producer says in the account.
+struct Sent {
+  std::uint64_t published = 0;
+  std::uint64_t refreshed = 0;
+  std::uint64_t closed = 0;
+  std::uint64_t first_of_epoch = 0;
+};
+
+// The time in a header is its producer's word: not before it, and not after now.
+auto SinceNs(std::int64_t then, std::int64_t now) -> std::uint64_t {
+  return then < 0 || then > now ? 0 : static_cast<std::uint64_t>(now - then);
+}
 
 }  // namespace
 
@@ -63,65 +78,73 @@ auto Message::redelivered() const noexcept -> bool { return state_->redelivered;
 struct InputPort::State {
   InputPortOptions options;
   iceoryx2::Input input;
+  RealmMemory memory;
+  ConsumerAccount account;
   HeldCounter held = std::make_shared<std::atomic<std::uint32_t>>(0);
   std::deque<Arrival> pending;  // in order; fetched while looking for messages of an earlier epoch
   std::uint32_t epoch = 0;
   bool epoch_known = false;
 
   std::uint64_t next = 0;             // the sequence number that comes next
-  std::uint64_t acked = 0;            // all below are handled
   std::uint64_t taken_before = 0;     // by earlier incarnations: below it a message is a repetition
   std::uint64_t after_delivered = 0;  // one after the last message that was handed out
   bool handles_later = false;         // messages are taken before it is their turn
 
-  // The account as it was when there was nothing to take.
-  std::uint64_t seen_published = 0;
-  std::uint64_t seen_refreshed = 0;
-  std::uint64_t seen_closed = 0;
+  Sent seen;  // as it was when there was nothing to take
 
-  State(InputPortOptions opened, iceoryx2::Input subscriber)
-      : options(std::move(opened)), input(std::move(subscriber)) {}
+  State(InputPortOptions opened, iceoryx2::Input subscriber, RealmMemory of_realm)
+      : options(std::move(opened)), input(std::move(subscriber)), memory(std::move(of_realm)), account(control()) {}
 
   auto contract() const noexcept -> const EdgeContract& { return options.control.contract(); }
   auto control() const noexcept -> ControlLayout& { return *options.control.operator->(); }
 
-  void Resume();
+  auto Resume() -> base::Status;
+  auto CheckAccount(const Sent& sent) const -> base::Status;
   auto Receive() -> base::Expected<std::optional<Arrival>>;
   auto Next() -> base::Expected<std::optional<Arrival>>;
   auto FetchAll() -> base::Status;
   auto CloseGap(std::uint64_t sequence) -> base::Status;
-  void CountTail(std::uint64_t first_of_epoch, std::uint64_t closed);
+  void CountTail(const Sent& sent);
   auto Deliver(Arrival arrival) -> Message;
   void MarkHandling(std::uint64_t sequence, std::int64_t now) noexcept;
   void Credit(std::uint64_t upto) noexcept;
 };
 
-// Continues where an earlier incarnation stopped. Killed between two of its stores it left an account that is off by
-// the message (or gap) it was counting; the order of those stores makes the truth known: lost, taken, delivered.
-void InputPort::State::Resume() {
-  auto& block = control();
-  acked = block.acked.load(std::memory_order_acquire);
-  const auto taken = std::max(acked, block.taken.load(std::memory_order_acquire));
+// Continues where an earlier incarnation stopped.
+auto InputPort::State::Resume() -> base::Status {
+  if (auto adopted = account.Adopt(); !adopted)
+    return tl::make_unexpected(
+        std::move(adopted).error().While(fmt::format("opening the input of edge '{}'", options.id)));
   const bool repeats = !MayDrop(contract().policy) && contract().delivery == Delivery::kAtLeastOnce;
-  next = repeats ? acked : taken;
-  taken_before = taken;
+  next = repeats ? account.acked() : account.taken();
+  taken_before = account.taken();
   after_delivered = next;
-  const auto delivered = block.delivered.load(std::memory_order_relaxed);
-  const auto lost = block.lost.load(std::memory_order_relaxed);
-  if (delivered + lost > taken) block.lost.store(taken - std::min(delivered, taken), std::memory_order_relaxed);
-  if (delivered + lost < taken) block.delivered.store(taken - lost, std::memory_order_relaxed);
-  block.taken.store(taken, std::memory_order_release);
-  block.handling_since_ns.store(0, std::memory_order_release);
-  block.awaits_input.store(0, std::memory_order_release);
+  control().awaits_input.store(0, std::memory_order_release);
   Credit(next);
-  block.consumer_state.store(EndState::kAttached, std::memory_order_release);
+  control().consumer_state.store(EndState::kAttached, std::memory_order_release);
+  return {};
+}
+
+// What the producer claims must be possible, and what this end has written must still be there. A producer that was
+// killed may have reserved one message less than it had sent.
+auto InputPort::State::CheckAccount(const Sent& sent) const -> base::Status {
+  if (!account.intact()) {
+    return Fail(ErrorCode::kPeerCorrupt,
+                "the account of edge '{}' is not what its consumer has written: its producer has damaged it",
+                options.id);
+  }
+  const auto reserved = control().reserved.load(std::memory_order_acquire);
+  const auto claimed = std::max({sent.published, sent.first_of_epoch, sent.closed == 0 ? 0 : sent.closed - 1});
+  if (claimed > reserved && claimed - reserved > 1) {
+    return Fail(ErrorCode::kPeerCorrupt,
+                "the account of edge '{}' speaks of {} messages, of {} that were sent: its producer has damaged it",
+                options.id, claimed, reserved);
+  }
+  return {};
 }
 
 void InputPort::State::Credit(std::uint64_t upto) noexcept {
-  if (upto > acked) {
-    acked = upto;
-    control().acked.store(upto, std::memory_order_release);
-  }
+  if (upto > account.acked()) account.SetAcked(upto);
   options.producer.credit().Ring();
 }
 
@@ -136,6 +159,11 @@ auto InputPort::State::Receive() -> base::Expected<std::optional<Arrival>> {
   if (sample.bytes.size() > (options.max_message_bytes + kUnit - 1) / kUnit * kUnit) {
     return Fail(ErrorCode::kPeerCorrupt, "edge '{}' brought a chunk of {} bytes where at most {} are allowed",
                 options.id, sample.bytes.size(), options.max_message_bytes);
+  }
+  if (const auto* start = reinterpret_cast<const std::byte*>(sample.header);
+      !memory.Contains({start, sample.bytes.data() + sample.bytes.size()})) {
+    return Fail(ErrorCode::kPeerCorrupt, "edge '{}' brought a message that lies outside of its shared memory",
+                options.id);
   }
   const auto header = *sample.header;
   if (auto valid = message::Validate(header, sample.bytes.size()); !valid) {
@@ -171,14 +199,12 @@ auto InputPort::State::CloseGap(std::uint64_t sequence) -> base::Status {
                 "lost its shared memory",
                 options.id, next, sequence);
   }
-  auto& block = control();
   // Those that an earlier incarnation had taken and not handled to the end are lost now, not delivered.
   const auto unhandled = std::min(sequence, taken_before) - std::min(next, taken_before);
-  const auto before = block.delivered.load(std::memory_order_relaxed);
-  const auto delivered = before - std::min(before, unhandled);
-  block.lost.store(std::max(sequence, taken_before) - delivered, std::memory_order_release);
-  block.delivered.store(delivered, std::memory_order_release);
-  const bool nothing_in_hands = acked >= after_delivered;
+  const auto delivered = account.delivered() - std::min(account.delivered(), unhandled);
+  account.SetLost(std::max(sequence, taken_before) - delivered);
+  account.SetDelivered(delivered);
+  const bool nothing_in_hands = account.acked() >= after_delivered;
   next = sequence;
   if (nothing_in_hands) Credit(next);
   return {};
@@ -186,42 +212,37 @@ auto InputPort::State::CloseGap(std::uint64_t sequence) -> base::Status {
 
 // There is nothing to take, and messages are missing: of an incarnation of the producer that is dead, or, when the
 // stream is closed, its last ones, dropped before this consumer could take them.
-void InputPort::State::CountTail(std::uint64_t first_of_epoch, std::uint64_t closed) {
-  auto& block = control();
-  const auto reached = closed != 0 && MayDrop(contract().policy) ? closed - 1 : first_of_epoch;
+void InputPort::State::CountTail(const Sent& sent) {
+  const auto reached = sent.closed != 0 && MayDrop(contract().policy) ? sent.closed - 1 : sent.first_of_epoch;
   if (next >= reached) return;
   static_cast<void>(CloseGap(reached));
-  block.taken.store(std::max(next, taken_before), std::memory_order_release);
+  account.SetTaken(std::max(next, taken_before));
 }
 
 auto InputPort::State::Deliver(Arrival arrival) -> Message {
-  auto& block = control();
   const auto sequence = arrival.header.sequence;
   const bool again = sequence < taken_before;
   next = sequence + 1;
   after_delivered = next;
   // Before it counts as taken: who looks at the account of a dead consumer must not think that it handled this one.
-  if (handles_later && block.handling_since_ns.load(std::memory_order_relaxed) == 0)
-    block.handling_sequence.store(kHandlesNothing, std::memory_order_release);
+  if (handles_later && account.handling_since_ns() == 0) account.SetHandling(kHandlesNothing, 0);
   if (contract().delivery == Delivery::kAtMostOnce) Credit(next);
   if (again) {
-    block.redelivered.store(block.redelivered.load(std::memory_order_relaxed) + 1, std::memory_order_release);
+    account.CountRedelivered();
   } else {
-    block.taken.store(next, std::memory_order_release);
-    block.delivered.store(block.delivered.load(std::memory_order_relaxed) + 1, std::memory_order_release);
+    account.SetTaken(next);
+    account.SetDelivered(account.delivered() + 1);
   }
   const auto now = MonotonicNow();
-  block.queue_wait.Record(static_cast<std::uint64_t>(std::max<std::int64_t>(0, now - arrival.header.publish_time_ns)));
-  if (!handles_later && block.handling_since_ns.load(std::memory_order_relaxed) == 0) MarkHandling(sequence, now);
+  control().queue_wait.Record(SinceNs(arrival.header.publish_time_ns, now));
+  if (!handles_later && account.handling_since_ns() == 0) MarkHandling(sequence, now);
   held->fetch_add(1, std::memory_order_relaxed);
   return Message(std::unique_ptr<Message::State>(new Message::State{
       .sample = std::move(arrival.sample), .header = arrival.header, .redelivered = again, .held = held}));
 }
 
 void InputPort::State::MarkHandling(std::uint64_t sequence, std::int64_t now) noexcept {
-  auto& block = control();
-  block.handling_sequence.store(sequence, std::memory_order_relaxed);
-  block.handling_since_ns.store(static_cast<std::uint64_t>(now), std::memory_order_release);
+  account.SetHandling(sequence, static_cast<std::uint64_t>(now));
 }
 
 InputPort::InputPort(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -229,7 +250,7 @@ InputPort::InputPort(std::unique_ptr<State> state) : state_(std::move(state)) {}
 InputPort::~InputPort() {
   if (InForkedChild()) return;
   auto& block = state_->control();
-  const bool finished = ended() && state_->acked >= state_->next;
+  const bool finished = ended() && state_->account.acked() >= state_->next;
   block.handling_since_ns.store(0, std::memory_order_release);
   block.consumer_state.store(finished ? EndState::kFinished : EndState::kDetached, std::memory_order_release);
   state_->options.producer.credit().Ring();
@@ -253,8 +274,9 @@ auto InputPort::Open(InputPortOptions options) -> base::Expected<std::unique_ptr
   if (!input)
     return tl::make_unexpected(
         std::move(input).error().While(fmt::format("opening the input of edge '{}'", options.id)));
-  auto state = std::make_unique<State>(std::move(options), std::move(*input));
-  state->Resume();
+  PENSTOCK_ASSIGN(auto memory, RealmMemory::Of(options.realm_number));
+  auto state = std::make_unique<State>(std::move(options), std::move(*input), std::move(memory));
+  PENSTOCK_TRY(state->Resume());
   return std::unique_ptr<InputPort>(new InputPort(std::move(state)));
 }
 
@@ -264,28 +286,28 @@ auto InputPort::TryTake(Handling handling) -> base::Expected<std::optional<Messa
   auto& block = state.control();
   state.handles_later = handling == Handling::kLater;
   for (;;) {
-    const auto published = block.published.load(std::memory_order_acquire);
-    const auto refreshed = block.refreshed.load(std::memory_order_acquire);
-    const auto closed = block.closed.load(std::memory_order_acquire);
-    const auto first_of_epoch = block.first_of_epoch.load(std::memory_order_acquire);
+    const Sent sent{.published = block.published.load(std::memory_order_acquire),
+                    .refreshed = block.refreshed.load(std::memory_order_acquire),
+                    .closed = block.closed.load(std::memory_order_acquire),
+                    .first_of_epoch = block.first_of_epoch.load(std::memory_order_acquire)};
+    PENSTOCK_TRY(state.CheckAccount(sent));
     const auto limit = state.contract().max_held + 1;
     if (state.held->load(std::memory_order_acquire) >= limit) {
-      if (published <= state.next) return std::nullopt;
+      if (sent.published <= state.next) return std::nullopt;
       return Fail(ErrorCode::kExhausted,
                   "the node holds {} messages of edge '{}', its limit: raise max_held ({}) or let go of old messages",
                   state.held->load(std::memory_order_relaxed), state.options.id, state.contract().max_held);
     }
     PENSTOCK_ASSIGN(auto arrival, state.Next());
     if (!arrival) {
-      state.seen_published = published;
-      state.seen_refreshed = refreshed;
-      state.seen_closed = closed;
-      state.CountTail(first_of_epoch, closed);
+      state.seen = sent;
+      state.CountTail(sent);
       return std::nullopt;
     }
     const auto sequence = arrival->header.sequence;
     if (sequence < state.next)
       continue;  // acknowledged, or in hands already: history, or a restarted producer's repetition
+    if (arrival->header.epoch != state.epoch) state.memory.Forget();
     if (sequence > state.next && state.epoch_known && arrival->header.epoch != state.epoch) {
       state.epoch = arrival->header.epoch;
       state.pending.push_front(std::move(*arrival));
@@ -302,11 +324,12 @@ auto InputPort::TryTake(Handling handling) -> base::Expected<std::optional<Messa
 auto InputPort::ready() const noexcept -> bool {
   const auto& state = *state_;
   if (!state.pending.empty()) return true;
+  if (!state.account.intact()) return true;  // TryTake says why
   const auto& block = state.control();
   const auto published = block.published.load(std::memory_order_acquire);
   if (published <= state.next) return false;
-  return published != state.seen_published || block.refreshed.load(std::memory_order_acquire) != state.seen_refreshed ||
-         block.closed.load(std::memory_order_acquire) != state.seen_closed;
+  return published != state.seen.published || block.refreshed.load(std::memory_order_acquire) != state.seen.refreshed ||
+         block.closed.load(std::memory_order_acquire) != state.seen.closed;
 }
 
 auto InputPort::ended() const noexcept -> bool {
@@ -319,13 +342,12 @@ auto InputPort::owed() const noexcept -> bool { return state_->next < state_->ta
 void InputPort::Acknowledge(std::uint64_t sequence) noexcept {
   if (InForkedChild()) return;
   auto& state = *state_;
-  auto& block = state.control();
   const bool last = sequence + 1 >= state.after_delivered;
   const auto now = static_cast<std::uint64_t>(MonotonicNow());
-  if (const auto since = block.handling_since_ns.load(std::memory_order_relaxed); since != 0 && now >= since)
-    block.handler.Record(now - since);
-  block.handling_sequence.store(state.handles_later ? kHandlesNothing : sequence + 1, std::memory_order_relaxed);
-  block.handling_since_ns.store(last || state.handles_later ? 0 : now, std::memory_order_release);
+  if (const auto since = state.account.handling_since_ns(); since != 0 && now >= since)
+    state.control().handler.Record(now - since);
+  state.account.SetHandling(state.handles_later ? kHandlesNothing : sequence + 1,
+                            last || state.handles_later ? 0 : now);
   // With nothing else in hands, messages that were lost behind this one are settled too.
   state.Credit(last ? state.next : sequence + 1);
 }

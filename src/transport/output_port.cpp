@@ -53,6 +53,17 @@ struct Edge {
                           contract.max_in_flight_bytes);
     return text;
   }
+  /// The consumer claims to have acknowledged less than before: with credit kept, there never are more than `depth`.
+  auto WentBack(std::uint64_t next) const noexcept -> bool {
+    return policy() == Policy::kBlock && Unacknowledged(next) > control.contract().depth &&
+           !given_up.load(std::memory_order_acquire);
+  }
+  /// The producer's lines say what the producer has written, with nothing on its way. Nobody else writes them.
+  auto Intact(std::uint64_t next, std::uint64_t closed) const noexcept -> bool {
+    return control->reserved.load(std::memory_order_relaxed) == next &&
+           control->published.load(std::memory_order_relaxed) == next &&
+           control->closed.load(std::memory_order_relaxed) == closed;
+  }
 };
 
 auto OriginOf(const message::Header& header) -> Origin {
@@ -161,6 +172,28 @@ struct OutputPort::State {
   auto HeldUp(std::uint64_t bytes) const noexcept -> bool {
     return std::ranges::any_of(edges, [&](const auto& edge) { return edge->Lacks(Policy::kBlock, next, bytes); });
   }
+  // What `closed` says in the blocks.
+  auto said_closed() const noexcept -> std::uint64_t { return closed ? next + 1 : 0; }
+  auto Damaged() const noexcept -> bool {
+    return std::ranges::any_of(
+        edges, [&](const auto& edge) { return !edge->Intact(next, said_closed()) || edge->WentBack(next); });
+  }
+  auto CheckAccounts() const -> base::Status {
+    for (const auto& edge : edges) {
+      if (!edge->Intact(next, said_closed())) {
+        return Fail(ErrorCode::kPeerCorrupt,
+                    "the account of edge '{}' is not what its producer has written: its consumer has damaged it",
+                    edge->id);
+      }
+      if (edge->WentBack(next)) {
+        return Fail(ErrorCode::kPeerCorrupt,
+                    "the account of edge '{}' says that {} messages are not acknowledged, where {} are the most: its "
+                    "consumer has damaged it",
+                    edge->id, edge->Unacknowledged(next), edge->control.contract().depth);
+      }
+    }
+    return {};
+  }
 
   // While it waits for others, an edge that has room again says that it is not waited for.
   auto StillHeldUp(const std::vector<Edge*>& holders, std::uint64_t bytes) const noexcept -> bool {
@@ -182,16 +215,20 @@ struct OutputPort::State {
       if (edge->Lacks(Policy::kBlock, next, bytes)) holders.push_back(edge.get());
     }
     if (holders.empty()) return Cancelled();
-    for (auto* edge : holders)
+    for (auto* edge : holders) {
       edge->control->waiting_since_ns.store(static_cast<std::uint64_t>(since), std::memory_order_release);
+      // One that sleeps with nothing to do and one that is waited for cannot both be right: it looks at its account.
+      edge->consumer.arrivals().Wake();
+    }
     const bool ready = WaitAt(credit, deadline, spin, [&] {
-      return interrupted.load(std::memory_order_acquire) || !StillHeldUp(holders, bytes);
+      return interrupted.load(std::memory_order_acquire) || !StillHeldUp(holders, bytes) || Damaged();
     });
     const auto waited = static_cast<std::uint64_t>(MonotonicNow() - since);
     // In this order, so that who reads them the other way round misses none of it.
     for (auto* edge : holders) edge->control->blocked_ns.fetch_add(waited / holders.size(), std::memory_order_release);
     for (auto* edge : holders) edge->control->waiting_since_ns.store(0, std::memory_order_release);
     PENSTOCK_TRY(Cancelled());
+    PENSTOCK_TRY(CheckAccounts());
     if (!ready) {
       return Fail(ErrorCode::kDeadline, "edge '{}' had no room for message {} in time: {}", holders.front()->id, next,
                   holders.front()->Describe(next, bytes));
@@ -296,6 +333,7 @@ auto OutputPort::Publish(Loan loan, base::Deadline deadline) -> base::Expected<s
   if (!loan.state_ || loan.state_->port != this)
     return Fail(ErrorCode::kInvalidArgument, "the loan does not belong to output '{}'", state.options.service);
   PENSTOCK_TRY(state.Cancelled());
+  PENSTOCK_TRY(state.CheckAccounts());
 
   auto& header = loan.header();
   header.version = message::kHeaderVersion;
@@ -386,14 +424,15 @@ auto OutputPort::Drain(base::Deadline deadline) -> base::Status {
   auto& state = *state_;
   if (!state.closed)
     return Fail(ErrorCode::kConflict, "output '{}' is not closed: drain it after Close", state.options.service);
-  const bool ready = WaitAt(state.credit, deadline, 0,
-                            [&] { return state.interrupted.load(std::memory_order_acquire) || state.Acknowledged(); });
+  static_cast<void>(WaitAt(state.credit, deadline, 0, [&] {
+    return state.interrupted.load(std::memory_order_acquire) || state.Acknowledged() || state.Damaged();
+  }));
   if (state.Acknowledged()) {
     state.drained = true;
     return {};
   }
   PENSTOCK_TRY(state.Cancelled());
-  static_cast<void>(ready);
+  PENSTOCK_TRY(state.CheckAccounts());
   std::string waiting;
   for (const auto& edge : state.edges) {
     if (const auto left = edge->Unacknowledged(state.next); left != 0 && !edge->given_up)

@@ -4,43 +4,42 @@
 #include <sys/stat.h>
 
 #include <bit>
-#include <cinttypes>
-#include <cstdio>
-#include <fstream>
+#include <functional>
 #include <optional>
 #include <string>
+
+#include "transport/file_mappings.h"
 
 namespace penstock::transport {
 namespace {
 using base::ErrorCode;
 using base::Fail;
 
-struct FileMapping {
-  std::uintptr_t begin = 0;
-  std::uint64_t offset = 0;  // of `begin` in the file
-  ino_t inode = 0;
-  std::string name;  // without folders
+struct Found {
+  FileMapping mapping;
+  std::string name;
 };
 
-// The mapping that covers `address`. The kernel's list is the one place that says which file backs an address.
-auto MappingAt(std::uintptr_t address) -> std::optional<FileMapping> {
-  std::ifstream maps("/proc/self/maps");
-  for (std::string line; std::getline(maps, line);) {
-    FileMapping mapping;
-    std::uintptr_t end = 0;
-    int path = 0;
-    if (std::sscanf(line.c_str(), "%" SCNxPTR "-%" SCNxPTR " %*s %" SCNx64 " %*s %ju%n", &mapping.begin, &end,
-                    &mapping.offset, &mapping.inode, &path) < 4) {
-      continue;
-    }
-    if (address < mapping.begin || address >= end) continue;
-    mapping.name = line.substr(line.rfind('/') + 1);
-    return mapping;
-  }
-  return std::nullopt;
+// The mapping that covers `address`.
+auto MappingAt(std::uintptr_t address) -> std::optional<Found> {
+  std::optional<Found> found;
+  ForEachMapping([&](const FileMapping& mapping) {
+    if (address < mapping.begin || address >= mapping.end) return true;
+    found = Found{.mapping = mapping, .name = std::string(mapping.name)};
+    return false;
+  });
+  return found;
 }
 
 }  // namespace
+
+auto Segment::Contains(std::span<const std::byte> payload) const noexcept -> bool {
+  const auto* first = base + layout.first + layout.header_bytes;
+  const auto* end = base + layout.first + layout.stride * layout.chunks;
+  // As addresses: a peer can make these any.
+  return std::less_equal<>()(first, payload.data()) && std::less_equal<>()(payload.data(), end) &&
+         payload.size() <= static_cast<std::size_t>(end - payload.data());
+}
 
 auto Segment::ChunkOf(const std::byte* payload) const noexcept -> std::uint64_t {
   // Wraps around to a large number below the first chunk.
@@ -49,18 +48,19 @@ auto Segment::ChunkOf(const std::byte* payload) const noexcept -> std::uint64_t 
 
 auto FindSegment(int realm_number, const std::byte* chunk, SegmentLayout layout) -> base::Expected<Segment> {
   const auto address = std::bit_cast<std::uintptr_t>(chunk);
-  const auto mapping = MappingAt(address);
-  if (!mapping || mapping->inode == 0)
+  const auto found = MappingAt(address);
+  if (!found || found->mapping.inode == 0)
     return Fail(ErrorCode::kInternal, "a chunk of shared memory is in no file that this process has mapped");
+  const auto& [mapping, name] = *found;
   Segment segment{
-      .fd = base::UniqueFd(::openat(realm_number, mapping->name.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)),
+      .fd = base::UniqueFd(::openat(realm_number, name.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)),
       .layout = layout,
-      .base = chunk - (address - mapping->begin) - mapping->offset};
+      .base = chunk - (address - mapping.begin) - mapping.offset};
   struct stat file{};
   if (!segment.fd || ::fstat(segment.fd.get(), &file) != 0)
-    return base::SystemError(fmt::format("open the segment '{}' of a realm", mapping->name));
-  if (file.st_ino != mapping->inode)
-    return Fail(ErrorCode::kInternal, "the file '{}' of a realm is not the one that is mapped", mapping->name);
+    return base::SystemError(fmt::format("open the segment '{}' of a realm", name));
+  if (file.st_ino != mapping.inode)
+    return Fail(ErrorCode::kInternal, "the file '{}' of a realm is not the one that is mapped", name);
   segment.layout.first = static_cast<std::uint64_t>(chunk - segment.base);
   return segment;
 }

@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 
 #include "base/error.h"
 #include "base/unique_fd.h"
@@ -28,6 +29,8 @@ struct Segment {
   SegmentLayout layout;
   const std::byte* base = nullptr;  // where the file is mapped
 
+  /// Whether all of `payload` lies in chunks.
+  auto Contains(std::span<const std::byte> payload) const noexcept -> bool;
   /// Which chunk has its payload at `payload`; `layout.chunks` or more for memory that is none of the segment's.
   auto ChunkOf(const std::byte* payload) const noexcept -> std::uint64_t;
 };

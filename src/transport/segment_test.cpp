@@ -90,6 +90,9 @@ TEST_F(SegmentTest, AChunkOfAnotherOutputIsNoneOfIts) {
   auto foreign = Must(other->Borrow(1));
   EXPECT_LT(output->segment().ChunkOf(own.bytes().data()), output->segment().layout.chunks);
   EXPECT_GE(output->segment().ChunkOf(foreign.bytes().data()), output->segment().layout.chunks);
+  EXPECT_TRUE(output->segment().Contains(own.bytes()));
+  EXPECT_FALSE(output->segment().Contains(foreign.bytes()));
+  EXPECT_FALSE(output->segment().Contains({own.bytes().data(), std::size_t{1} << 40U}));
 }
 
 TEST_F(SegmentTest, MemoryThatIsNoFilesIsRefused) {

@@ -99,6 +99,25 @@ auto Peer::Hear() -> std::string {
   }
 }
 
+auto Peer::HearAny(const std::vector<Peer*>& peers) -> std::pair<Peer*, std::string> {
+  std::vector<pollfd> waiting;
+  for (auto* peer : peers) {
+    if (peer->buffered_.find('\n') != std::string::npos) return {peer, peer->Hear()};
+    waiting.push_back({.fd = peer->output_.get(), .events = POLLIN, .revents = 0});
+  }
+  while (::poll(waiting.data(), waiting.size(), -1) < 0) {
+  }
+  const auto ready = std::ranges::find_if(waiting, [](const pollfd& fd) { return fd.revents != 0; });
+  auto* peer = peers[static_cast<std::size_t>(ready - waiting.begin())];
+  return {peer, peer->Hear()};
+}
+
+auto Peer::Wait() -> int {
+  int status = 0;
+  ::waitpid(std::exchange(pid_, -1), &status, 0);
+  return status;
+}
+
 void Peer::Kill() {
   if (pid_ <= 0) return;
   ::kill(pid_, SIGKILL);

@@ -8,6 +8,7 @@
 #include <cstring>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/unique_fd.h"
@@ -55,12 +56,16 @@ class Peer final {
   void Tell(const std::string& line) const;
   /// The next line it wrote; empty when it is gone.
   auto Hear() -> std::string;
+  /// The next line that any of them wrote, and which; empty when that one is gone.
+  static auto HearAny(const std::vector<Peer*>& peers) -> std::pair<Peer*, std::string>;
   auto Ask(const std::string& line) -> std::string {
     Tell(line);
     return Hear();
   }
   /// kill -9, and waits until it is gone.
   void Kill();
+  /// Its wait status, once Hear has said that it is gone.
+  auto Wait() -> int;
 
  private:
   pid_t pid_ = -1;

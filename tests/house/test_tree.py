@@ -13,7 +13,7 @@ from repository import ROOT, relative, tracked
 
 CODE = tracked("*.h", "*.cpp", "*.c", "*.rs", "*.py", "*.pyi", "*.sh", "*.cmake", "dev")
 PRODUCT = tracked("src/*", "python/*", "docker/*", "examples/*")
-TEXT = [path for path in tracked() if path.suffix not in {".lock", ".wav", ".flac", ".g722", ".png"}]
+TEXT = [path for path in tracked() if path.suffix not in {".lock", ".wav", ".flac", ".g722", ".png", ".bin"}]
 
 # Hosts that documentation and code may point to, or name a format by, as SVG does; package registries are not among
 # them, they are the user's choice.

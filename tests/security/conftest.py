@@ -147,7 +147,7 @@ def make_host(folder: Path, uid: int) -> Host:
     for name, mode in (("home", 0o700), ("home/run", 0o700), ("project", 0o755)):
         (folder / name).mkdir()
         (folder / name).chmod(mode)
-    for name in ("nodes.py", "probe.py", "intrude.py", "attack.py"):
+    for name in ("nodes.py", "probe.py", "intrude.py", "attack.py", "scribble.py"):
         shutil.copy(HERE / name, host.project / name)
     try:
         runs = can_run(host)

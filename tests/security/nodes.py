@@ -11,6 +11,7 @@ import attack
 import intrude
 import penstock
 import probe
+import scribble
 from penstock import Audio, Bytes, Text
 
 
@@ -174,3 +175,25 @@ class Refuse(penstock.Node):
     def process(self, message: Bytes) -> None:
         if len(message.data) > 100:
             raise ValueError("too large for me")
+
+
+class Count(penstock.Node):
+    """Sends on and on."""
+
+    def process(self) -> Iterator[Text]:
+        while not self.stop_requested:
+            yield Text("more")
+
+
+class Scribble(penstock.Node):
+    """Passes messages on, and from the tenth has a child process write into the memory that it shares with others."""
+
+    def setup(self, params: dict) -> None:
+        self.what = params["what"]
+        self.passed = 0
+
+    def process(self, text: Text) -> Text:
+        self.passed += 1
+        if self.passed == 10:
+            scribble.start(self.what)
+        return text

@@ -4,6 +4,9 @@
 
 # Modules that own memory by hand, or read what others wrote: their unit tests run under AddressSanitizer and UBSan too.
 readonly ASAN_MODULES=(base message transport manifest plan docker worker observe)
+# Modules whose objects several threads use: theirs run under ThreadSanitizer. Processes that share memory are not seen by
+# it, so what counts in transport are the tests with both ends in one process.
+readonly TSAN_MODULES=(base transport docker nodes observe)
 
 dev_test() {
   dev_setup
@@ -14,7 +17,9 @@ dev_test() {
   export PATH=$PWD/build/bin:$PWD/build/tools/bin:$PATH
   export PENSTOCK_TEST_PYTHON_ROOT=$PWD/build/test-pythons
   phase "unit tests" runner unit run_ctest build "$PWD/$REPORTS/unit.xml" -LE '^soak$'
-  phase "unit tests, asan" runner asan run_asan
+  phase "unit tests, asan" runner asan run_sanitized asan "${ASAN_MODULES[@]}"
+  phase "unit tests, tsan" runner tsan run_sanitized tsan "${TSAN_MODULES[@]}"
+  phase "fuzz targets" runner fuzz run_fuzz
   local suite
   for suite in $(pytest_suites); do
     run_pytest "$suite" "not soak"
@@ -44,16 +49,19 @@ run_ctest() {
   ctest --test-dir "$directory" -j 2 --output-on-failure --progress --no-tests=error --output-junit "$report" "$@"
 }
 
-run_asan() {
-  local module targets=() pattern
-  configure asan || return
-  for module in "${ASAN_MODULES[@]}"; do
+# run_sanitized PRESET MODULE…: the unit tests of some modules, built with a sanitizer.
+run_sanitized() {
+  local preset=$1 module targets=() pattern
+  shift
+  configure "$preset" || return
+  for module in "$@"; do
     # A module without unit tests has no such target.
-    if ninja -C build/asan -t query "${module}_test" >/dev/null 2>&1; then targets+=("${module}_test"); fi
+    if ninja -C "build/$preset" -t query "${module}_test" >/dev/null 2>&1; then targets+=("${module}_test"); fi
   done
-  cmake --build --preset asan -- -j "$(nproc)" "${targets[@]}" || return
+  cmake --build --preset "$preset" -- -j "$(nproc)" "${targets[@]}" || return
   pattern=$(IFS='|'; printf '%s' "${targets[*]%_test}")
-  run_ctest build/asan "$PWD/$REPORTS/asan.xml" -R "^($pattern)\." -LE '^(engine|slow|soak)$'
+  TSAN_OPTIONS="suppressions=$PWD/tools/tsan.supp" \
+    run_ctest "build/$preset" "$PWD/$REPORTS/$preset.xml" -R "^($pattern)\." -LE '^(engine|slow|soak)$'
 }
 
 # One process a folder, so that suites cannot lean on each other's imports.

@@ -2,7 +2,7 @@
 
 #include <memory>
 
-#include "array_layout.h"
+#include "buffer.h"
 #include "fork_guard.h"
 #include "host_object.h"
 

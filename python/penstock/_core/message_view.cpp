@@ -7,7 +7,7 @@
 #include <optional>
 #include <string>
 
-#include "array_layout.h"
+#include "buffer.h"
 #include "fork_guard.h"
 #include "host_object.h"
 

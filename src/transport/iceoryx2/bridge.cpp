@@ -24,6 +24,7 @@ auto ToErrorCode(std::int32_t code) -> ErrorCode {
     case PB_PERMISSION:
       return ErrorCode::kPermission;
     case PB_CORRUPT:
+    case PB_PANIC:  // it has found shared memory in a state that its own code does not make
       return ErrorCode::kPeerCorrupt;
     case PB_UNSUPPORTED:
       return ErrorCode::kUnsupported;

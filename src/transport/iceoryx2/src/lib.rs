@@ -81,7 +81,9 @@ pub unsafe extern "C" fn pb_output_close(output: *mut Output) {
 
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pb_output_consumers(output: *const Output) -> usize {
-    unsafe { &*output }.subscribers()
+    let mut consumers = 0;
+    contained(|| consumers = unsafe { &*output }.subscribers());
+    consumers
 }
 
 #[unsafe(no_mangle)]

@@ -1,52 +1,10 @@
-#include "array_layout.h"
+#include "buffer.h"
+
+#include <type_traits>
 
 namespace penstock::core {
-namespace {
 
-// DLPack's type as a PEP 3118 format, or null.
-auto FormatOf(message::DataType type) -> const char* {
-  if (type.lanes != 1) return nullptr;
-  switch (type.code) {
-    case 0:
-      return type.bits == 8 ? "b" : type.bits == 16 ? "h" : type.bits == 32 ? "i" : type.bits == 64 ? "q" : nullptr;
-    case 1:
-      return type.bits == 8 ? "B" : type.bits == 16 ? "H" : type.bits == 32 ? "I" : type.bits == 64 ? "Q" : nullptr;
-    case 2:
-      return type.bits == 16 ? "e" : type.bits == 32 ? "f" : type.bits == 64 ? "d" : nullptr;
-    case 5:
-      return type.bits == 64 ? "Zf" : type.bits == 128 ? "Zd" : nullptr;
-    case 6:
-      return type.bits == 8 ? "?" : nullptr;
-    default:
-      return nullptr;
-  }
-}
-
-auto HasShape(message::Kind kind) -> bool {
-  return kind == message::Kind::kAudio || kind == message::Kind::kImage || kind == message::Kind::kTensor;
-}
-
-}  // namespace
-
-auto ArrayLayout::Of(const message::Header& header) -> ArrayLayout {
-  ArrayLayout layout;
-  const char* format = HasShape(header.kind) ? FormatOf(header.dtype) : nullptr;
-  if (format == nullptr) {
-    layout.shape[0] = static_cast<Py_ssize_t>(header.payload_bytes);
-    layout.strides[0] = 1;
-    return layout;
-  }
-  layout.format = format;
-  layout.item_bytes = header.dtype.bits / 8;
-  layout.dimensions = header.dimensions;
-  Py_ssize_t stride = layout.item_bytes;
-  for (std::size_t i = header.dimensions; i-- > 0;) {
-    layout.shape.at(i) = static_cast<Py_ssize_t>(header.shape.at(i));
-    layout.strides.at(i) = stride;
-    stride *= layout.shape.at(i);
-  }
-  return layout;
-}
+static_assert(std::is_same_v<Py_ssize_t, std::ptrdiff_t>, "shapes and strides are handed over as they are");
 
 auto FillBuffer(Py_buffer* view, PyObject* owner, const Memory& memory, ArrayLayout& layout, int flags) -> int {
   static const std::byte nothing{};  // consumers may not expect a null address, even of no bytes

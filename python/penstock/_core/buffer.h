@@ -1,26 +1,14 @@
-// How a payload presents itself through the buffer protocol (PEP 3118): element format, shape, strides.
+// Memory of messages, shown through the buffer protocol (PEP 3118).
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 
-#include "message/header.h"
+#include "message/array_layout.h"
 #include "python_api.h"
 
 namespace penstock::core {
-
-struct ArrayLayout {
-  const char* format = "B";
-  Py_ssize_t item_bytes = 1;
-  int dimensions = 1;
-  std::array<Py_ssize_t, message::kMaxDimensions> shape{};    // in elements
-  std::array<Py_ssize_t, message::kMaxDimensions> strides{};  // in bytes, C order
-
-  /// Of a validated header. Element types that Python has no format for (bfloat16, lanes, parts of bytes) show as
-  /// bytes.
-  static auto Of(const message::Header& header) -> ArrayLayout;
-};
+using message::ArrayLayout;
 
 struct Memory {
   const std::byte* data = nullptr;
