@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import http.client
+import os
 import re
+import socket
 import subprocess
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from conftest import DEADLINE, Host, container_ids, docker
@@ -32,6 +36,21 @@ class Alive:
     def wait_gone(self) -> None:
         self.processes.wait_gone(DEADLINE)
         assert holders(self.memory) == set()
+
+
+@contextmanager
+def engine_events(host: Host, event: str) -> Iterator[Iterator[str]]:
+    """What the engine says of this user's containers; listening before anything is started."""
+    arguments = ["docker", "events", "--filter", "type=container", "--filter", f"event={event}", "--format", "{{.ID}}"]
+    arguments += ["--filter", f"label=penstock.user={host.uid}", "--filter", "label=penstock.node=inside"]
+    # Of a moment before: what happens until the engine listens is told too.
+    since = docker("info", "--format", "{{.SystemTime}}").strip()
+    with subprocess.Popen([*arguments, "--since", since], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            yield process.stdout
+        finally:
+            process.kill()
 
 
 def processes_of(host: Host) -> set[int]:
@@ -100,9 +119,19 @@ def wait_for_processes(host: Host) -> None:
 
 
 def wait_for_containers(host: Host) -> None:
+    """Until those that run have ended, which nobody makes them do but themselves, and the engine has removed them."""
+    socket_path = os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock").removeprefix("unix://")
     for container in container_ids(host):
-        with suppress(subprocess.CalledProcessError):  # removed by the engine meanwhile
-            docker("wait", container)
+        engine = http.client.HTTPConnection("engine", timeout=DEADLINE)
+        engine.sock = socket.socket(socket.AF_UNIX)
+        engine.sock.settimeout(DEADLINE)
+        with closing(engine):
+            engine.sock.connect(socket_path)
+            # `docker wait` returns when it has ended: the engine may not have removed it by then.
+            engine.request("POST", f"/containers/{container}/wait?condition=removed")
+            answer = engine.getresponse()
+            assert answer.status in (200, 404), answer.read()
+            answer.read()
 
 
 def check_next_command_cleans(host: Host, *command: str, while_starting: bool = False) -> None:

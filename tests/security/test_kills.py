@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import os
-import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 
 import pytest
 from conftest import SINK, Host, Running, container_ids, docker, node
 from host_view import children, holders, name_of
-from remains import Alive, leftovers, main_pid
+from remains import Alive, engine_events, leftovers, main_pid, wait_for_containers
 
 
 def started(host: Host, run: Running) -> Alive:
@@ -33,9 +30,7 @@ def pipeline(host: Host, **container_params: bool) -> None:
 
 
 def assert_next_command_removes_the_rest(host: Host) -> None:
-    for container in container_ids(host):
-        with suppress(subprocess.CalledProcessError):  # removed by the engine meanwhile
-            docker("wait", container)  # nobody ends it but itself
+    wait_for_containers(host)
     result = host.run("penstock", "version")
     assert result.returncode == 0, result.stderr
     assert container_ids(host, "-a") == []
@@ -105,18 +100,3 @@ def test_a_runtime_killed_while_a_container_starts_leaves_nothing(host: Host, ev
 
 def docker_records(alive: Alive) -> list[str]:
     return [each for each in alive.containers if each in docker("ps", "-aq", "--no-trunc")]
-
-
-@contextmanager
-def engine_events(host: Host, event: str) -> Iterator[Iterator[str]]:
-    """What the engine says of this user's containers; listening before anything is started."""
-    arguments = ["docker", "events", "--filter", "type=container", "--filter", f"event={event}", "--format", "{{.ID}}"]
-    arguments += ["--filter", f"label=penstock.user={host.uid}", "--filter", "label=penstock.node=inside"]
-    # Of a moment before: what happens until the engine listens is told too.
-    since = docker("info", "--format", "{{.SystemTime}}").strip()
-    with subprocess.Popen([*arguments, "--since", since], stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        try:
-            yield process.stdout
-        finally:
-            process.kill()

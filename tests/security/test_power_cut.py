@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from conftest import SINK, Host, Running, container_ids, docker, in_own_image, node
 from host_view import memory_of
-from remains import Alive, check_next_command_cleans, what_remains
+from remains import Alive, check_next_command_cleans, engine_events, what_remains
 
 COMMANDS = [["ps", "--json"], ["gc"], ["version"]]
 # Holds a transaction of the index open, in a write-ahead log that nobody has folded into the file yet.
@@ -96,15 +96,14 @@ def test_a_session_started_right_after_it_works(host: Host) -> None:
 def test_containers_without_an_owner_are_removed(host: Host, reboot: bool) -> None:
     """The engine was dead too, so that it did not remove what it would have removed."""
     session(host)
-    with host.start() as run:
+    with engine_events(host, "destroy") as removed, host.start() as run:
         run.read_until(" runs")
         (original,) = container_ids(host)
         inspected = json.loads(docker("inspect", original))[0]
         (entry,) = (host.runtime_directory / "penstock/c").glob("*/record.json")
         kept = shutil.copytree(entry.parent, host.folder / "entry", ignore=lambda *_: ["agent.sock", "boot"])
         cut(host, run, random.Random(4))
-    with suppress(subprocess.CalledProcessError):
-        docker("wait", original)  # removed by the engine, as it lives here
+        assert original in map(str.strip, removed)  # by the engine, as it lives here
     labels = [f"--label={name}={value}" for name, value in inspected["Config"]["Labels"].items()]
     name = inspected["Name"].lstrip("/")
     stale = docker("create", *labels, "--name", name, "--network", "none", inspected["Image"], "true").strip()
