@@ -66,7 +66,6 @@ class HostileSession : public testing::Test {
 TEST_F(HostileSession, ReportsAndWatchesWhateverTheBlocksSay) {
   for (unsigned seed = 1; seed <= 10; ++seed) {
     const transport::testing::Scribbler scribbler(SharedMemory(), seed);
-    HandlerWatch watch{std::chrono::seconds(5)};
     for (int i = 0; i < 100; ++i) {
       Report report;
       FillReport(View(), report);
@@ -77,11 +76,13 @@ TEST_F(HostileSession, ReportsAndWatchesWhateverTheBlocksSay) {
       for (std::size_t node = 0; node < nodes_.size(); ++node) {
         const auto handler = HandlerOf(View(), node);
         for (const auto edge : handler.waits_at) EXPECT_LT(edge, plan_.edges.size());
-        static_cast<void>(watch.Look({.now_ns = handler.now_ns,
-                                      .since_ns = handler.since_ns,
-                                      .blocked_ns = handler.blocked_ns,
-                                      .waits = !handler.waits_at.empty()}));
-        if (const auto held = InHandsOf(View(), node)) EXPECT_LT(held->edge, plan_.edges.size());
+        static_cast<void>(LookAtHandler(std::chrono::seconds(5), {.now_ns = handler.now_ns,
+                                                                  .since_ns = handler.since_ns,
+                                                                  .blocked_ns = handler.blocked_ns,
+                                                                  .waiting_since_ns = handler.waiting_since_ns}));
+        if (const auto held = InHandsOf(View(), node)) {
+          EXPECT_LT(held->edge, plan_.edges.size());
+        }
         static_cast<void>(EvidenceOf(View(), node));
       }
       EXPECT_FALSE(WaitingFor(View()).empty());
