@@ -17,8 +17,8 @@ _HOW_A_SOURCE_GOES_ON = (
     "{node} ({cls}) is a source with 'on_failure: restart' (or 'retry'), and does not say how it goes on in a new "
     "worker. Say one of three. Define checkpoint(self) and restore(self, state): it goes on from the state that it had "
     "when it last yielded. Or set the class attribute `replayable = True`: it starts from its beginning and gives the "
-    "same messages again, of which those that were sent already are left out. Or set `replayable = False`: it starts anew "
-    "and what it gives is new (a microphone, a socket); what it had not sent yet is lost"
+    "same messages again, of which those that were sent already are left out. Or set `replayable = False`: it starts "
+    "anew and what it gives is new (a microphone, a socket); what it had not sent yet is lost"
 )
 
 
