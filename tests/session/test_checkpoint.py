@@ -626,8 +626,7 @@ def test_a_native_source_over_a_file_goes_on_where_it_was(stateful: Project) -> 
             os.kill(native_worker(running, recording), number)
             running.read_until("node runs again")
         assert running.wait() == 0, "".join(running.lines)
-    told = "".join(running.lines)
-    assert "node 'source' was ended by signal 11 (SIGSEGV)" in told or "signal 11 (SIGSEGV)" in told
+    assert "signal 11 (SIGSEGV)" in "".join(running.lines)
     report = json.loads((stateful.folder / "report.json").read_text())
     check_accounts(report)
     assert restarts(report, "source") == 3
