@@ -12,6 +12,7 @@
 
 #include "base/testing/fuzz.h"
 #include "base/testing/temporary_directory.h"
+#include "base/unique_fd.h"
 #include "docker/decode.h"
 #include "docker/frames.h"
 #include "docker/http.h"

@@ -132,8 +132,11 @@ TEST_F(HostileTest, BitsFlippedInARealmHarmNobodyButItsPeers) {
       if (word.empty()) {
         const int status = peer->Wait();
         EXPECT_TRUE(WIFSIGNALED(status)) << "exit code " << WEXITSTATUS(status);
+        // What became of it is kept with the result: it depends on where the bits were.
+        RecordProperty("round" + std::to_string(seed), "signal " + std::to_string(WTERMSIG(status)));
       } else {
         EXPECT_THAT(word, StartsWith("error "));
+        RecordProperty("round" + std::to_string(seed), word);
       }
       ++ended;
     }
