@@ -14,6 +14,8 @@ def to_json(value: Any, what: str) -> bytes:
         return json.dumps(
             value, ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_json_default
         ).encode()
+    except TypeError as error:
+        raise TypeError(f"{what} cannot be written as JSON: {error}") from error
     except ValueError as error:
         raise ValueError(f"{what} cannot be written as JSON: {error}") from error
 
@@ -23,5 +25,5 @@ def _json_default(value: Any) -> Any:
     if np is not None and isinstance(value, np.generic):
         return value.item()
     if np is not None and isinstance(value, np.ndarray):
-        raise TypeError("a numpy array cannot be written as JSON: send a Tensor, or call .tolist()")
-    raise TypeError(f"a value of type {type(value).__name__} cannot be written as JSON")
+        raise TypeError("it has a numpy array: send a Tensor, or call .tolist()")
+    raise TypeError(f"it has a value of type {type(value).__name__}")

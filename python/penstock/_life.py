@@ -39,6 +39,7 @@ class Worker:
 
     def __init__(self, host: Host) -> None:
         self.phase = "import"
+        self.state: Optional[StateKeeper] = None
         self.in_flight: Optional[tuple[int, int]] = None  # input and sequence of the message whose handler failed
         self.host = host
         self.configuration = host.configuration()
@@ -87,7 +88,7 @@ class Worker:
         node.setup(json.loads(configuration["params"]))
         if keeps and restarts:
             self._restore(node)
-            runner.state = StateKeeper(node, host)
+            self.state = runner.state = StateKeeper(node, host)
 
         self.phase = "ports"
         inputs = {port: type_name(types) for port, types in ports.inputs.items()}
@@ -200,7 +201,8 @@ class Worker:
             edges = [edge for name, ids in self.configuration["input_edges"] if name == port for edge in ids]
             edge = edges[0] if len(edges) == 1 else None
             sequence = self.in_flight[1]
-        self.host.report_failed(self.phase, failure.error, failure.message, failure.traceback, edge, sequence)
+        phase = "checkpoint" if self.state is not None and self.state.is_keeping else self.phase
+        self.host.report_failed(phase, failure.error, failure.message, failure.traceback, edge, sequence)
 
 
 def _put_first_on_path(code: str) -> None:

@@ -103,8 +103,12 @@ class StateKeeper:
         self._checkpoint: Callable[[], Any] = node.checkpoint  # type: ignore[attr-defined]
         self._backend = backend
         self._where = f"{type(node).__name__}.checkpoint"
+        self.is_keeping = False
+        """Also after it failed: what went wrong is no fault of the message that was handled."""
 
     def keep(self, call: Callable[[Callable[[], Any]], Any] = lambda function: function()) -> None:
         """`call` calls the node's own code."""
+        self.is_keeping = True
         format, data = to_kept(call(self._checkpoint), self._where)
         self._backend.keep_state(format, data)
+        self.is_keeping = False

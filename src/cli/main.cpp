@@ -210,6 +210,9 @@ auto Main(int argc, char** argv) -> int {
   gc_verb->add_flag("--warm", gc_warm, "End containers that wait for a next session, too");
 
   AddExamples(app);
+  app.failure_message([](const CLI::App* failed, const CLI::Error& error) {
+    return "penstock: error: " + CLI::FailureMessage::simple(failed, error);
+  });
   if (argc > 1 && argv[1][0] != '-') {
     const auto verbs = VerbsOf(app);
     if (std::ranges::find(verbs, argv[1]) == verbs.end()) return ComplainOfVerb(argv[1], verbs);

@@ -59,6 +59,11 @@ void Print(const json& object) { fmt::print("{}\n", object.dump(2, ' ', false, j
 
 }  // namespace
 
+auto ComplainOfId(const base::Error& error) -> int {
+  Complain(error);
+  return kUsage;
+}
+
 auto ListQuarantine(bool as_json) -> int {
   const auto quarantine = observe::QuarantineDirectory();
   if (!quarantine) return Complain(quarantine.error());
@@ -86,7 +91,7 @@ auto ShowQuarantined(const std::string& id, bool as_json) -> int {
   const auto quarantine = observe::QuarantineDirectory();
   if (!quarantine) return Complain(quarantine.error());
   const auto entry = observe::FindQuarantined(*quarantine, id);
-  if (!entry) return Complain(entry.error());
+  if (!entry) return ComplainOfId(entry.error());
   const auto described = ToJson(*entry, *quarantine);
   if (as_json) {
     Print(described);
@@ -108,15 +113,29 @@ auto ShowQuarantined(const std::string& id, bool as_json) -> int {
   return kDone;
 }
 
-auto RemoveQuarantined(const std::string& id) -> int {
+auto RemoveQuarantined(const std::vector<std::string>& ids, bool all) -> int {
+  if (ids.empty() && !all) {
+    fmt::print(stderr,
+               "penstock: error: which messages are to be removed? Give the beginnings of their ids, or --all\n");
+    return kUsage;
+  }
   const auto quarantine = observe::QuarantineDirectory();
   if (!quarantine) return Complain(quarantine.error());
-  const auto entry = observe::FindQuarantined(*quarantine, id);
-  if (!entry) return Complain(entry.error());
-  std::error_code error;
-  std::filesystem::remove_all(*quarantine / entry->id, error);
-  if (error) return Complain(base::SystemError("remove " + entry->id, error.value()).value());
-  fmt::print("removed {}\n", entry->id);
+  std::vector<std::string> found;
+  for (const auto& id : ids) {
+    const auto entry = observe::FindQuarantined(*quarantine, id);
+    if (!entry) return ComplainOfId(entry.error());
+    found.push_back(entry->id);
+  }
+  if (all) {
+    for (const auto& entry : observe::ListQuarantined(*quarantine)) found.push_back(entry.id);
+  }
+  for (const auto& id : found) {
+    std::error_code error;
+    std::filesystem::remove_all(*quarantine / id, error);
+    if (error) return Complain(base::SystemError("remove " + id, error.value()).value());
+    fmt::print("removed {}\n", id);
+  }
   return kDone;
 }
 

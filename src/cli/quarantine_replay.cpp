@@ -83,7 +83,7 @@ auto ReplayQuarantined(const std::string& id) -> int {
   const auto quarantine = observe::QuarantineDirectory();
   if (!quarantine) return Complain(quarantine.error());
   const auto entry = observe::FindQuarantined(*quarantine, id);
-  if (!entry) return Complain(entry.error());
+  if (!entry) return ComplainOfId(entry.error());
   const auto original = LoadPipeline(entry->manifest);
   if (!original) return kUsage;
   const auto replay = ReplayOf(manifest::ToJson(*original), *entry, *quarantine / entry->id / "message.bin");

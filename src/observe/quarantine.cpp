@@ -167,20 +167,25 @@ auto ListQuarantined(const std::filesystem::path& quarantine) -> std::vector<Qua
 }
 
 auto FindQuarantined(const std::filesystem::path& quarantine, std::string_view prefix) -> base::Expected<Quarantined> {
+  constexpr std::size_t kMostNamed = 5;
+  const auto all = ListQuarantined(quarantine);
   std::vector<std::string> ids;
-  std::vector<Quarantined> found;
-  for (auto& entry : ListQuarantined(quarantine)) {
-    ids.push_back(entry.id);
-    if (entry.id.starts_with(prefix)) found.push_back(std::move(entry));
+  for (const auto& entry : all) {
+    if (entry.id.starts_with(prefix)) ids.push_back(entry.id);
   }
-  if (found.size() == 1) return std::move(found.front());
-  if (ids.empty()) return Fail(ErrorCode::kNotFound, "there is no message in quarantine");
-  if (found.empty()) {
-    return Fail(ErrorCode::kNotFound, "no message in quarantine has an id that begins with '{}'; there are {}", prefix,
-                fmt::join(ids, ", "));
+  if (ids.size() == 1) return *std::ranges::find(all, ids.front(), &Quarantined::id);
+  if (all.empty()) return Fail(ErrorCode::kNotFound, "there is no message in quarantine");
+  if (ids.empty()) {
+    return Fail(
+        ErrorCode::kNotFound,
+        "no message in quarantine has an id that begins with '{}'; 'penstock quarantine' lists the {} that there "
+        "are",
+        prefix, all.size());
   }
-  return Fail(ErrorCode::kConflict, "several messages in quarantine have ids that begin with '{}': {}", prefix,
-              fmt::join(ids, ", "));
+  const auto count = ids.size();
+  ids.resize(std::min(count, kMostNamed));
+  return Fail(ErrorCode::kConflict, "{} messages in quarantine have ids that begin with '{}', give more of one: {}{}",
+              count, prefix, fmt::join(ids, ", "), count > kMostNamed ? ", …" : "");
 }
 
 }  // namespace penstock::observe

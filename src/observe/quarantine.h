@@ -77,7 +77,7 @@ void SweepQuarantine(const std::filesystem::path& quarantine);
 
 /// All entries, oldest first. What cannot be read is left out.
 auto ListQuarantined(const std::filesystem::path& quarantine) -> std::vector<Quarantined>;
-/// The one entry whose id begins with `prefix`. Errors: kNotFound and kConflict, both with what there is.
+/// The one entry whose id begins with `prefix`. Errors: kNotFound; kConflict, with some of those that do.
 auto FindQuarantined(const std::filesystem::path& quarantine, std::string_view prefix) -> base::Expected<Quarantined>;
 
 }  // namespace penstock::observe

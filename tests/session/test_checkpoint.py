@@ -131,6 +131,11 @@ class TooMuch(penstock.Node):
         return text
 
 
+class Strange(TooMuch):
+    def checkpoint(self) -> dict:
+        return {"seen": {1, 2}}
+
+
 class Half(penstock.Node):
     def checkpoint(self) -> bytes:
         return b""
@@ -450,12 +455,23 @@ def test_of_two_inputs_each_is_in_the_state_as_far_as_it_was_handled(stateful: P
     assert seen["right"] == edge(report, "two.out->merge.right")["sent"]
 
 
-def test_a_state_that_is_too_large_is_told_with_the_limit(stateful: Project) -> None:
-    stateful.chain(node("count", "Numbers", params={"n": 3}), node("much", "TooMuch", retry={"max_attempts": 1}), SINK)
-    result, _ = run(stateful)
-    assert (
-        "the state that node 'much' wants to keep has 1048577 bytes, and at most 1048576 are kept" in result.stderr
-    ), result.stderr
+@pytest.mark.parametrize(
+    ("cls", "sentence"),
+    [
+        ("TooMuch", "the state that node 'much' wants to keep has 1048577 bytes, and at most 1048576 are kept"),
+        ("Strange", "TypeError: what Strange.checkpoint gave cannot be written as JSON: it has a value of type set"),
+    ],
+)
+def test_a_checkpoint_that_fails_ends_the_session_and_accuses_no_message(
+    stateful: Project, cls: str, sentence: str
+) -> None:
+    stateful.chain(node("count", "Numbers", params={"n": 3}), node("much", cls, retry={"max_attempts": 1}), SINK)
+    result, report = run(stateful)
+    assert result.returncode == 1
+    assert "node 'much' failed in its checkpoint: " in result.stderr
+    assert sentence in result.stderr
+    much = next(each for each in report["nodes"] if each["id"] == "much")
+    assert (much["restarts"], much["quarantined"]) == (0, 0)
 
 
 @pytest.mark.parametrize(
