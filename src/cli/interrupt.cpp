@@ -18,7 +18,10 @@ auto Signals() -> sigset_t {
   ::sigemptyset(&signals);
   ::sigaddset(&signals, SIGINT);
   ::sigaddset(&signals, SIGTERM);
-  ::sigaddset(&signals, SIGHUP);
+  // As `nohup` has it, to outlive a terminal. (That shells start jobs in the background without SIGINT means nothing.)
+  struct sigaction hang_up{};
+  ::sigaction(SIGHUP, nullptr, &hang_up);
+  if (hang_up.sa_handler != SIG_IGN) ::sigaddset(&signals, SIGHUP);
   return signals;
 }
 

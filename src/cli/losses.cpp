@@ -9,12 +9,9 @@ namespace {
 
 auto Messages(std::uint64_t count) -> std::string { return fmt::format("{} message{}", count, count == 1 ? "" : "s"); }
 
-// The consumer of "a.out->b.in" when it was left out.
-auto WasLeftOut(const session::Report& report, const std::string& edge) -> bool {
-  const auto consumer = edge.substr(edge.find("->") + 2);
-  return std::ranges::any_of(report.nodes, [&](const session::NodeReport& node) {
-    return !node.left_out.empty() && consumer.starts_with(node.id + '.');
-  });
+auto WasLeftOut(const session::Report& report, const std::string& id) -> bool {
+  return std::ranges::any_of(report.nodes,
+                             [&](const session::NodeReport& node) { return node.id == id && !node.left_out.empty(); });
 }
 
 }  // namespace
@@ -27,9 +24,9 @@ auto Losses(const session::Report& report) -> std::vector<std::string> {
       losses.push_back(
           fmt::format("edge {} ({}) lost {} of {}", edge.id, ToString(edge.policy), stats.lost, Messages(stats.sent)));
     if (stats.in_flight != 0)
-      losses.push_back(fmt::format("edge {} did not deliver {} of {}: {}", edge.id, stats.in_flight,
-                                   Messages(stats.sent),
-                                   WasLeftOut(report, edge.id) ? "its consumer was left out" : "they were under way"));
+      losses.push_back(
+          fmt::format("edge {} did not deliver {} of {}: {}", edge.id, stats.in_flight, Messages(stats.sent),
+                      WasLeftOut(report, edge.consumer) ? "its consumer was left out" : "they were under way"));
     if (!observe::AddsUp(stats))
       losses.push_back(
           fmt::format("the account of edge {} does not add up: {} sent, {} delivered, {} lost, {} under way", edge.id,

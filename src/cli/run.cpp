@@ -1,12 +1,15 @@
 #include "cli/run.h"
 
+#include <fcntl.h>
 #include <fmt/ranges.h>
 
 #include <atomic>
+#include <cerrno>
 #include <fstream>
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "base/unique_fd.h"
 #include "cli/engine.h"
 #include "cli/environments.h"
 #include "cli/interrupt.h"
@@ -33,12 +36,21 @@ void PaceMediaSources(plan::Plan& plan) {
   }
 }
 
+// Before anything starts, since it would be a pity afterwards.
+auto ReportCanBeWritten(const std::string& path) -> bool {
+  const base::UniqueFd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0666));
+  if (file) return true;
+  Complain(base::SystemError(fmt::format("write the report to '{}'", path)).value());
+  return false;
+}
+
 auto WriteReport(const std::string& path, const session::Report& report) -> bool {
+  errno = 0;
   std::ofstream file(path);
   file << session::ToJson(report).dump(2, ' ', false, nlohmann::json::error_handler_t::replace) << '\n';
   file.close();
   if (!file.fail()) return true;
-  fmt::print(stderr, "penstock: error: cannot write the report to '{}'\n", path);
+  Complain(base::SystemError(fmt::format("write the report to '{}'", path), errno).value());
   return false;
 }
 
@@ -71,6 +83,7 @@ auto Run(const RunOptions& options) -> int {
 }
 
 auto RunPlan(const std::function<tl::expected<plan::Plan, int>()>& make_plan, const RunOptions& options) -> int {
+  if (!options.report_file.empty() && !ReportCanBeWritten(options.report_file)) return kEnvironment;
   BlockInterrupts();
 
   auto admission = AwaitAdmission();

@@ -43,7 +43,7 @@ struct Header {
   std::uint64_t sequence = 0;               //   8  per output port, from 0, over all epochs
   std::uint32_t epoch = 0;                  //  16  incarnation of the producer
   std::uint32_t origin_input = 0;           //  20  index of the producer's input edge that it was handling
-  std::uint64_t origin_sequence = 0;        //  24  sequence of that input
+  std::uint64_t origin_sequence = 0;        //  24  sequence of that input; without one, how many such came before
   std::uint32_t origin_index = 0;           //  32  this output's number among those of that input, from 0
   std::uint32_t metadata_bytes = 0;         //  36  JSON after the payload, from the next multiple of 8
   std::int64_t media_time_ns = 0;           //  40  since the stream's start

@@ -24,7 +24,7 @@ struct Current {
   std::size_t edge = 0;
   message::Header header;
   std::uint16_t attempt = 0;
-  std::vector<std::uint32_t> published;  // by output
+  std::vector<std::uint64_t> published;  // by output
 };
 
 // Waits for the reader, who has a file to write. One that has gone has said why.
@@ -53,7 +53,9 @@ void WriteDown(const transport::Message& message, const base::UniqueFd& socket) 
 
 // Whether an earlier incarnation of this node has published `origin`, when `last` is what it published last.
 auto WasPublished(const transport::Origin& origin, const std::optional<transport::Origin>& last) -> bool {
-  return last && origin.input == last->input && origin.sequence == last->sequence && origin.index <= last->index;
+  if (!last || origin.input != last->input) return false;
+  if (origin.input == transport::Origin::kNoInput) return origin.sequence <= last->sequence;
+  return origin.sequence == last->sequence && origin.index <= last->index;
 }
 
 }  // namespace
@@ -66,7 +68,7 @@ struct Host::State {
   TraceIds trace_ids;
   std::optional<StateKeeper> keeper;  // there after Attach
   std::optional<Current> current;
-  std::vector<std::uint32_t> published_of_itself;  // by output: messages without an origin
+  std::vector<std::uint64_t> published_of_itself;  // by output: messages without an origin
   std::size_t next_edge = 0;                       // where the next round starts looking
 
   auto Gone() const -> base::Status {
@@ -84,7 +86,7 @@ struct Host::State {
   auto Owed() const -> std::optional<std::size_t>;
   auto AllEnded() const -> bool;
   auto WorthLooking() const -> bool;
-  auto Published() -> std::vector<std::uint32_t>&;
+  auto Published() -> std::vector<std::uint64_t>&;
   auto OriginOfNext(std::size_t output) -> transport::Origin;
   void Complete(const transport::Origin& origin, message::Header& header);
   void ReportOverflow(const base::Error& error);
@@ -194,7 +196,7 @@ void Host::State::MakeCurrent(std::size_t index, const transport::Message& messa
   current = Current{.edge = index,
                     .header = message.header(),
                     .attempt = message.redelivered() ? static_cast<std::uint16_t>(configure.attempt) : std::uint16_t{0},
-                    .published = std::vector<std::uint32_t>(ports->outputs().size(), 0)};
+                    .published = std::vector<std::uint64_t>(ports->outputs().size(), 0)};
 }
 
 // Nothing is left to do for it but to acknowledge it.
@@ -353,7 +355,7 @@ void Host::PublishAnew() {
   auto& outputs = state_->ports->outputs();
   for (std::size_t i = 0; i < outputs.size(); ++i) {
     const auto& last = outputs[i]->inherited();
-    if (last && last->input == transport::Origin::kNoInput) state_->published_of_itself[i] = last->index + 1;
+    if (last && last->input == transport::Origin::kNoInput) state_->published_of_itself[i] = last->sequence + 1;
   }
 }
 
@@ -399,22 +401,22 @@ auto Host::was_published(std::size_t output) const -> bool {
   return WasPublished(state_->OriginOfNext(output), state_->ports->outputs().at(output)->inherited());
 }
 
-auto Host::State::Published() -> std::vector<std::uint32_t>& {
+auto Host::State::Published() -> std::vector<std::uint64_t>& {
   return current ? current->published : published_of_itself;
 }
 
 auto Host::State::OriginOfNext(std::size_t output) -> transport::Origin {
-  transport::Origin origin{.index = Published().at(output)};
-  if (current) {
-    origin.input = static_cast<std::uint32_t>(current->edge);
-    origin.sequence = current->header.sequence;
-  }
-  return origin;
+  const auto count = Published().at(output);
+  if (!current) return {.sequence = count};
+  return {.input = static_cast<std::uint32_t>(current->edge),
+          .index = static_cast<std::uint32_t>(count),
+          .sequence = current->header.sequence};
 }
 
 void Host::State::Complete(const transport::Origin& origin, message::Header& header) {
   header.span_id = trace_ids.NewSpan();
   header.origin_index = origin.index;
+  header.origin_sequence = origin.sequence;
   if (!current) {
     header.flags &= static_cast<std::uint8_t>(~message::kFlagHasOrigin);
     header.trace_id = trace_ids.NewTrace();
@@ -422,7 +424,6 @@ void Host::State::Complete(const transport::Origin& origin, message::Header& hea
   }
   header.flags |= message::kFlagHasOrigin;
   header.origin_input = origin.input;
-  header.origin_sequence = origin.sequence;
   header.attempt = current->attempt;
   header.trace_id = current->header.trace_id;
   if ((header.flags & message::kFlagHasMediaTime) == 0 && (current->header.flags & message::kFlagHasMediaTime) != 0) {

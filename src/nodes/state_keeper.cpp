@@ -12,7 +12,7 @@ auto StateKeeper::Restore() -> base::Expected<std::optional<transport::KeptState
   return kept;
 }
 
-auto StateKeeper::Keep(const std::optional<Handled>& message, const std::vector<std::uint32_t>& published,
+auto StateKeeper::Keep(const std::optional<Handled>& message, const std::vector<std::uint64_t>& published,
                        std::uint32_t format, std::string_view bytes) -> base::Status {
   constexpr auto kMost = transport::StateMemory::kMaxBytes;
   if (!memory_) return Fail(ErrorCode::kUnsupported, "nothing is kept of node '{}', which is not restarted", node_);

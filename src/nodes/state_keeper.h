@@ -33,7 +33,7 @@ class StateKeeper final {
   };
   /// `message`: what was handled last; nullopt for a source. `published`: by output, of messages without an origin.
   /// Errors: kExhausted for a state that is too large; kUnsupported without memory.
-  auto Keep(const std::optional<Handled>& message, const std::vector<std::uint32_t>& published, std::uint32_t format,
+  auto Keep(const std::optional<Handled>& message, const std::vector<std::uint64_t>& published, std::uint32_t format,
             std::string_view bytes) -> base::Status;
   /// Whether the state that was restored has this message in it already.
   auto Includes(const Handled& message) const -> bool { return message.sequence < included_[message.edge]; }

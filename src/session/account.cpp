@@ -161,6 +161,12 @@ auto HandlerOf(const SessionView& session, std::size_t index) -> HandlerState {
   return handler;
 }
 
+auto AwaitsInput(const SessionView& session, std::size_t index) -> bool {
+  return std::ranges::any_of(session.nodes[index].node->inputs, [&](std::size_t edge) {
+    return session.wiring.edge(edge)->awaits_input.load(std::memory_order_acquire) != 0;
+  });
+}
+
 auto InHandsOf(const SessionView& session, std::size_t index) -> std::optional<InHands> {
   for (const auto edge : session.nodes[index].node->inputs) {
     const auto& block = session.wiring.edge(edge);
@@ -176,7 +182,9 @@ auto WaitingFor(const SessionView& session) -> std::string {
   std::vector<std::string> busy;
   std::vector<std::string> others;
   for (const auto& state : session.nodes) {
-    if (state.replacing) busy.push_back(fmt::format("node '{}', which is being restarted", state.node->id));
+    if (state.replacing)
+      busy.push_back(
+          fmt::format("node '{}', which is being {}", state.node->id, state.left_out ? "left out" : "restarted"));
     if (state.exited || state.finished || state.replacing) continue;
     others.push_back(fmt::format("node '{}'", state.node->id));
     const auto message = InFlightAt(session, *state.node);
@@ -195,6 +203,7 @@ void FillReport(const SessionView& session, Report& report) {
     const auto& edge = session.plan.edges[i];
     report.edges.push_back({.id = edge.id,
                             .policy = edge.policy,
+                            .consumer = edge.to.node,
                             .joins = session.nodes[session.wiring.consumer_of(i)].node->join.has_value(),
                             .stats = observe::ReadEdgeStats(session.wiring.edge(i))});
   }

@@ -44,6 +44,9 @@ struct HandlerState {
 };
 auto HandlerOf(const SessionView& session, std::size_t index) -> HandlerState;
 
+/// Whether the node keeps what it was sent while it waits for a message of another input.
+auto AwaitsInput(const SessionView& session, std::size_t index) -> bool;
+
 /// A message that the node has taken to handle it and not acknowledged, on an edge that would deliver it again.
 struct InHands {
   std::size_t edge = 0;

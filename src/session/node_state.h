@@ -54,6 +54,7 @@ struct NodeState {
   std::chrono::steady_clock::time_point spawned;  // meaningful while there is a worker
   FaultDump dump;
   base::EventLoop::TimerId deadline = 0;
+  bool join_told = false;        // that it holds others up while it waits for input
   std::uint64_t waits_told = 0;  // the beginning of the handler of which it was said that it waits for others
   base::EventLoop::TimerId watchdog = 0;
   std::optional<Overdue> overdue;  // it was late, and is being ended for that
@@ -63,8 +64,9 @@ struct NodeState {
   bool exited = false;  // says its agent, which knows how
   bool killed = false;  // by a signal, says its agent
   bool warned_of_limits = false;
-  bool keeps = false;               // in a process that goes on, messages that it had
-  std::optional<Failure> left_out;  // for which the session goes on without the node
+  bool keeps = false;                  // in a process that goes on, messages that it had
+  std::uint64_t running_since_ns = 0;  // CLOCK_MONOTONIC: of this worker's stream
+  std::optional<Failure> left_out;     // for which the session goes on without the node
   std::uint32_t restarts = 0;
   std::optional<Suspect> suspect;
   std::uint32_t quarantined = 0;                   // messages

@@ -46,7 +46,8 @@ struct NodeReport {
 struct EdgeReport {
   std::string id;
   manifest::Policy policy = manifest::Policy::kBlock;
-  bool joins = false;  // its consumer joins it with others
+  std::string consumer;  // node
+  bool joins = false;    // its consumer joins it with others
   observe::EdgeStats stats;
 
   /// Messages that were in no set; while the session runs, those that still wait for theirs among them.

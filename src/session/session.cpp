@@ -9,6 +9,7 @@
 #include "session/engine_account.h"
 #include "session/promises.h"
 #include "session/session_impl.h"
+#include "transport/monotonic.h"
 
 namespace penstock::session {
 namespace {
@@ -226,6 +227,7 @@ void Session::Impl::StartWorker(std::size_t index) {
               },
           .on_spawn_failed =
               [this, index, &id](const Error& error) {
+                nodes_[index].exited = true;  // it never was
                 if (nodes_[index].replacing && nodes_[index].container) {
                   base::Log(base::LogLevel::kWarning, "node '{}' could not be started again in its container: {}", id,
                             error.ToString());
@@ -346,10 +348,15 @@ void Session::Impl::StartIfAllReady() {
   report_.timeline.started = SecondsSinceStart();
   observer_.OnStarted(id_);
   for (std::size_t i = 0; i < nodes_.size(); ++i) {
-    SendOrFail(i, worker::Start{});
-    WatchHandler(i);
+    Begin(i);
   }
   for (std::size_t edge = 0; edge < options_.plan.edges.size(); ++edge) WatchRoom(edge);
+}
+
+void Session::Impl::Begin(std::size_t index) {
+  nodes_[index].running_since_ns = static_cast<std::uint64_t>(transport::MonotonicNow());
+  SendOrFail(index, worker::Start{});
+  WatchHandler(index);
 }
 
 void Session::Impl::SendOrFail(std::size_t index, const worker::ToWorker& message) {

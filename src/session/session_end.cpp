@@ -134,18 +134,36 @@ void Session::Impl::OnEngineLost(const base::Status& how) {
             how ? "in order" : how.error().message());
 }
 
+auto Session::Impl::RestartedConsumersOf(std::size_t index) const -> std::vector<std::string> {
+  std::vector<std::string> consumers;
+  for (const auto output : nodes_[index].node->outputs) {
+    for (const auto edge : options_.plan.outputs[output].edges) {
+      const auto& consumer = nodes_[wiring_.consumer_of(edge)];
+      if (options_.plan.edges[edge].policy == manifest::Policy::kFail && consumer.replacing)
+        consumers.push_back(consumer.node->id);
+    }
+  }
+  return consumers;
+}
+
 void Session::Impl::FailNode(std::size_t index, const End& end) {
   if (ending_) return;
   const auto evidence = EvidenceOf(index);
   auto failure = FailureOf(*nodes_[index].node, end, evidence);
+  if (const auto* failed = std::get_if<worker::Failed>(&end);
+      failed != nullptr && failed->phase == worker::kOverflowPhase) {
+    for (const auto& consumer : RestartedConsumersOf(index))
+      failure.sentence += fmt::format("; its consumer, node '{}', was being restarted", consumer);
+    return Fail(std::move(failure));
+  }
   if (MayRestart(index, end)) {
-    const bool convicted = Accuse(index, failure);
-    if (const auto delay = DelayBeforeRestart(index, convicted))
+    const auto accusation = Accuse(index, failure);
+    if (const auto delay = DelayBeforeRestart(index, accusation))
       return Restart(index, failure, *delay, std::holds_alternative<ContainerLost>(end));
     const auto& state = nodes_[index];
     const auto window = Seconds(state.node->restart->window);
     failure.sentence +=
-        convicted
+        accusation == Accusation::kConvicted
             ? fmt::format("; it had failed at {} messages within {:g} s, as many as its retry puts into quarantine",
                           state.quarantines->spent(), window)
             : fmt::format("; it had been restarted {} times within {:g} s, as often as its retry allows",

@@ -55,6 +55,8 @@ class Session::Impl final {
   auto MemoryHandlers() -> MemoryGrants::Handlers;
   void Execute(const std::vector<AttachBarrier::Command>& commands);
   void StartIfAllReady();
+  /// The node's stream starts.
+  void Begin(std::size_t index);
 
   /// Whether a failure of this kind is one that a restart may mend.
   auto MayRestart(std::size_t index, const End& end) const -> bool;
@@ -63,10 +65,11 @@ class Session::Impl final {
   auto Replace(std::size_t index, bool container_lost) -> Replacement&;
   /// Sees to it that the old worker ends.
   void EndOld(std::size_t index);
-  /// Counts a failure against the message that the node had in hands. True when that was its last attempt.
-  auto Accuse(std::size_t index, const Failure& failure) -> bool;
+  enum class Accusation { kNone, kFirst, kAgain, kConvicted };
+  /// Counts a failure against the message that the node had in hands; kConvicted when that was its last attempt.
+  auto Accuse(std::size_t index, const Failure& failure) -> Accusation;
   /// nullopt: the node has been restarted as often as it may.
-  auto DelayBeforeRestart(std::size_t index, bool convicted) -> std::optional<std::chrono::nanoseconds>;
+  auto DelayBeforeRestart(std::size_t index, Accusation accusation) -> std::optional<std::chrono::nanoseconds>;
   /// Has the worker that is configured hand over the message that has had its last attempt, if there is one. Returns
   /// the descriptor that goes with `configure`.
   auto OpenQuarantine(std::size_t index, worker::Configure& configure) -> base::Expected<base::UniqueFd>;
@@ -79,6 +82,8 @@ class Session::Impl final {
   /// Starts the new worker if everything before it is done.
   void Proceed(std::size_t index);
   void PlaceAgain(std::size_t index);
+  /// Lets go of the node's container.
+  void FreePlace(std::size_t index);
   void OnPlacedAgain(std::size_t index, base::Expected<Placed> placed);
   /// Has the producers of a node that attached to them while they run deliver what it missed.
   void AnnounceAttached(std::size_t index);
@@ -103,6 +108,8 @@ class Session::Impl final {
   auto View() -> SessionView;
   auto EvidenceOf(std::size_t index) -> Evidence { return session::EvidenceOf(View(), index); }
   void FailNode(std::size_t index, const End& end);
+  /// Of its edges that are to fail when they are full: consumers that are being replaced.
+  auto RestartedConsumersOf(std::size_t index) const -> std::vector<std::string>;
   /// Adds what the engine says about the end to a failure that has been told.
   void AwaitDetail(std::size_t index, const End& end);
   void SendOrFail(std::size_t index, const worker::ToWorker& message);
@@ -120,9 +127,13 @@ class Session::Impl final {
   void ClearWatch(std::size_t index);
   /// Watches how long the producer of an edge waits for room on it, if that is limited.
   void WatchRoom(std::size_t edge);
-  /// The edge whose consumer holds up the producer of `edge`, maybe by way of others; nullopt while one of them is
-  /// being restarted.
-  auto HeldUpAt(std::size_t edge) -> std::optional<std::size_t>;
+  /// Whose consumer holds up the producer of `edge`, maybe by way of others that have waited as long.
+  struct HeldUp {
+    std::optional<std::size_t> edge;    // nullopt: nobody is to blame, or not yet
+    std::chrono::nanoseconds again{0};  // when to look again
+  };
+  auto WhoHoldsUp(std::size_t edge) -> HeldUp;
+  void TellOfJoin(std::size_t edge);
   void Fail(Failure failure);
   /// `node`: empty for the session itself.
   void FailEnvironment(const std::string& node, const base::Error& error);

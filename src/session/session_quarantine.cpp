@@ -11,32 +11,36 @@
 
 namespace penstock::session {
 
-auto Session::Impl::Accuse(std::size_t index, const Failure& failure) -> bool {
+auto Session::Impl::Accuse(std::size_t index, const Failure& failure) -> Accusation {
   auto& state = nodes_[index];
+  if (state.replacing) return Accusation::kNone;  // it has begun with nothing yet
   const auto message = InHandsOf(View(), index);
   if (!message) {
     state.suspect.reset();
-    return false;
+    return Accusation::kNone;
   }
   if (!state.suspect || state.suspect->edge != message->edge || state.suspect->sequence != message->sequence)
     state.suspect = Suspect{.edge = message->edge, .sequence = message->sequence, .failures = {}};
   auto& suspect = *state.suspect;
   suspect.failures.push_back({.sentence = failure.sentence, .traceback = failure.traceback});
   suspect.convicted = suspect.failures.size() >= state.node->restart->max_attempts;
-  return suspect.convicted;
+  if (suspect.convicted) return Accusation::kConvicted;
+  return suspect.failures.size() > 1 ? Accusation::kAgain : Accusation::kFirst;
 }
 
-auto Session::Impl::DelayBeforeRestart(std::size_t index, bool convicted) -> std::optional<std::chrono::nanoseconds> {
+auto Session::Impl::DelayBeforeRestart(std::size_t index, Accusation accusation)
+    -> std::optional<std::chrono::nanoseconds> {
   auto& state = nodes_[index];
   const auto now = std::chrono::steady_clock::now();
   const auto jitter = std::generate_canonical<double, 32>(random_);
-  const auto failures = state.suspect ? state.suspect->failures.size() : 0;
-  // The first may have been the node's own failure, whatever it had in hands; from the second on it is the message's.
-  if (convicted) {
-    if (failures > 1) state.budget->Forgive();
+  // The first failure at a message may have been the node's own, whatever it had in hands; from the second on it is the
+  // message's.
+  if (accusation == Accusation::kConvicted) {
+    if (state.suspect->failures.size() > 1) state.budget->Forgive();
     return state.quarantines->Spend(now, jitter);
   }
-  return failures > 1 ? state.budget->Backoff(failures - 1, jitter) : state.budget->Spend(now, jitter);
+  if (accusation == Accusation::kAgain) return state.budget->Backoff(state.suspect->failures.size() - 1, jitter);
+  return state.budget->Spend(now, jitter);
 }
 
 auto Session::Impl::OpenQuarantine(std::size_t index, worker::Configure& configure) -> base::Expected<base::UniqueFd> {

@@ -99,10 +99,10 @@ void Session::Impl::ClearPlace(std::size_t index) {
   if (!state.worker) return;
   if (state.keeps) {
     return Fail({.node = state.node->id,
-                 .sentence = fmt::format("node '{}' cannot be restarted: it keeps messages, or arrays in their memory, "
+                 .sentence = fmt::format("node '{}' cannot be {}: it keeps messages, or arrays in their memory, "
                                          "in the process that it shares with other sessions (in what `load` gave, or "
                                          "in a global); have it keep copies",
-                                         state.node->id),
+                                         state.node->id, state.left_out ? "left out" : "restarted"),
                  .traceback = {}});
   }
   auto& replacing = *state.replacing;
@@ -124,8 +124,8 @@ void Session::Impl::ClearPlace(std::size_t index) {
     errands_.Run("penstock-settle", [this, index, settlement = replacing.settlement]() -> std::function<void()> {
       const auto how = settlement->Run([&](const std::string& edges) {
         base::Log(base::LogLevel::kWarning,
-                  "node '{}' is restarted when what it had sent is handled: still waiting at edges {}",
-                  nodes_[index].node->id, edges);
+                  "node '{}' is {} when what it had sent is handled: still waiting at edges {}", nodes_[index].node->id,
+                  nodes_[index].left_out ? "left out" : "restarted", edges);
       });
       return [this, index, settlement, how] { OnSettled(index, settlement, how); };
     });
@@ -158,12 +158,16 @@ void Session::Impl::OnSettled(std::size_t index, const std::shared_ptr<Settlemen
   if (!replacing || replacing->settlement != settlement) return;
   if (!how) return FailEnvironment(nodes_[index].node->id, how.error());
   replacing->settled = true;
-  if (nodes_[index].left_out) return OnLeftOut(index);
+  if (nodes_[index].left_out) return Proceed(index);
   if (replacing->greeted) Configure(index);
 }
 
 void Session::Impl::Proceed(std::size_t index) {
   auto& state = nodes_[index];
+  if (state.left_out) {
+    if (!ending_ && state.replacing->ended && state.replacing->settled && !state.worker) OnLeftOut(index);
+    return;
+  }
   if (ending_ || !state.replacing->ended || !state.replacing->may_start || state.worker) return;
   if (state.replacing->container_lost) return PlaceAgain(index);
   StartWorker(index);
@@ -172,22 +176,26 @@ void Session::Impl::Proceed(std::size_t index) {
 void Session::Impl::PlaceAgain(std::size_t index) {
   auto& state = nodes_[index];
   state.replacing->may_start = false;  // until it is placed
-  state.lease.reset();
   state.watch.reset();
-  if (state.container) {
-    auto old = std::make_shared<container::Container>(std::move(*state.container));
-    state.container.reset();
-    errands_.Run("penstock-free", [this, index, old]() -> std::function<void()> {
-      if (const auto released = old->Release(docker::Call(base::Deadline::In(kReleaseTimeout))); !released) {
-        base::Log(base::LogLevel::kWarning, "the container that node '{}' lost could not be removed: {}",
-                  nodes_[index].node->id, released.error().ToString());
-      }
-      return nullptr;
-    });
-  }
+  FreePlace(index);
   errands_.Run("penstock-place", [this, index]() -> std::function<void()> {
     auto placed = std::make_shared<base::Expected<Placed>>(placer_->Place(options_.plan, *nodes_[index].node));
     return [this, index, placed] { OnPlacedAgain(index, std::move(*placed)); };
+  });
+}
+
+void Session::Impl::FreePlace(std::size_t index) {
+  auto& state = nodes_[index];
+  state.lease.reset();
+  if (!state.container) return;
+  auto old = std::make_shared<container::Container>(std::move(*state.container));
+  state.container.reset();
+  errands_.Run("penstock-free", [this, index, old]() -> std::function<void()> {
+    if (const auto released = old->Release(docker::Call(base::Deadline::In(kReleaseTimeout))); !released) {
+      base::Log(base::LogLevel::kWarning, "the container that node '{}' had could not be removed: {}",
+                nodes_[index].node->id, released.error().ToString());
+    }
+    return nullptr;
   });
 }
 
@@ -229,9 +237,8 @@ void Session::Impl::StartIfReplaced(std::size_t index) {
   auto& state = nodes_[index];
   if (!started_ || ending_ || !state.replacing || !barrier_.Passed(index)) return;
   state.replacing.reset();
-  SendOrFail(index, worker::Start{});
+  Begin(index);
   if (stopping_ && state.node->is_source()) SendOrFail(index, worker::Stop{});
-  WatchHandler(index);
   observer_.OnProgress(fmt::format("node runs again after restart {}", state.restarts), state.node->id);
 }
 

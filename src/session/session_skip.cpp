@@ -26,7 +26,8 @@ void Session::Impl::LeaveOut(std::size_t index, const Failure& failure, bool con
   }
   Execute(barrier_.LeftOut(index));
   if (cleared) return OnLeftOut(index);
-  if (state.worker) EndOld(index);
+  if (state.worker) return EndOld(index);
+  state.replacing->ended = true;
 }
 
 void Session::Impl::OnLeftOut(std::size_t index) {
@@ -40,6 +41,8 @@ void Session::Impl::OnLeftOut(std::size_t index) {
   }
   state.exited = true;
   state.replacing.reset();
+  // Posted: this may run inside a handler of the lease.
+  loop_->Post([this, index] { FreePlace(index); });
   EndIfAllDone();
 }
 

@@ -115,39 +115,62 @@ void Session::Impl::LookAtHandler(std::size_t index) {
 void Session::Impl::WatchRoom(std::size_t edge) {
   const auto& deadline = options_.plan.edges[edge].deadline;
   if (!deadline || ending_) return;
-  auto after = std::chrono::nanoseconds(*deadline);
-  const auto& producer = nodes_[wiring_.producer_of(options_.plan.edges[edge].output)];
-  const auto since = wiring_.edge(edge)->waiting_since_ns.load(std::memory_order_acquire);
-  const auto now = static_cast<std::uint64_t>(transport::MonotonicNow());
-  if (since != 0 && since <= now && !producer.exited && !producer.replacing) {
-    const std::chrono::nanoseconds left = *deadline - std::chrono::nanoseconds(now - since);
-    if (left.count() > 0) {
-      after = left;
-    } else if (const auto at = HeldUpAt(edge)) {
-      const auto& held_up = options_.plan.edges[edge].id;
-      const auto& id = options_.plan.edges[*at].id;
-      EndOverdue(wiring_.consumer_of(*at),
-                 {.what = fmt::format("make room on edge {}{}", id,
-                                      *at == edge ? "" : fmt::format(", which holds up edge {},", held_up)),
-                  .allowed = *deadline,
-                  .remedy = fmt::format("raise the deadline of edge {}, or its depth, if it needs longer", held_up),
-                  .while_running = true});
-    }
+  const auto found = WhoHoldsUp(edge);
+  if (found.edge) {
+    const auto& held_up = options_.plan.edges[edge].id;
+    const auto& id = options_.plan.edges[*found.edge].id;
+    EndOverdue(wiring_.consumer_of(*found.edge),
+               {.what = fmt::format("make room on edge {}{}", id,
+                                    *found.edge == edge ? "" : fmt::format(", which holds up edge {},", held_up)),
+                .allowed = *deadline,
+                .remedy = fmt::format("raise the deadline of edge {}, or its depth, if it needs longer", held_up),
+                .while_running = true});
   }
-  loop_->After(after, [this, edge] { WatchRoom(edge); });
+  loop_->After(found.again, [this, edge] { WatchRoom(edge); });
 }
 
-auto Session::Impl::HeldUpAt(std::size_t edge) -> std::optional<std::size_t> {
+// From consumer to consumer, as long as each has itself waited for room for all that time.
+auto Session::Impl::WhoHoldsUp(std::size_t edge) -> HeldUp {
+  const std::chrono::nanoseconds deadline = *options_.plan.edges[edge].deadline;
+  const auto now = static_cast<std::uint64_t>(transport::MonotonicNow());
+  const HeldUp nobody{.edge = std::nullopt, .again = deadline};
+  const auto left_of = [&](std::uint64_t since) {
+    return deadline - std::chrono::nanoseconds(now - std::min(since, now));
+  };
   std::vector<bool> seen(nodes_.size());
   for (;;) {
-    const auto consumer = wiring_.consumer_of(edge);
-    const auto& state = nodes_[consumer];
-    if (state.exited || state.replacing || state.overdue) return std::nullopt;
-    const auto waits_at = HandlerOf(View(), consumer).waits_at;
-    if (waits_at.empty() || seen[consumer]) return edge;
-    seen[consumer] = true;
-    edge = waits_at.front();
+    const auto index = wiring_.consumer_of(edge);
+    const auto& producer = nodes_[wiring_.producer_of(options_.plan.edges[edge].output)];
+    const auto& consumer = nodes_[index];
+    const auto waiting_since = wiring_.edge(edge)->waiting_since_ns.load(std::memory_order_acquire);
+    if (waiting_since == 0 || producer.exited || producer.replacing) return nobody;
+    if (consumer.exited || consumer.replacing || consumer.overdue) return nobody;
+    // A worker is not late with what the one before it has left undone.
+    const auto left = left_of(std::max(waiting_since, consumer.running_since_ns));
+    if (left.count() > 0) return {.edge = std::nullopt, .again = left};
+    if (AwaitsInput(View(), index)) {
+      TellOfJoin(edge);
+      return nobody;
+    }
+    const auto waits_at = HandlerOf(View(), index).waits_at;
+    const auto next = std::ranges::find_if(waits_at, [&](std::size_t other) {
+      const auto since = wiring_.edge(other)->waiting_since_ns.load(std::memory_order_acquire);
+      return since != 0 && left_of(since).count() <= 0;
+    });
+    if (next == waits_at.end() || seen[index]) return {.edge = edge, .again = deadline};
+    seen[index] = true;
+    edge = *next;
   }
+}
+
+// It does what it is told to: which input it lacks, and why, nobody here can know.
+void Session::Impl::TellOfJoin(std::size_t edge) {
+  auto& state = nodes_[wiring_.consumer_of(edge)];
+  if (std::exchange(state.join_told, true)) return;
+  base::Log(base::LogLevel::kWarning,
+            "edge {} has no room, as node '{}' waits for a message of another input to join: if both come from one "
+            "node, raise the depth of the edge",
+            options_.plan.edges[edge].id, state.node->id);
 }
 
 }  // namespace penstock::session

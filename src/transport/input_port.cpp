@@ -91,6 +91,8 @@ struct InputPort::State {
   bool handles_later = false;         // messages are taken before it is their turn
 
   Sent seen;  // as it was when there was nothing to take
+  std::uint32_t mapped_epoch = 0;
+  std::uint64_t mapped_refreshed = 0;
 
   State(InputPortOptions opened, iceoryx2::Input subscriber, RealmMemory of_realm)
       : options(std::move(opened)), input(std::move(subscriber)), memory(std::move(of_realm)), account(control()) {}
@@ -100,6 +102,8 @@ struct InputPort::State {
 
   auto Resume() -> base::Status;
   auto CheckAccount(const Sent& sent) const -> base::Status;
+  auto CheckSequence(std::uint64_t sequence) const -> base::Status;
+  void ForgetWhatIsUnmapped(std::uint32_t of_epoch, std::uint64_t refreshed) noexcept;
   auto Receive() -> base::Expected<std::optional<Arrival>>;
   auto Next() -> base::Expected<std::optional<Arrival>>;
   auto FetchAll() -> base::Status;
@@ -139,6 +143,24 @@ auto InputPort::State::CheckAccount(const Sent& sent) const -> base::Status {
     return Fail(ErrorCode::kPeerCorrupt,
                 "the account of edge '{}' speaks of {} messages, of {} that were sent: its producer has damaged it",
                 options.id, claimed, reserved);
+  }
+  return {};
+}
+
+// With another incarnation of the producer the library lets go of files of the one before.
+void InputPort::State::ForgetWhatIsUnmapped(std::uint32_t of_epoch, std::uint64_t refreshed) noexcept {
+  if (std::exchange(mapped_epoch, of_epoch) == of_epoch && std::exchange(mapped_refreshed, refreshed) == refreshed)
+    return;
+  mapped_refreshed = refreshed;
+  memory.Forget();
+}
+
+// Of the last message of a producer that was killed, its successor may give out the number again.
+auto InputPort::State::CheckSequence(std::uint64_t sequence) const -> base::Status {
+  const auto reserved = control().reserved.load(std::memory_order_acquire);
+  if (sequence > reserved) {
+    return Fail(ErrorCode::kPeerCorrupt, "edge '{}' brought a message with number {}, of {} that were sent", options.id,
+                sequence, reserved);
   }
   return {};
 }
@@ -291,6 +313,7 @@ auto InputPort::TryTake(Handling handling) -> base::Expected<std::optional<Messa
                     .closed = block.closed.load(std::memory_order_acquire),
                     .first_of_epoch = block.first_of_epoch.load(std::memory_order_acquire)};
     PENSTOCK_TRY(state.CheckAccount(sent));
+    state.ForgetWhatIsUnmapped(block.epoch.load(std::memory_order_acquire), sent.refreshed);
     const auto limit = state.contract().max_held + 1;
     if (state.held->load(std::memory_order_acquire) >= limit) {
       if (sent.published <= state.next) return std::nullopt;
@@ -305,9 +328,9 @@ auto InputPort::TryTake(Handling handling) -> base::Expected<std::optional<Messa
       return std::nullopt;
     }
     const auto sequence = arrival->header.sequence;
+    PENSTOCK_TRY(state.CheckSequence(sequence));
     if (sequence < state.next)
       continue;  // acknowledged, or in hands already: history, or a restarted producer's repetition
-    if (arrival->header.epoch != state.epoch) state.memory.Forget();
     if (sequence > state.next && state.epoch_known && arrival->header.epoch != state.epoch) {
       state.epoch = arrival->header.epoch;
       state.pending.push_front(std::move(*arrival));

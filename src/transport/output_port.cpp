@@ -28,6 +28,7 @@ struct Edge {
   Doorbell consumer;
   ByteBudget budget{control.contract().max_in_flight_bytes};
   std::atomic<bool> given_up{false};
+  std::uint64_t acked_at_end = 0;  // as Drain saw it last
 
   auto policy() const noexcept -> Policy { return control.contract().policy; }
 
@@ -67,7 +68,7 @@ struct Edge {
 };
 
 auto OriginOf(const message::Header& header) -> Origin {
-  if ((header.flags & message::kFlagHasOrigin) == 0) return {.index = header.origin_index};
+  if ((header.flags & message::kFlagHasOrigin) == 0) return {.sequence = header.origin_sequence};
   return {.input = header.origin_input, .index = header.origin_index, .sequence = header.origin_sequence};
 }
 
@@ -121,6 +122,9 @@ void CloseForDead(const std::vector<ControlLayout*>& edges) noexcept {
     edge->reserved.store(sent, std::memory_order_release);
     edge->published.store(sent, std::memory_order_release);
     edge->waiting_since_ns.store(0, std::memory_order_release);
+    // What the consumer has not by now, or had and lost with a worker of its own, will not come.
+    edge->first_of_epoch.store(sent, std::memory_order_release);
+    edge->refreshed.fetch_add(1, std::memory_order_release);
     edge->closed.store(sent + 1, std::memory_order_release);
   }
 }
@@ -247,6 +251,21 @@ struct OutputPort::State {
     return {};
   }
 
+  // At the end of the stream, at each edge: since when nothing was acknowledged.
+  void SayWhoIsAwaited() const noexcept {
+    for (const auto& edge : edges) {
+      const bool awaited = edge->policy() == Policy::kBlock && edge->Unacknowledged(next) != 0 &&
+                           !edge->given_up.load(std::memory_order_acquire);
+      const auto acked = edge->control->acked.load(std::memory_order_acquire);
+      auto& since = edge->control->waiting_since_ns;
+      if (!awaited) {
+        since.store(0, std::memory_order_release);
+      } else if (std::exchange(edge->acked_at_end, acked) != acked || since.load(std::memory_order_relaxed) == 0) {
+        since.store(static_cast<std::uint64_t>(MonotonicNow()), std::memory_order_release);
+      }
+    }
+  }
+
   auto Acknowledged() const noexcept -> bool {
     return std::ranges::all_of(edges, [this](const auto& edge) {
       return edge->given_up.load(std::memory_order_acquire) || edge->Unacknowledged(next) == 0;
@@ -361,7 +380,7 @@ auto OutputPort::Publish(Loan loan, base::Deadline deadline) -> base::Expected<s
   }
   state.next = sequence + 1;
   for (auto& edge : state.edges) {
-    edge->budget.Spend(sequence, bytes);
+    if (!edge->given_up.load(std::memory_order_acquire)) edge->budget.Spend(sequence, bytes);
     edge->control->published.store(sequence + 1, std::memory_order_release);
   }
   for (auto& edge : state.edges) edge->consumer.arrivals().Ring();
@@ -425,8 +444,10 @@ auto OutputPort::Drain(base::Deadline deadline) -> base::Status {
   if (!state.closed)
     return Fail(ErrorCode::kConflict, "output '{}' is not closed: drain it after Close", state.options.service);
   static_cast<void>(WaitAt(state.credit, deadline, 0, [&] {
+    state.SayWhoIsAwaited();
     return state.interrupted.load(std::memory_order_acquire) || state.Acknowledged() || state.Damaged();
   }));
+  for (auto& edge : state.edges) edge->control->waiting_since_ns.store(0, std::memory_order_release);
   if (state.Acknowledged()) {
     state.drained = true;
     return {};

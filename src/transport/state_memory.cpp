@@ -53,7 +53,7 @@ struct StateMemory::SlotHead {
   std::uint64_t checksum;  // of everything else in the slot
   std::uint64_t format;
 
-  auto Sum(std::span<const std::uint64_t> inputs, std::span<const std::uint32_t> outputs, std::string_view bytes) const
+  auto Sum(std::span<const std::uint64_t> inputs, std::span<const std::uint64_t> outputs, std::string_view bytes) const
       -> std::uint64_t {
     Checksum sum;
     for (const auto word : {generation, length, format}) sum.Add(&word, sizeof(word));
@@ -68,7 +68,7 @@ StateMemory::StateMemory(base::UniqueFd fd, base::Mapping mapping, std::size_t i
     : fd_(std::move(fd)), mapping_(std::move(mapping)), inputs_(inputs), outputs_(outputs) {}
 
 auto StateMemory::SlotBytes(std::size_t inputs, std::size_t outputs) -> std::size_t {
-  return RoundUp(sizeof(SlotHead) + inputs * sizeof(std::uint64_t) + outputs * sizeof(std::uint32_t) + kMaxBytes,
+  return RoundUp(sizeof(SlotHead) + inputs * sizeof(std::uint64_t) + outputs * sizeof(std::uint64_t) + kMaxBytes,
                  kPage);
 }
 
@@ -101,7 +101,7 @@ auto StateMemory::Map(base::UniqueFd fd, std::size_t inputs, std::size_t outputs
   return StateMemory(std::move(fd), std::move(mapping), inputs, outputs);
 }
 
-auto StateMemory::Keep(std::span<const std::uint64_t> inputs, std::span<const std::uint32_t> outputs,
+auto StateMemory::Keep(std::span<const std::uint64_t> inputs, std::span<const std::uint64_t> outputs,
                        std::uint32_t format, std::string_view bytes) -> base::Status {
   if (bytes.size() > kMaxBytes || inputs.size() != inputs_ || outputs.size() != outputs_) {
     return Fail(ErrorCode::kInvalidArgument, "a state of {} bytes with {} and {} positions does not fit: {}, {} and {}",
@@ -144,11 +144,11 @@ auto StateMemory::Load() const -> base::Expected<std::optional<KeptState>> {
   if (described.generation != generation) return corrupt("its number is another");
   if (described.length > kMaxBytes) return corrupt("its length is impossible");
   KeptState state{.inputs = std::vector<std::uint64_t>(inputs_),
-                  .outputs = std::vector<std::uint32_t>(outputs_),
+                  .outputs = std::vector<std::uint64_t>(outputs_),
                   .format = static_cast<std::uint32_t>(described.format),
                   .bytes = std::string(static_cast<std::size_t>(described.length), '\0')};
   read(state.inputs.data(), inputs_ * sizeof(std::uint64_t));
-  read(state.outputs.data(), outputs_ * sizeof(std::uint32_t));
+  read(state.outputs.data(), outputs_ * sizeof(std::uint64_t));
   read(state.bytes.data(), state.bytes.size());
   if (described.checksum != described.Sum(state.inputs, state.outputs, state.bytes))
     return corrupt("its checksum is another");

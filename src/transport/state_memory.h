@@ -22,7 +22,7 @@ namespace penstock::transport {
 /// What a node has kept, with how far it had come: the state includes exactly this.
 struct KeptState {
   std::vector<std::uint64_t> inputs;   // by input edge: every message below is included
-  std::vector<std::uint32_t> outputs;  // by output: messages published without a current message (sources, `finish`)
+  std::vector<std::uint64_t> outputs;  // by output: messages published without a current message (sources, `finish`)
   std::uint32_t format = 0;            // what `bytes` are, which is the node's worker's affair
   std::string bytes;
 };
@@ -43,7 +43,7 @@ class StateMemory final {
 
   /// Replaces what was kept, all at once. `inputs` and `outputs` are as many as the memory was made for. Errors:
   /// kInvalidArgument beyond kMaxBytes; what was kept before is still there then.
-  auto Keep(std::span<const std::uint64_t> inputs, std::span<const std::uint32_t> outputs, std::uint32_t format,
+  auto Keep(std::span<const std::uint64_t> inputs, std::span<const std::uint64_t> outputs, std::uint32_t format,
             std::string_view bytes) -> base::Status;
   /// What was kept last; nullopt: nothing ever. Errors: kPeerCorrupt when that is not what Keep leaves.
   auto Load() const -> base::Expected<std::optional<KeptState>>;

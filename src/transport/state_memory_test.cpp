@@ -35,7 +35,7 @@ auto Shared(const StateMemory& memory) -> StateMemory {
 // The n-th state of a writer: everything in it follows from n, its size too.
 auto StateNumber(std::uint64_t n) -> KeptState {
   return {.inputs = {n, 2 * n},
-          .outputs = {static_cast<std::uint32_t>(n), 0, 7},
+          .outputs = {static_cast<std::uint64_t>(n), 0, 7},
           .format = static_cast<std::uint32_t>(n % 5),
           .bytes = std::string(static_cast<std::size_t>(n * 37 % 300), static_cast<char>('a' + n % 26))};
 }

@@ -174,6 +174,9 @@ class Run:
         except subprocess.TimeoutExpired:
             raise ViolationError(f"it has not ended after {PATIENCE} s") from None
         self.said.reader.join(PATIENCE)
+        # unshare, which passes the signal on that its child was killed by, sometimes stumbles over that itself.
+        if self.said.lines and self.said.lines[-1].startswith("unshare: sigprocmask unblock failed"):
+            return -signal.SIGKILL
         return code
 
     def report(self) -> dict[str, Any]:

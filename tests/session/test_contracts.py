@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -101,6 +102,9 @@ class Fails(penstock.Node):
                 os.kill(os.getpid(), signal.SIGKILL)
             if self.how == "hang":
                 threading.Event().wait()
+            if self.how == "unlink":
+                self.marker.unlink()
+                os.kill(os.getpid(), signal.SIGKILL)
             if self.how == "wait":
                 print("waiting", flush=True)
                 threading.Event().wait()
@@ -111,11 +115,12 @@ class Fails(penstock.Node):
 class Lines(penstock.Node):
     def setup(self, params: dict) -> None:
         self.file, self.count = open(params["file"], "a", buffering=1), 0
+        self.tell = params.get("tell", 1000)
 
     def process(self, text: Text) -> None:
         self.file.write(text.text + "\\n")
         self.count += 1
-        if self.count % 1000 == 0:
+        if self.count % self.tell == 0:
             print("lines:", self.count, flush=True)
 '''
 
@@ -158,7 +163,12 @@ def lines_of(file: Path) -> list[str]:
 def test_what_a_full_queue_dropped_is_an_error_under_strict_loss_and_the_edge_is_named(project: Project) -> None:
     go = project.folder / "go"
     project.write(
-        [numbers(200), node("slow", "Waits", params={"for": str(go)}), node("fast", "Pass"), SINK],
+        [
+            numbers(200),
+            node("slow", "Waits", params={"for": str(go)}),
+            node("fast", "Lines", params={"file": str(project.folder / "lines"), "tell": 200}),
+            SINK,
+        ],
         [
             {"from": "source", "to": "slow", "policy": "drop_oldest", "depth": 4},
             ("source", "fast"),
@@ -167,7 +177,7 @@ def test_what_a_full_queue_dropped_is_an_error_under_strict_loss_and_the_edge_is
     )
     with project.start("--strict-loss", "--report", str(project.folder / "report.json")) as running:
         running.read_until("[slow] waiting")
-        running.read_until("[slow] waiting")
+        running.read_until("[fast] lines: 200")
         go.touch()
         code = running.wait()
     lost = edge_of(project, "slow")["lost"]
@@ -211,6 +221,16 @@ def test_an_edge_that_fails_when_it_is_full_ends_the_session_whatever_the_node_m
     assert done.returncode == 1
     assert "node 'greedy' cannot send: edge 'greedy.out->slow.in' overflowed at message 8" in done.stderr
     assert "its consumer has 8 messages unacknowledged (depth 8); raise its depth" in done.stderr
+
+
+def test_an_overflow_ends_the_session_though_its_producer_may_be_left_out(project: Project) -> None:
+    project.write(
+        [numbers(1), node("greedy", "Greedy", on_failure="skip"), node("slow", "Waits", params={"for": "/nowhere"})],
+        [("source", "greedy"), {"from": "greedy", "to": "slow", "policy": "fail", "depth": 8}],
+    )
+    done = run(project)
+    assert done.returncode == 1
+    assert "node 'greedy' cannot send: edge 'greedy.out->slow.in' overflowed" in done.stderr
 
 
 def test_an_edge_that_fails_when_it_is_full_loses_nothing_while_it_is_not(project: Project) -> None:
@@ -360,6 +380,32 @@ def test_a_node_whose_setup_fails_in_a_restart_is_left_out_at_once(project: Proj
     assert "failed in its setup" in fragile["left_out"]
 
 
+def test_a_node_whose_interpreter_is_gone_in_a_restart_is_left_out(project: Project) -> None:
+    python, good = project.folder / "python", project.folder / "good"
+    python.symlink_to(sys.executable)
+    project.write(
+        [
+            numbers(300),
+            node(
+                "fragile",
+                "Fails",
+                python=str(python),
+                params={"how": "unlink", "marker": str(python)},
+                on_failure="skip",
+                retry={},
+            ),
+            SINK,
+            node("last", "Lines", params={"file": str(good)}),
+        ],
+        [("source", "fragile"), ("fragile", "sink"), ("source", "last")],
+    )
+    done = run(project)
+    assert done.returncode == 0, done.stderr
+    assert lines_of(good) == [str(i) for i in range(300)]
+    fragile = next(each for each in report_of(project)["nodes"] if each["id"] == "fragile")
+    assert "could not be started" in fragile["left_out"]
+
+
 def test_a_node_that_never_came_up_ends_the_session(project: Project) -> None:
     project.chain(numbers(50), fails("start", on_failure="skip"), SINK)
     done = run(project)
@@ -392,6 +438,7 @@ def test_a_container_that_is_removed_is_left_out(project: Project) -> None:
         container = docker("ps", "-q", "--filter", f"label=penstock.session={session}").strip()
         docker("rm", "-f", container)
         running.read_until("node 'fragile' is left out")
+        assert docker("ps", "-aq", "--filter", f"id={container}") == ""
         for _ in range(2):  # more than may wait: the source is not held up any more
             running.read_until("[last] lines:")
         running.process.send_signal(signal.SIGINT)

@@ -70,6 +70,31 @@ def test_a_source_that_does_not_end_after_an_interrupt_is_named(project: Project
         assert run.wait() == 130
 
 
+def test_a_hang_up_that_is_to_be_ignored_is(project: Project) -> None:
+    project.chain(node("source", "Endless"), node("talk", "Talk"), SINK)
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does; inherited
+    try:
+        running = project.start()
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    with running:
+        running.read_until("[talk] to stdout")
+        running.process.send_signal(signal.SIGHUP)
+        for _ in range(200):  # more than could be under way
+            running.read_until("[talk] to stdout")
+        running.process.send_signal(signal.SIGINT)
+        assert running.wait() == 130
+
+
+def test_a_report_that_cannot_be_written_is_told_before_anything_starts(project: Project) -> None:
+    project.chain(node("count", "Count"), SINK)
+    result = project.run("--report", "/nonexistent/report.json")
+    assert result.returncode == 3
+    assert result.stderr.startswith("penstock: error: cannot write the report to '/nonexistent/report.json'")
+    assert "No such file or directory" in result.stderr
+    assert result.stdout == ""
+
+
 def test_an_interrupt_after_a_source_has_ended_is_no_failure(project: Project) -> None:
     project.write(
         [node("count", "Count", params={"n": 1}), node("endless", "Endless"), SINK],

@@ -34,6 +34,27 @@ class Clock(penstock.Node):
             yield Json([i, time], time=time)
 
 
+class EndsHard(Clock):
+    """A clock whose worker dies after its last message."""
+
+    def process(self) -> Iterator[Json]:
+        yield from super().process()
+        os._exit(3)
+
+
+class KilledOnce(penstock.Node):
+    inputs = {"left": Json, "right": Json}
+
+    def setup(self, params: dict) -> None:
+        self.marker = params["marker"]
+
+    def process(self, left: Json, right: Json) -> Text:
+        if left.value[0] == 40 and not os.path.exists(self.marker):
+            open(self.marker, "w").close()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return Text(f"{left.value[0]} {right.value[0]}")
+
+
 class Timeless(penstock.Node):
     def process(self) -> Iterator[Json]:
         yield Json([0, 0], time=0)
@@ -340,6 +361,29 @@ def test_a_set_at_which_the_node_always_fails_puts_its_leader_into_quarantine(
     expected.remove("at 140")
     assert result.stdout.splitlines() == expected
     assert "message 7 of edge left.out->both.left is in quarantine" in result.stderr
+
+
+# What it keeps of the one that was left out is gone with its worker, and it does not wait for it.
+def test_a_join_that_is_restarted_after_an_input_was_left_out_goes_on_to_its_end(joins: Project) -> None:
+    joins.write(
+        [
+            clock("left", 60, 20),
+            {**clock("right", 3, 75), "node_type": "nodes:EndsHard", "on_failure": "skip"},
+            node(
+                "both",
+                "KilledOnce",
+                params={"marker": str(joins.folder / "marker")},
+                join={"on": "time", "tolerance": "1s"},
+                on_failure="restart",
+            ),
+            SINK,
+        ],
+        [*connect("left", "right"), ("both", "sink")],
+    )
+    result = joins.run("--strict-loss")
+    assert result.returncode in (0, 4), result.stderr
+    assert result.stdout.splitlines()[39] == "39 2"
+    assert "node runs again after restart 1: both" in result.stderr
 
 
 @pytest.mark.parametrize(
