@@ -28,7 +28,7 @@ def test_a_session_survives_its_node_long_enough_to_name_it(host: Host, what: st
         assert run.wait() == 1, "".join(run.lines)
         alive.wait_gone()
     said = "".join(run.lines)
-    errors = [line for line in run.lines if "penstock: error: " in line]
+    errors = [line for line in run.lines if line.startswith("penstock: error: ")]
     assert errors and WORDS.search(errors[0]), said
     assert "internal error" not in said and "terminate called" not in said.partition("traceback")[0], said
     assert container_ids(host, "-a") == []
