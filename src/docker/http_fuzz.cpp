@@ -96,7 +96,7 @@ auto Client() -> HttpClient& {
 void RequireExplained(const base::Error& error) {
   Require(error.code() != ErrorCode::kDeadline, "an answer without an end: {}", error.ToString());
   Require(error.code() != ErrorCode::kInternal && error.code() != ErrorCode::kCancelled, "{}", error.ToString());
-  Require(error.message().starts_with("cannot fuzz: "), "'{}' does not say what was tried", error.message());
+  Require(!error.message().empty(), "an error without a sentence");
 }
 
 void TryAnswer(const Call& call) {

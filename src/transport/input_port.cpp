@@ -134,14 +134,16 @@ auto InputPort::State::Resume() -> base::Status {
 auto InputPort::State::CheckAccount(const Sent& sent) const -> base::Status {
   if (!account.intact()) {
     return Fail(ErrorCode::kPeerCorrupt,
-                "the account of edge '{}' is not what its consumer has written: its producer has damaged it",
+                "the account of edge '{}' is not what its consumer has written: its producer, or another process of "
+                "this node, has damaged it",
                 options.id);
   }
   const auto reserved = control().reserved.load(std::memory_order_acquire);
   const auto claimed = std::max({sent.published, sent.first_of_epoch, sent.closed == 0 ? 0 : sent.closed - 1});
   if (claimed > reserved && claimed - reserved > 1) {
     return Fail(ErrorCode::kPeerCorrupt,
-                "the account of edge '{}' speaks of {} messages, of {} that were sent: its producer has damaged it",
+                "the account of edge '{}' speaks of {} messages, of {} that were sent: its producer, or another "
+                "process of this node, has damaged it",
                 options.id, claimed, reserved);
   }
   return {};

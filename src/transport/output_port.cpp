@@ -186,13 +186,14 @@ struct OutputPort::State {
     for (const auto& edge : edges) {
       if (!edge->Intact(next, said_closed())) {
         return Fail(ErrorCode::kPeerCorrupt,
-                    "the account of edge '{}' is not what its producer has written: its consumer has damaged it",
+                    "the account of edge '{}' is not what its producer has written: its consumer, or another process "
+                    "of this node, has damaged it",
                     edge->id);
       }
       if (edge->WentBack(next)) {
         return Fail(ErrorCode::kPeerCorrupt,
                     "the account of edge '{}' says that {} messages are not acknowledged, where {} are the most: its "
-                    "consumer has damaged it",
+                    "consumer, or another process of this node, has damaged it",
                     edge->id, edge->Unacknowledged(next), edge->control.contract().depth);
       }
     }

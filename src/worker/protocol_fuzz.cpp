@@ -37,6 +37,7 @@ class Attach final {
     }
     for (auto& input : configure.inputs) (*this)(input.edge);
     if (configure.quarantine) (*this)(configure.quarantine->fd);
+    if (configure.restart) (*this)(configure.restart->state);
   }
   void operator()(OutputsOpen& opened) {
     for (auto& segment : opened.segments) (*this)(segment.fd);

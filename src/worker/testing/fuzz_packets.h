@@ -45,7 +45,7 @@ struct FuzzPacket {
 
 // Members that hold indices of descriptors, which are numbered anew when a packet is written.
 inline auto IsDescriptor(std::string_view key, const nlohmann::json& value) -> bool {
-  return value.is_number_integer() && (key == "fd" || key == "control" || key == "bell");
+  return value.is_number_integer() && (key == "fd" || key == "control" || key == "bell" || key == "state");
 }
 // Members whose own members are the user's: nothing in them is ours.
 inline auto IsUsers(std::string_view key) -> bool { return key == "params" || key == "env"; }
