@@ -3,6 +3,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <utility>
@@ -79,7 +80,7 @@ struct Host::State {
   auto TakeFrom(std::size_t edge) -> base::Expected<std::optional<Event>>;
   auto TakeForLater(std::size_t edge) -> base::Expected<std::optional<transport::Message>>;
   auto OnlyEdgeInto(std::size_t port) const -> base::Expected<std::size_t>;
-  void SayAwaitsInput(bool awaits);
+  auto AwaitAt(std::size_t edge, base::Deadline deadline) -> base::Status;
   void MakeCurrent(std::size_t edge, const transport::Message& message);
   auto IsDone(std::size_t edge, const transport::Message& message) -> bool;
   auto IsInQuarantine(std::size_t edge, const transport::Message& message) -> bool;
@@ -286,25 +287,38 @@ auto Host::Take(std::size_t input, base::Deadline deadline) -> base::Expected<st
   state.current.reset();
   PENSTOCK_ASSIGN(const auto index, state.OnlyEdgeInto(input));
   const auto& edge = *state.ports->inputs()[index];
-  const auto worth_looking = [&] {
-    return state.wire->runtime_gone() || edge.input->ready() || edge.input->ended() ||
-           edge.given_up.load(std::memory_order_acquire);
-  };
   while (!edge.ended) {
     PENSTOCK_TRY(state.Gone());
     PENSTOCK_ASSIGN(auto message, state.TakeForLater(index));
     if (message) return message;
-    if (edge.ended) break;
-    state.SayAwaitsInput(true);
-    const bool arrived = transport::WaitAt(state.ports->bell().arrivals(), deadline, state.spin, worth_looking);
-    state.SayAwaitsInput(false);
-    if (!arrived) return Fail(ErrorCode::kDeadline, "no message arrived at node '{}' in time", state.configure.node);
+    if (!edge.ended) PENSTOCK_TRY(state.AwaitAt(index, deadline));
   }
   return std::nullopt;
 }
 
-void Host::State::SayAwaitsInput(bool awaits) {
-  for (const auto& edge : ports->inputs()) edge->input->SayAwaitsInput(awaits);
+// Until it is worth looking at this edge. What waits at the others meanwhile must outlive their producers: one that is
+// replaced does not wait for it to be taken, when that could be for ever.
+auto Host::State::AwaitAt(std::size_t index, base::Deadline deadline) -> base::Status {
+  using transport::Awaits;
+  const auto& inputs = ports->inputs();
+  const auto& awaited = *inputs[index];
+  const auto out_of_reach = [&] {
+    return std::ranges::any_of(inputs, [&](const auto& edge) { return !edge->ended && edge->input->out_of_reach(); });
+  };
+  const auto worth_looking = [&] {
+    return wire->runtime_gone() || awaited.input->ready() || awaited.input->ended() ||
+           awaited.given_up.load(std::memory_order_acquire) || out_of_reach();
+  };
+  for (const auto& edge : inputs) {
+    if (!edge->ended && edge->input->out_of_reach()) PENSTOCK_TRY(edge->input->Reach());
+  }
+  for (const auto& edge : inputs) {
+    edge->input->SayAwaits(edge.get() == &awaited ? Awaits::kThisInput : Awaits::kAnotherInput);
+  }
+  const bool arrived = transport::WaitAt(ports->bell().arrivals(), deadline, spin, worth_looking);
+  for (const auto& edge : inputs) edge->input->SayAwaits(Awaits::kNothing);
+  if (!arrived) return Fail(ErrorCode::kDeadline, "no message arrived at node '{}' in time", configure.node);
+  return {};
 }
 
 void Host::Begin(const std::vector<Taken>& set) {

@@ -163,7 +163,7 @@ auto HandlerOf(const SessionView& session, std::size_t index) -> HandlerState {
 
 auto AwaitsInput(const SessionView& session, std::size_t index) -> bool {
   return std::ranges::any_of(session.nodes[index].node->inputs, [&](std::size_t edge) {
-    return session.wiring.edge(edge)->awaits_input.load(std::memory_order_acquire) != 0;
+    return session.wiring.edge(edge)->awaits.load(std::memory_order_acquire) != transport::Awaits::kNothing;
   });
 }
 

@@ -79,8 +79,14 @@ auto Settlement::Settled(const Awaited& awaited) const -> bool {
       std::max(block->published.load(std::memory_order_acquire), block->taken.load(std::memory_order_acquire));
   // More than the edge is deep was never sent: the dead node, or the consumer, has written nonsense.
   if (acked >= sent || sent - acked > block.contract().depth) return true;
-  if (block->awaits_input.load(std::memory_order_seq_cst) == 0) return false;
-  return impatient_ || block->taken.load(std::memory_order_acquire) >= sent;
+  if (block->awaits.load(std::memory_order_seq_cst) == transport::Awaits::kNothing) return false;
+  return impatient_ || block->taken.load(std::memory_order_acquire) >= sent || IsAwaitedBy(awaited.consumer);
+}
+
+auto Settlement::IsAwaitedBy(std::size_t consumer) const -> bool {
+  return std::ranges::any_of(awaited_, [&](const Awaited& awaited) {
+    return awaited.consumer == consumer && wiring_.edge(awaited.edge)->awaits.load() == transport::Awaits::kThisInput;
+  });
 }
 
 // So that a consumer that begins to wait for input rings the bell that is waited at here.

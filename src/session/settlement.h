@@ -5,9 +5,9 @@
 // that do not have them either, as they were gone at the same time, are told so, and go on: others may wait for them.
 //
 // One that joins its inputs keeps messages until later ones come, for which it may need the successor. When it has
-// taken everything and waits for input it is not waited for: what it keeps is in its hands. When it has not taken
-// everything, since it waits for another input, it is given time: that input may come from the dead node by way of
-// others. What it has not taken then is lost, and counted.
+// taken everything and waits for input, or waits for the dead node itself, it is not waited for: what was sent is in
+// its memory. Otherwise it is given time, and not waited for when that has passed: what it needs may come from the dead
+// node by way of others.
 #pragma once
 
 #include <atomic>
@@ -52,6 +52,7 @@ class Settlement final {
   auto AwaitConsumers(const std::function<void(const std::string& edges)>& on_patience) -> bool;
   void SayGone() const;
   auto Settled(const Awaited& awaited) const -> bool;
+  auto IsAwaitedBy(std::size_t consumer) const -> bool;
   /// Edges that are waited for; "" when none is left.
   auto Unsettled() const -> std::string;
   auto AnyGone() const -> bool;

@@ -96,6 +96,9 @@ class JoinRecord final {
 /// In place of a number in `handling_sequence`: what was taken is kept for later.
 inline constexpr std::uint64_t kHandlesNothing = ~std::uint64_t{0};
 
+/// Of an input of a consumer that joins several: what the consumer, which handles none of what it has taken, waits for.
+enum class Awaits : std::uint32_t { kNothing = 0, kAnotherInput = 1, kThisInput = 2 };
+
 enum class EndState : std::uint32_t { kDetached = 0, kAttached = 1, kFinished = 2 };
 
 struct ControlLayout {
@@ -137,7 +140,7 @@ struct ControlLayout {
 
   // Consumer that joins its inputs.
   alignas(64) JoinRecord joined;
-  std::atomic<std::uint32_t> awaits_input;  // 1: it waits for a message of any input, and handles none
+  std::atomic<Awaits> awaits;
 
   // Who is there: each end writes its own, and the runtime that of a producer that has died.
   alignas(64) std::atomic<EndState> producer_state;

@@ -101,6 +101,7 @@ struct InputPort::State {
   auto control() const noexcept -> ControlLayout& { return *options.control.operator->(); }
 
   auto Resume() -> base::Status;
+  auto SentSoFar() const noexcept -> Sent;
   auto CheckAccount(const Sent& sent) const -> base::Status;
   auto CheckSequence(std::uint64_t sequence) const -> base::Status;
   void ForgetWhatIsUnmapped(std::uint32_t of_epoch, std::uint64_t refreshed) noexcept;
@@ -123,10 +124,18 @@ auto InputPort::State::Resume() -> base::Status {
   next = repeats ? account.acked() : account.taken();
   taken_before = account.taken();
   after_delivered = next;
-  control().awaits_input.store(0, std::memory_order_release);
+  control().awaits.store(Awaits::kNothing, std::memory_order_release);
   Credit(next);
   control().consumer_state.store(EndState::kAttached, std::memory_order_release);
   return {};
+}
+
+auto InputPort::State::SentSoFar() const noexcept -> Sent {
+  const auto& block = control();
+  return {.published = block.published.load(std::memory_order_acquire),
+          .refreshed = block.refreshed.load(std::memory_order_acquire),
+          .closed = block.closed.load(std::memory_order_acquire),
+          .first_of_epoch = block.first_of_epoch.load(std::memory_order_acquire)};
 }
 
 // What the producer claims must be possible, and what this end has written must still be there. A producer that was
@@ -307,13 +316,9 @@ auto InputPort::Open(InputPortOptions options) -> base::Expected<std::unique_ptr
 auto InputPort::TryTake(Handling handling) -> base::Expected<std::optional<Message>> {
   PENSTOCK_TRY(RefuseInForkedChild());
   auto& state = *state_;
-  auto& block = state.control();
   state.handles_later = handling == Handling::kLater;
   for (;;) {
-    const Sent sent{.published = block.published.load(std::memory_order_acquire),
-                    .refreshed = block.refreshed.load(std::memory_order_acquire),
-                    .closed = block.closed.load(std::memory_order_acquire),
-                    .first_of_epoch = block.first_of_epoch.load(std::memory_order_acquire)};
+    const auto sent = state.SentSoFar();
     PENSTOCK_TRY(state.CheckAccount(sent));
     state.ForgetWhatIsUnmapped(block.epoch.load(std::memory_order_acquire), sent.refreshed);
     const auto limit = state.contract().max_held + 1;
@@ -386,13 +391,34 @@ void InputPort::BeginHandling(std::uint64_t sequence) noexcept {
   if (!InForkedChild()) state_->MarkHandling(sequence, MonotonicNow());
 }
 
-void InputPort::SayAwaitsInput(bool awaits) noexcept {
+void InputPort::SayAwaits(Awaits awaits) noexcept {
   if (InForkedChild()) return;
   auto& block = state_->control();
   // In this order here, in the other one at the runtime (session/settlement.cpp): one of the two sees the other.
-  block.awaits_input.store(awaits ? 1 : 0, std::memory_order_seq_cst);
-  if (awaits && block.producer_state.load(std::memory_order_seq_cst) != EndState::kAttached)
+  block.awaits.store(awaits, std::memory_order_seq_cst);
+  if (awaits != Awaits::kNothing && block.producer_state.load(std::memory_order_seq_cst) != EndState::kAttached)
     state_->options.producer.credit().Ring();
+}
+
+auto InputPort::out_of_reach() const noexcept -> bool {
+  const auto& state = *state_;
+  return !MayDrop(state.contract().policy) && state.pending.empty() && state.account.intact() && ready() &&
+         state.held->load(std::memory_order_acquire) < state.options.max_held;
+}
+
+// The first one that is received brings the memory of all with it, which then stays until they are taken.
+auto InputPort::Reach() -> base::Status {
+  PENSTOCK_TRY(RefuseInForkedChild());
+  auto& state = *state_;
+  const auto sent = state.SentSoFar();
+  PENSTOCK_TRY(state.CheckAccount(sent));
+  PENSTOCK_ASSIGN(auto arrival, state.Receive());
+  if (arrival) {
+    state.pending.push_back(std::move(*arrival));
+  } else {
+    state.seen = sent;
+  }
+  return {};
 }
 
 void InputPort::CountJoined(std::uint64_t sequence) noexcept {

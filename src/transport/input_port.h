@@ -86,7 +86,11 @@ class InputPort final {
   void BeginHandling(std::uint64_t sequence) noexcept;
   /// Whether the node waits for input while it keeps messages. A producer that is to be replaced does not wait for
   /// their acknowledgement then: the next messages may have to come from its successor.
-  void SayAwaitsInput(bool awaits) noexcept;
+  void SayAwaits(Awaits awaits) noexcept;
+  /// Whether messages wait that would be lost if their producer died and were replaced before they are taken.
+  auto out_of_reach() const noexcept -> bool;
+  /// Has them in this process's memory, without taking them. Errors as TryTake.
+  auto Reach() -> base::Status;
   /// The message is part of a set that is handled; it may be of several.
   void CountJoined(std::uint64_t sequence) noexcept;
 

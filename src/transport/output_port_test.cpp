@@ -6,6 +6,7 @@
 #include <chrono>
 #include <thread>
 
+#include "transport/cleanup.h"
 #include "transport/test_pipeline.h"
 
 namespace penstock::transport {
@@ -424,6 +425,33 @@ TEST_F(OutputPortTest, MessagesTakenForLaterAreNotHandledUntilTheirHandlerBegins
   EXPECT_EQ(account->handler.Count(), 1U) << "it was never handled";
 }
 
+// Cleared as the runtime does between a producer's death and its successor.
+TEST_F(OutputPortTest, MessagesInReachOutliveTheirProducer) {
+  TestPipeline pipeline({.edges = {{.depth = 8, .max_held = 1}}});
+  auto output = pipeline.OpenOutput();
+  auto input = pipeline.OpenInput();
+  EXPECT_FALSE(input->out_of_reach());
+  Must(output->Refresh());
+  for (const auto* text : {"a", "b", "c"}) Must(PublishText(*output, text));
+  EXPECT_TRUE(input->out_of_reach());
+  Must(input->Reach());
+  EXPECT_FALSE(input->out_of_reach());
+  EXPECT_EQ(pipeline.control()->taken.load(), 0U);
+  output.reset();
+  Must(CleanDeadParticipants(pipeline.realm(), Deadline::In(std::chrono::seconds(60))));
+
+  output = pipeline.OpenOutput(1);
+  Must(output->Refresh());
+  Must(PublishText(*output, "d"));
+  for (const std::string_view text : {"a", "b", "c", "d"}) {
+    const auto message = Must(input->TryTake(Handling::kLater));
+    ASSERT_TRUE(message);
+    EXPECT_EQ(TextOf(*message), text);
+    input->Acknowledge(message->header().sequence);
+  }
+  EXPECT_EQ(pipeline.control()->lost.load(), 0U);
+}
+
 TEST_F(OutputPortTest, AConsumerThatAwaitsInputTellsWhoeverReplacesItsProducer) {
   TestPipeline pipeline({.edges = {{}}});
   auto output = pipeline.OpenOutput();
@@ -431,14 +459,14 @@ TEST_F(OutputPortTest, AConsumerThatAwaitsInputTellsWhoeverReplacesItsProducer) 
   auto& account = pipeline.control();
   auto& bell = pipeline.producer_bell().credit();
   const auto rung = bell.word.load();
-  input->SayAwaitsInput(true);
-  EXPECT_EQ(account->awaits_input.load(), 1U);
+  input->SayAwaits(Awaits::kThisInput);
+  EXPECT_EQ(account->awaits.load(), Awaits::kThisInput);
   EXPECT_EQ(bell.word.load(), rung) << "a producer that lives is not woken";
   account->producer_state.store(EndState::kDetached);
-  input->SayAwaitsInput(true);
+  input->SayAwaits(Awaits::kAnotherInput);
   EXPECT_NE(bell.word.load(), rung);
-  input->SayAwaitsInput(false);
-  EXPECT_EQ(account->awaits_input.load(), 0U);
+  input->SayAwaits(Awaits::kNothing);
+  EXPECT_EQ(account->awaits.load(), Awaits::kNothing);
 }
 
 }  // namespace

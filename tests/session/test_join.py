@@ -89,6 +89,25 @@ class Both(penstock.Node):
             print("handled", number, flush=True)
 
 
+class Counting(Both):
+    """Tells how many sets it has had, over all its lives."""
+
+    def setup(self, params: dict) -> None:
+        super().setup(params)
+        self.sets = 0
+
+    def checkpoint(self) -> int:
+        return self.sets
+
+    def restore(self, sets: int) -> None:
+        self.sets = sets
+
+    def process(self, left: Json, right: Json) -> Iterator[Text]:
+        self.sets += 1
+        yield from super().process(left, right)
+        yield Text(f"the {self.sets}th")
+
+
 class Three(penstock.Node):
     inputs = {"left": Json, "middle": Json, "right": Json}
 
@@ -277,6 +296,37 @@ def test_a_node_killed_again_and_again_makes_every_set_once(joins: Project, cont
     restarts = next(node["restarts"] for node in report["nodes"] if node["id"] == "both")
     assert restarts >= kills >= 5
     assert restarts > kills, "it also kills itself between the two texts of a set"
+
+
+def test_the_state_of_a_node_that_joins_has_each_set_once(joins: Project) -> None:
+    streams = {"left": times(3000, 20, jitter=9), "right": times(800, 75, jitter=31)}
+    joins.write(
+        [
+            clock("left", 3000, 20, jitter=9),
+            clock("right", 800, 75, jitter=31),
+            node(
+                "both",
+                "Counting",
+                params={"dies_every": 200},
+                join={"on": "time", "tolerance": "25ns"},
+                retry=OFTEN,
+            ),
+            {**SINK, "params": {"path": "told"}},
+        ],
+        [*connect("left", "right", depth=4), ("both", "sink")],
+    )
+    result = joins.run("--report", str(joins.folder / "report.json"))
+    assert result.returncode == 0, result.stderr
+    sets = model(25, *streams.values())
+    expected = [
+        line
+        for number, (i, j) in enumerate(sets, 1)
+        for line in (f"{i} {j}", f"at {streams['left'][i]}", f"the {number}th")
+    ]
+    assert (joins.folder / "told").read_text().splitlines() == expected
+    report = report_of(joins)
+    check_accounts(report, streams, sets)
+    assert next(node["restarts"] for node in report["nodes"] if node["id"] == "both") >= 8
 
 
 def test_nodes_before_a_join_killed_again_and_again_lose_nothing(joins: Project) -> None:
