@@ -119,6 +119,26 @@ class Merge(penstock.Node):
         return self.add("right", text)
 
 
+class Timed(penstock.Node):
+    """params["n"] numbers whose media times are params["period"] apart."""
+
+    def setup(self, params: dict) -> None:
+        self.n, self.period = params["n"], params["period"]
+
+    def process(self) -> Iterator[Json]:
+        for number in range(self.n):
+            yield Json(number, time=number * self.period)
+
+
+class Joined(Sum):
+    """Sums over what belongs together by its time."""
+
+    inputs = {"left": Json, "right": Json}
+
+    def process(self, left: Json, right: Json) -> Iterator[Text]:
+        yield from super().process(Text(str(left.value + 1000 * right.value)))
+
+
 class TooMuch(penstock.Node):
     def setup(self, params: dict) -> None: ...
 
@@ -472,6 +492,37 @@ def test_a_checkpoint_that_fails_ends_the_session_and_accuses_no_message(
     assert sentence in result.stderr
     much = next(each for each in report["nodes"] if each["id"] == "much")
     assert (much["restarts"], much["quarantined"]) == (0, 0)
+
+
+@pytest.mark.parametrize("how", ["between its outputs", "before it is kept", "after it was kept"])
+def test_a_node_that_joins_its_inputs_keeps_its_state_with_its_sets(stateful: Project, how: str) -> None:
+    stateful.write(
+        [
+            node("left", "Timed", params={"n": 40, "period": 10}),
+            node("right", "Timed", params={"n": 20, "period": 20}),
+            node(
+                "joined",
+                "Joined",
+                params={"how": how, "marker": marker(stateful, False)},
+                join={"on": "time", "tolerance": "5ns"},
+                on_failure="restart",
+            ),
+            SINK,
+        ],
+        [
+            {"from": "left", "to": "joined", "to_input": "left"},
+            {"from": "right", "to": "joined", "to_input": "right"},
+            ("joined", "sink"),
+        ],
+    )
+    result, report = run(stateful)
+    assert result.returncode == 0, result.stderr
+    model, total = [], 0
+    for i in range(20):
+        total += 2 * i + 1000 * i
+        model += [f"{1002 * i} {i + 1} {total} {half}" for half in "ab"]
+    assert result.stdout.splitlines() == model + [f"end 20 {total} {half}" for half in "ab"]
+    assert restarts(report, "joined") == 1
 
 
 @pytest.mark.parametrize(
