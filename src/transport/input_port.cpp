@@ -320,7 +320,7 @@ auto InputPort::TryTake(Handling handling) -> base::Expected<std::optional<Messa
   for (;;) {
     const auto sent = state.SentSoFar();
     PENSTOCK_TRY(state.CheckAccount(sent));
-    state.ForgetWhatIsUnmapped(block.epoch.load(std::memory_order_acquire), sent.refreshed);
+    state.ForgetWhatIsUnmapped(state.control().epoch.load(std::memory_order_acquire), sent.refreshed);
     const auto limit = state.contract().max_held + 1;
     if (state.held->load(std::memory_order_acquire) >= limit) {
       if (sent.published <= state.next) return std::nullopt;
@@ -412,6 +412,7 @@ auto InputPort::Reach() -> base::Status {
   auto& state = *state_;
   const auto sent = state.SentSoFar();
   PENSTOCK_TRY(state.CheckAccount(sent));
+  state.ForgetWhatIsUnmapped(state.control().epoch.load(std::memory_order_acquire), sent.refreshed);
   PENSTOCK_ASSIGN(auto arrival, state.Receive());
   if (arrival) {
     state.pending.push_back(std::move(*arrival));

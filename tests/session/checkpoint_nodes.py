@@ -1,4 +1,4 @@
-"""Nodes that keep their state, and sources that are started again, for test_checkpoint.py."""
+"""Nodes of test_checkpoint.py: copied beside its manifests as nodes.py."""
 
 from __future__ import annotations
 
@@ -14,13 +14,15 @@ from typing import ClassVar
 import penstock
 from penstock import Audio, Json, Text
 
+TELL_EVERY = 200  # messages
+
 
 def once(path: str) -> bool:
     """True the first time."""
-    file = Path(path)
-    if file.exists():
+    marker = Path(path)
+    if marker.exists():
         return False
-    file.touch()
+    marker.touch()
     return True
 
 
@@ -112,6 +114,26 @@ class Merge(penstock.Node):
         return self.add("right", text)
 
 
+class Timed(penstock.Node):
+    """params["n"] numbers whose media times are params["period"] apart."""
+
+    def setup(self, params: dict) -> None:
+        self.n, self.period = params["n"], params["period"]
+
+    def process(self) -> Iterator[Json]:
+        for number in range(self.n):
+            yield Json(number, time=number * self.period)
+
+
+class Joined(Sum):
+    """Sums over what belongs together by its time."""
+
+    inputs: ClassVar = {"left": Json, "right": Json}
+
+    def process(self, left: Json, right: Json) -> Iterator[Text]:
+        yield from super().process(Text(str(left.value + 1000 * right.value)))
+
+
 class TooMuch(penstock.Node):
     def setup(self, params: dict) -> None: ...
 
@@ -167,7 +189,7 @@ class Numbers(penstock.Node):
 class Kept(penstock.Node):
     """Numbers that go on where they were, and every tenth at another output before."""
 
-    outputs: ClassVar[dict[str, type]] = {"out": Text, "tens": Text}
+    outputs: ClassVar = {"out": Text, "tens": Text}
 
     def setup(self, params: dict) -> None:
         self.next, self.n, self.marker = 0, params.get("n", sys.maxsize), params.get("marker", "")
@@ -194,7 +216,7 @@ class Replayed(penstock.Node):
     """Numbers from the beginning, each time the same, and every tenth at another output."""
 
     replayable = True
-    outputs: ClassVar[dict[str, type]] = {"out": Text, "tens": Text}
+    outputs: ClassVar = {"out": Text, "tens": Text}
 
     def setup(self, params: dict) -> None:
         self.n, self.marker = params.get("n", sys.maxsize), params.get("marker", "")
@@ -243,12 +265,9 @@ class Frames(penstock.Node):
 
     def process(self, audio: Audio) -> Text:
         self.seen += 1
-        if self.seen % params_every == 0:
+        if self.seen % TELL_EVERY == 0:
             print("seen", self.seen, flush=True)
         return Text(f"{audio.time} {zlib.crc32(audio.buffer)}")
-
-
-params_every = 200
 
 
 class Tell(penstock.Node):
@@ -259,6 +278,6 @@ class Tell(penstock.Node):
 
     def process(self, text: Text) -> Text:
         self.seen += 1
-        if self.seen % params_every == 0:
+        if self.seen % TELL_EVERY == 0:
             print("seen", self.seen, flush=True)
         return text

@@ -17,12 +17,10 @@ from conftest import SINK, Project, Running, docker, node
 from test_restart import OFTEN, PLACES, Pids, check_accounts, edge, marker, restarts, run, stop, worker_in
 from test_watchdogs import descendants
 
-HERE = Path(__file__).parent
-
 
 @pytest.fixture
 def stateful(project: Project) -> Project:
-    shutil.copy(HERE / "checkpoint_nodes.py", project.folder / "nodes.py")
+    shutil.copy(Path(__file__).parent / "checkpoint_nodes.py", project.folder / "nodes.py")
     return project
 
 
@@ -220,6 +218,37 @@ def test_a_checkpoint_that_fails_ends_the_session_and_accuses_no_message(
     assert sentence in result.stderr
     much = next(each for each in report["nodes"] if each["id"] == "much")
     assert (much["restarts"], much["quarantined"]) == (0, 0)
+
+
+@pytest.mark.parametrize("how", ["between its outputs", "before it is kept", "after it was kept"])
+def test_a_node_that_joins_its_inputs_keeps_its_state_with_its_sets(stateful: Project, how: str) -> None:
+    stateful.write(
+        [
+            node("left", "Timed", params={"n": 40, "period": 10}),
+            node("right", "Timed", params={"n": 20, "period": 20}),
+            node(
+                "joined",
+                "Joined",
+                params={"how": how, "marker": marker(stateful, False)},
+                join={"on": "time", "tolerance": "5ns"},
+                on_failure="restart",
+            ),
+            SINK,
+        ],
+        [
+            {"from": "left", "to": "joined", "to_input": "left"},
+            {"from": "right", "to": "joined", "to_input": "right"},
+            ("joined", "sink"),
+        ],
+    )
+    result, report = run(stateful)
+    assert result.returncode == 0, result.stderr
+    model, total = [], 0
+    for i in range(20):
+        total += 2 * i + 1000 * i
+        model += [f"{1002 * i} {i + 1} {total} {half}" for half in "ab"]
+    assert result.stdout.splitlines() == model + [f"end 20 {total} {half}" for half in "ab"]
+    assert restarts(report, "joined") == 1
 
 
 @pytest.mark.parametrize(
