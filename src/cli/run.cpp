@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/ranges.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <cerrno>
@@ -36,10 +37,15 @@ void PaceMediaSources(plan::Plan& plan) {
   }
 }
 
-// Before anything starts, since it would be a pity afterwards.
+// Before anything starts, since it would be a pity afterwards. Leaves no file that a killed run would not fill.
 auto ReportCanBeWritten(const std::string& path) -> bool {
-  const base::UniqueFd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0666));
-  if (file) return true;
+  base::UniqueFd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
+  if (file) {
+    ::unlink(path.c_str());
+    return true;
+  }
+  if (errno == EEXIST) file.reset(::open(path.c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC));
+  if (file || errno == ENXIO) return true;  // a pipe that nobody reads yet
   Complain(base::SystemError(fmt::format("write the report to '{}'", path)).value());
   return false;
 }
