@@ -74,11 +74,11 @@ auto Histogram::Quantile(double quantile) const noexcept -> std::uint64_t {
 
 void OriginRecord::Set(std::uint64_t message, const Origin& origin) noexcept {
   auto& slot = slots_[message % slots_.size()];
-  slot.message_plus_1.store(0, std::memory_order_relaxed);
-  std::atomic_thread_fence(std::memory_order_release);  // killed in between, it is empty
-  slot.sequence.store(origin.sequence, std::memory_order_relaxed);
-  slot.input.store(origin.input, std::memory_order_relaxed);
-  slot.index.store(origin.index, std::memory_order_relaxed);
+  // Each after the one before it: killed in between, the slot is empty.
+  slot.message_plus_1.store(0, std::memory_order_release);
+  slot.sequence.store(origin.sequence, std::memory_order_release);
+  slot.input.store(origin.input, std::memory_order_release);
+  slot.index.store(origin.index, std::memory_order_release);
   slot.message_plus_1.store(message + 1, std::memory_order_release);
 }
 
@@ -99,9 +99,10 @@ void JoinRecord::Count(std::uint64_t message) noexcept {
   const auto latest = Latest();
   if (slots_[latest].message_plus_1.load(std::memory_order_relaxed) > message) return;
   auto& slot = slots_[1 - latest];
-  slot.message_plus_1.store(0, std::memory_order_relaxed);
-  std::atomic_thread_fence(std::memory_order_release);  // killed in between, it is empty
-  slot.count.store(count() + 1, std::memory_order_relaxed);
+  const auto counted = count() + 1;
+  // Each after the one before it: killed in between, the slot is empty.
+  slot.message_plus_1.store(0, std::memory_order_release);
+  slot.count.store(counted, std::memory_order_release);
   slot.message_plus_1.store(message + 1, std::memory_order_release);
 }
 
