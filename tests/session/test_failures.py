@@ -183,7 +183,7 @@ def test_code_that_is_closed_to_containers_is_told_before_anything_starts(projec
 def test_a_placement_that_there_is_not_is_answered_with_those_that_there_are(project: Project) -> None:
     result = penstock("run", "--placement", "foo", str(project.manifest))
     assert result.returncode == 2
-    assert result.stderr.startswith("--placement: foo not in {declared,process}\n")
+    assert result.stderr.startswith("penstock: error: --placement: foo not in {declared,process}\n")
 
 
 def test_a_node_that_closes_what_is_not_its_own_is_told(project: Project) -> None:
