@@ -421,8 +421,8 @@ def test_a_set_at_which_the_node_always_fails_puts_its_leader_into_quarantine(
 def test_a_join_that_is_restarted_after_an_input_was_left_out_goes_on_to_its_end(joins: Project) -> None:
     joins.write(
         [
-            clock("left", 60, 20),
-            {**clock("right", 3, 75), "node_type": "nodes:EndsHard", "on_failure": "skip"},
+            clock("left", 20, n=60),
+            {**clock("right", 75, n=3), "node_type": "nodes:EndsHard", "on_failure": "skip"},
             node(
                 "both",
                 "KilledOnce",
