@@ -1,15 +1,12 @@
 #include "image/build.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <sstream>
 
-#include "base/paths.h"
-#include "base/sha256.h"
 #include "docker/ownership.h"
 #include "image/builder.h"
 #include "image/diagnosis.h"
+#include "image/owner.h"
 #include "image/requirement.h"
 #include "image/step_container.h"
 
@@ -37,11 +34,6 @@ auto WithHashes(std::vector<ResolvedPackage> installed, const std::vector<Resolv
 
 }  // namespace
 
-auto OwnerOfImages() -> Expected<std::string> {
-  PENSTOCK_ASSIGN(const auto state, base::StateDirectory());
-  return base::Sha256(fmt::format("{} {}", ::geteuid(), state.string())).substr(0, 2 * kShortIdentity);
-}
-
 auto ImageName(const std::string& identity) -> std::string {
   return fmt::format("{}:{}", kEnvironmentRepository, identity.substr(0, kShortIdentity));
 }
@@ -66,15 +58,18 @@ auto Build::Run(const Workspace& workspace, BuildLog log) -> Expected<Built> {
   return Install(workspace);
 }
 
-// Of a process that was killed while it built this.
+// Of a process of the same owner that was killed while it built this.
 auto Build::RemoveLeftovers() -> Status {
-  PENSTOCK_ASSIGN(const auto left, engine_.List({fmt::format("{}={}", kBuildLabel, identity_)}, call_));
+  PENSTOCK_ASSIGN(const auto owner, Owner());
+  PENSTOCK_ASSIGN(
+      const auto left,
+      engine_.List({fmt::format("{}={}", kBuildLabel, identity_), fmt::format("{}={}", kOwnerLabel, owner)}, call_));
   for (const auto& container : left) PENSTOCK_TRY(engine_.Remove(container.id, call_));
   return {};
 }
 
 auto Build::Fetch(const Workspace& workspace) -> Status {
-  auto spec = Container(workspace.fetch_directory(), "fetch.sh");
+  PENSTOCK_ASSIGN(auto spec, Container(workspace.fetch_directory(), "fetch.sh"));
   spec.mounts.push_back({workspace.cache(), Workspace::kCacheMount, false});
   for (const auto& lent : workspace.host_config().find_links) {
     spec.mounts.push_back({lent.host, fmt::format("{}/{}", Workspace::kConfigMount, lent.name), true});
@@ -85,7 +80,7 @@ auto Build::Fetch(const Workspace& workspace) -> Status {
 }
 
 auto Build::Install(const Workspace& workspace) -> Expected<Built> {
-  auto spec = Container(workspace.install_directory(), "install.sh");
+  PENSTOCK_ASSIGN(auto spec, Container(workspace.install_directory(), "install.sh"));
   spec.mounts.push_back({workspace.cache(), Workspace::kCacheMount, true});
   spec.network = "none";
   spec.tmpfs = {{.target = "/tmp", .size_bytes = 0, .options = "exec,mode=1777"}};
@@ -104,7 +99,7 @@ auto Build::Install(const Workspace& workspace) -> Expected<Built> {
 }
 
 auto Build::Commit(const std::string& container, const Contents& contents) -> Expected<std::string> {
-  PENSTOCK_ASSIGN(const auto owner, OwnerOfImages());
+  PENSTOCK_ASSIGN(const auto owner, Owner());
   const auto name = ImageName(identity_);
   // The container's own labels are emptied: containers of the image inherit them, and are no leftovers of a build.
   auto labels = docker::NoEntryLabels();
@@ -125,13 +120,15 @@ auto Build::Commit(const std::string& container, const Contents& contents) -> Ex
                         call_);
 }
 
-auto Build::Container(const std::filesystem::path& configuration, const char* script) const -> docker::ContainerSpec {
+auto Build::Container(const std::filesystem::path& configuration, const char* script) const
+    -> Expected<docker::ContainerSpec> {
+  PENSTOCK_ASSIGN(const auto owner, Owner());
   docker::ContainerSpec spec;
   spec.image = base_.id;
   spec.entrypoint = docker::Strings{};
   spec.command = {"/bin/sh", fmt::format("{}/{}", Workspace::kConfigMount, script)};
   spec.user = "0:0";
-  spec.labels = {{kBuildLabel, identity_}};
+  spec.labels = {{kBuildLabel, identity_}, {kOwnerLabel, owner}};
   spec.mounts = {{configuration, Workspace::kConfigMount, true}};
   return spec;
 }

@@ -14,12 +14,9 @@ namespace penstock::image {
 
 inline constexpr auto kEnvironmentRepository = "penstock/env";
 inline constexpr auto kEnvironmentInterpreter = "/opt/venv/bin/python3";
-/// On every image of ours: what it holds (contents.h) …
+/// On every image of ours: what it holds (contents.h).
 inline constexpr auto kContentsLabel = "penstock.contents";
-/// … and whose it is: a hash of user and state directory, so that indexes know their own images again.
-inline constexpr auto kOwnerLabel = "penstock.owner";
 
-auto OwnerOfImages() -> base::Expected<std::string>;
 /// "penstock/env:1f2e3d4c5b6a"
 auto ImageName(const std::string& identity) -> std::string;
 /// "environment 1f2e3d4c5b6a", as progress names it.
@@ -52,7 +49,8 @@ class Build final {
   auto Fetch(const Workspace& workspace) -> base::Status;
   auto Install(const Workspace& workspace) -> base::Expected<Built>;
   auto Commit(const std::string& container, const Contents& contents) -> base::Expected<std::string>;
-  auto Container(const std::filesystem::path& configuration, const char* script) const -> docker::ContainerSpec;
+  auto Container(const std::filesystem::path& configuration, const char* script) const
+      -> base::Expected<docker::ContainerSpec>;
   auto RunSteps(class StepContainer& container) -> base::Status;
   void TakeInstalled(std::string_view text);
   void Report(std::string step, std::string line);

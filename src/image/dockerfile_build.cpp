@@ -10,6 +10,7 @@
 #include "base/sha256.h"
 #include "image/build_context.h"
 #include "image/diagnosis.h"
+#include "image/owner.h"
 
 namespace penstock::image {
 using base::ErrorCode;
@@ -75,7 +76,7 @@ class DockerfileMaker final : public Maker {
 };
 
 auto DockerfileMaker::Spec(const base::UniqueFd& context) const -> Expected<docker::BuildSpec> {
-  PENSTOCK_ASSIGN(const auto owner, OwnerOfImages());
+  PENSTOCK_ASSIGN(const auto owner, Owner());
   docker::BuildSpec spec;
   spec.context_reader = [&context](char* room, std::size_t size) -> std::optional<std::size_t> {
     for (;;) {

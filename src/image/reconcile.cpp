@@ -6,6 +6,7 @@
 #include "base/file_lock.h"
 #include "image/build.h"
 #include "image/builder.h"
+#include "image/owner.h"
 #include "image/workspace.h"
 
 namespace penstock::image {
@@ -32,7 +33,7 @@ auto EntryOf(docker::Engine& engine, const docker::ImageSummary& image, const do
     -> Expected<std::optional<Entry>> {
   auto contents = ParseContents(Label(image.labels, kContentsLabel));
   if (!contents) return std::nullopt;
-  PENSTOCK_ASSIGN(const auto owner, OwnerOfImages());
+  PENSTOCK_ASSIGN(const auto owner, Owner());
   Entry entry;
   entry.identity = IdentityOf(image);
   entry.image = image.id;

@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "base/paths.h"
 #include "base/sha256.h"
+#include "image/owner.h"
 #include "image/requirement.h"
 
 namespace penstock::image {
@@ -42,11 +43,18 @@ auto Below(Expected<fs::path> parent, const char* name) -> Expected<fs::path> {
 
 auto BuildsDirectory() -> Expected<fs::path> { return Below(base::RuntimeDirectory(), "builds"); }
 
-// Logins of builds whose process was killed: theirs is every directory whose lock is free.
-void RemoveAbandoned(const fs::path& builds) {
+// Of a build, in directories that other owners use too.
+auto DirectoryName(const std::string& identity, const std::string& owner) -> std::string {
+  return identity + "." + owner;
+}
+
+// Logins of builds whose process was killed: theirs is every directory of this owner whose lock is free.
+void RemoveAbandoned(const fs::path& builds, const std::string& owner) {
   std::error_code error;
   for (const auto& entry : fs::directory_iterator(builds, error)) {
-    const auto lock_file = Workspace::LockFile(entry.path().filename());
+    const auto identity = entry.path().stem().string();
+    if (entry.path().filename() != DirectoryName(identity, owner)) continue;
+    const auto lock_file = Workspace::LockFile(identity);
     if (!lock_file) continue;
     const auto lock = base::FileLock::TryAcquire(*lock_file);
     if (lock && *lock) Remove(entry.path());
@@ -187,23 +195,24 @@ auto Workspace::ReadHashes() const -> Resolved {
 auto Workspace::Create(const EnvironmentSpec& normalised, const std::string& identity, const std::string& interpreter,
                        const Host& host) -> Expected<Workspace> {
   PENSTOCK_ASSIGN(const auto builds, BuildsDirectory());
-  RemoveAbandoned(builds);
+  PENSTOCK_ASSIGN(const auto owner, Owner());
+  RemoveAbandoned(builds, owner);
   PENSTOCK_ASSIGN(const auto cache, Below(base::CacheDirectory(), "packages"));
   PENSTOCK_ASSIGN(const auto cache_builds, Below(cache, "builds"));
 
-  Workspace workspace(builds / identity, cache, cache_builds / identity);
+  const auto name = DirectoryName(identity, owner);
+  Workspace workspace(builds / name, cache, cache_builds / name);
   Remove(workspace.private_);
   Remove(workspace.build_);
   for (const auto& directory : {workspace.private_, workspace.fetch_directory(), workspace.install_directory(),
                                 workspace.build_, workspace.build_ / "wheels", workspace.build_ / "wheels-no-deps"}) {
     PENSTOCK_TRY(MakePrivate(directory));
   }
-  PENSTOCK_TRY(workspace.Fill(normalised, identity, interpreter, host));
+  PENSTOCK_TRY(workspace.Fill(normalised, interpreter, host));
   return workspace;
 }
 
-auto Workspace::Fill(const EnvironmentSpec& spec, const std::string& identity, const std::string& interpreter,
-                     const Host& host) -> Status {
+auto Workspace::Fill(const EnvironmentSpec& spec, const std::string& interpreter, const Host& host) -> Status {
   Lists fetch;
   Lists install;
   (spec.locked ? ListLocked : ListAsked)(spec, fetch, install);
@@ -215,8 +224,9 @@ auto Workspace::Fill(const EnvironmentSpec& spec, const std::string& identity, c
     }
     PENSTOCK_TRY(WritePrivate(fetch_directory() / "debs.lock", debs));
   }
-  const auto build = fmt::format("BUILD_ID={}\nPYTHON='{}'\nPYTHON_VERSION={}\nCACHE_UID={}\nCACHE_GID={}\n", identity,
-                                 interpreter, spec.python_version, ::geteuid(), ::getegid());
+  const auto build =
+      fmt::format("BUILD_ID={}\nPYTHON='{}'\nPYTHON_VERSION={}\nCACHE_UID={}\nCACHE_GID={}\n",
+                  build_.filename().string(), interpreter, spec.python_version, ::geteuid(), ::getegid());
   PENSTOCK_TRY(WriteLists(fetch_directory(), fetch, build));
   PENSTOCK_TRY(WriteLists(install_directory(), install, build));
   PENSTOCK_TRY(CopyScript("fetch.sh", fetch_directory()));

@@ -44,8 +44,7 @@ class Workspace final {
  private:
   Workspace(std::filesystem::path private_directory, std::filesystem::path cache, std::filesystem::path build)
       : private_(std::move(private_directory)), cache_(std::move(cache)), build_(std::move(build)) {}
-  auto Fill(const EnvironmentSpec& spec, const std::string& identity, const std::string& interpreter, const Host& host)
-      -> base::Status;
+  auto Fill(const EnvironmentSpec& spec, const std::string& interpreter, const Host& host) -> base::Status;
 
   std::filesystem::path private_;  // empty once moved from
   std::filesystem::path cache_;

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -142,6 +143,22 @@ def test_the_container_of_a_build_that_was_killed_is_removed_by_gc(cache: Cache)
         killed.kill()
     assert cache.penstock("gc").stdout == "removed 1 container\n"
     assert docker("ps", "--all", "--quiet", "--filter", f"label={cache.label}") == ""
+
+
+def test_another_users_build_of_the_same_environment_is_left_alone(cache: Cache, tmp_path: Path) -> None:
+    """One engine, two state directories: neither knows the other's locks."""
+    other = replace(cache, environment={**cache.environment, "XDG_STATE_HOME": str(tmp_path / "other")})
+    cache.write("penstock-test-wheel")
+    with cache.start("build", str(cache.manifest)) as builder:
+        read_until(builder, "downloading Python packages")
+        builder.send_signal(signal.SIGSTOP)
+        other.must_build()
+        builder.send_signal(signal.SIGCONT)
+        _, err = builder.communicate()
+        assert builder.returncode == 0, err
+    for each in (cache, other):
+        assert [entry["state"] for entry in each.json()] == ["available"]
+        assert each.penstock("run", str(each.manifest)).stdout == "answer 1.0\n"
 
 
 def test_a_second_runtime_waits_for_the_build_and_shows_how_far_it_is(cache: Cache) -> None:

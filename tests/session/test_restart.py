@@ -435,18 +435,24 @@ class Pids:
 
     def __init__(self, running: Any, names: list[str]) -> None:
         self.running, self.pids = running, {}
-        self.learn(names)
+        self._learn(set(names), starting=set())
 
     def learn(self, names: list[str]) -> None:
-        """Waits until each of `names` has said its pid once more."""
-        missing = set(names)
-        while missing:
-            said = self.running.read_until("] pid ")
-            name = said[1 : said.index("]")]
-            self.pids[name] = int(said.rpartition(" ")[2])
-            missing.discard(name)
+        """Waits until each of `names` was restarted: it has said its pid once more, and runs again."""
+        self._learn(set(names), starting=set(names))
+
+    def _learn(self, silent: set[str], starting: set[str]) -> None:
+        while silent or starting:
+            said = self.running.read_until("")
+            if "] pid " in said:
+                name = said[1 : said.index("]")]
+                self.pids[name] = int(said.rpartition(" ")[2])
+                silent.discard(name)
+            elif said.startswith("node runs again after restart "):
+                starting.discard(said.rpartition(" ")[2])
 
     def kill(self, names: list[str]) -> None:
+        """Kills all of them, and waits until they were restarted."""
         for name in names:
             os.kill(self.pids[name], signal.SIGKILL)
         self.learn(names)
@@ -484,6 +490,7 @@ def test_nothing_is_lost_however_often_the_nodes_of_a_chain_are_killed(fragile: 
             pids.kill([dice.choice(["a", "b"])])
         report = stop(running, fragile)
     check_accounts(report)
+    assert [each["lost"] for each in report["edges"]] == [0] * 5
     texts = [json.loads(line)["text"] for line in Path(fragile.folder / "out.jsonl").read_text().splitlines()]
     sent = edge(report, "count.out->a.in")["sent"]
     for side in "lr":

@@ -35,7 +35,7 @@ install_packages() {
   done
   [[ ${#unknown[@]} -eq 0 ]] ||
     die "apt knows no ${unknown[*]}. Debian 12 has all packages; on Ubuntu enable 'universe', for python3.11 use a release or archive that has it." 3
-  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}"
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 install -y -qq --no-install-recommends "${missing[@]}"
 }
 
 missing_packages() {
