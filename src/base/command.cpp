@@ -2,8 +2,8 @@
 
 #include <fcntl.h>
 #include <poll.h>
-#include <spawn.h>
 #include <sys/eventfd.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -15,8 +15,6 @@
 
 #include "base/line_cutter.h"
 #include "base/unique_fd.h"
-
-extern char** environ;
 
 namespace penstock::base {
 namespace {
@@ -39,37 +37,51 @@ auto Drain(int fd, LineCutter& lines, const LineSink& sink) -> bool {
   }
 }
 
-auto Spawn(const std::vector<std::string>& arguments, int output) -> Expected<pid_t> {
-  std::vector<char*> argv;
-  for (const auto& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
-  argv.push_back(nullptr);
-
-  posix_spawn_file_actions_t actions;
-  ::posix_spawn_file_actions_init(&actions);
-  ::posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-  ::posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO);
-  ::posix_spawn_file_actions_adddup2(&actions, output, STDERR_FILENO);
-  posix_spawnattr_t attributes;
-  ::posix_spawnattr_init(&attributes);
-  ::posix_spawnattr_setpgroup(&attributes, 0);
-  sigset_t none;
-  ::sigemptyset(&none);
-  ::posix_spawnattr_setsigmask(&attributes, &none);
-  ::posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK);
-  pid_t pid = -1;
-  const int error = ::posix_spawnp(&pid, argv[0], &actions, &attributes, argv.data(), environ);
-  ::posix_spawn_file_actions_destroy(&actions);
-  ::posix_spawnattr_destroy(&attributes);
-  if (error == ENOENT) return Fail(ErrorCode::kNotFound, "there is no program '{}'", arguments.front());
-  if (error != 0) return SystemError(fmt::format("start '{}'", arguments.front()), error);
-  return pid;
-}
-
 auto Reap(pid_t pid) -> int {
   int status = 0;
   while (::waitpid(pid, &status, 0) < 0 && errno == EINTR) {
   }
   return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+// In the child of a process that may have other threads: nothing here may lock. Ends with the thread that waits for it,
+// so that a killed process leaves no command behind.
+[[noreturn]] void Become(char* const* argv, int output, int null, int failed, pid_t parent) {
+  sigset_t none;
+  ::sigemptyset(&none);
+  const bool ready = ::setpgid(0, 0) == 0 && ::prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && ::dup2(null, 0) >= 0 &&
+                     ::dup2(output, 1) >= 0 && ::dup2(output, 2) >= 0 &&
+                     ::pthread_sigmask(SIG_SETMASK, &none, nullptr) == 0;
+  if (ready && ::getppid() == parent) ::execvp(argv[0], argv);
+  const int error = errno;
+  [[maybe_unused]] const auto told = ::write(failed, &error, sizeof(error));
+  ::_exit(127);
+}
+
+auto Spawn(const std::vector<std::string>& arguments, int output) -> Expected<pid_t> {
+  std::vector<char*> argv;
+  for (const auto& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
+  argv.push_back(nullptr);
+  const UniqueFd null(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+  if (!null) return SystemError("open /dev/null");
+  std::array<int, 2> ends{};
+  if (::pipe2(ends.data(), O_CLOEXEC) != 0) return SystemError("make a pipe");
+  const UniqueFd read_end(ends[0]);
+  UniqueFd write_end(ends[1]);
+
+  const pid_t parent = ::getpid();
+  const pid_t pid = ::fork();
+  if (pid < 0) return SystemError(fmt::format("start '{}'", arguments.front()));
+  if (pid == 0) Become(argv.data(), output, null.get(), write_end.get(), parent);
+  write_end.reset();
+  int error = 0;
+  ssize_t size = 0;
+  while ((size = ::read(read_end.get(), &error, sizeof(error))) < 0 && errno == EINTR) {
+  }
+  if (size == 0) return pid;  // it runs: exec has closed the pipe
+  Reap(pid);
+  if (error == ENOENT) return Fail(ErrorCode::kNotFound, "there is no program '{}'", arguments.front());
+  return SystemError(fmt::format("start '{}'", arguments.front()), error);
 }
 
 void Terminate(pid_t pid, int pidfd) {

@@ -1,10 +1,19 @@
 #include "base/command.h"
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <poll.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
+#include <array>
 #include <chrono>
+#include <csignal>
 #include <future>
+
+#include "base/unique_fd.h"
 
 namespace penstock::base {
 namespace {
@@ -42,6 +51,31 @@ TEST(RunCommand, EndsTheProgramWhenStopped) {
       {"sh", "-c", "echo ready; exec sleep 1000"}, [&](std::string_view) { stop.request_stop(); }, Deadline::Never(),
       stop.get_token());
   EXPECT_EQ(result.error().code(), ErrorCode::kCancelled);
+}
+
+TEST(RunCommand, LeavesNoProgramWhenItsOwnProcessIsKilled) {
+  std::array<int, 2> ends{};
+  ASSERT_EQ(::pipe2(ends.data(), O_CLOEXEC), 0);
+  const UniqueFd told(ends[0]);
+  UniqueFd tell(ends[1]);
+  const pid_t runner = ::fork();
+  if (runner == 0) {
+    const auto hand_on = [&](std::string_view line) {
+      const int pid = std::stoi(std::string(line));
+      if (::write(tell.get(), &pid, sizeof(pid)) != sizeof(pid)) ::_exit(1);
+    };
+    static_cast<void>(RunCommand({"sh", "-c", "echo $$; exec sleep 1000"}, hand_on, Deadline::Never()));
+    ::_exit(1);
+  }
+  tell.reset();
+  int program = 0;
+  ASSERT_EQ(::read(told.get(), &program, sizeof(program)), static_cast<ssize_t>(sizeof(program)));
+  const UniqueFd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, program, 0)));
+  ASSERT_TRUE(pidfd);
+  ::kill(runner, SIGKILL);
+  ::waitpid(runner, nullptr, 0);
+  pollfd ended{pidfd.get(), POLLIN, 0};
+  EXPECT_EQ(::poll(&ended, 1, 60'000), 1) << "it still runs";
 }
 
 TEST(RunCommand, ReportsASignalAsTheShellDoes) {

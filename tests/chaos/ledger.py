@@ -131,7 +131,7 @@ def whose(lines: list[str], kind: str) -> Iterator[tuple[str, int | None]]:
             yield line, None
             continue
         told = json.loads(line)
-        if told["kind"] == "audio":
+        if told["kind"] == "Audio":
             yield f"media.out media {told['sequence']}", told["sequence"]
         else:
             yield told["metadata"]["who"], told["sequence"]
