@@ -392,6 +392,33 @@ def test_a_failure_of_setup_does_not_loop(fragile: Project, how: str) -> None:
     assert restarts(report, "crash") == 1
 
 
+@pytest.mark.parametrize("round", range(3))
+def test_why_a_successor_failed_is_told_however_soon_it_ends(fragile: Project, round: int) -> None:
+    """Its agent, which is busy with the ends of others, may be heard first."""
+    names = [f"crash{i}" for i in range(4)]
+    fragile.write(
+        [
+            node("count", "Numbers", params={"n": 5}),
+            *(
+                node(
+                    name,
+                    "Fragile",
+                    params={"how": "setup", "marker": str(fragile.folder / name)},
+                    on_failure="skip",
+                    retry=OFTEN,
+                )
+                for name in names
+            ),
+        ],
+        [("count", name) for name in names],
+    )
+    result, report = run(fragile)
+    assert result.returncode == 0, result.stderr
+    for name in names:
+        assert f"node '{name}' failed in its setup: FileNotFoundError: model.onnx" in result.stderr
+        assert restarts(report, name) == 1
+
+
 def test_a_failure_at_the_first_start_is_no_matter_of_retrying(fragile: Project) -> None:
     (fragile.folder / "marker").touch()
     fragile.chain(
