@@ -31,6 +31,7 @@ struct Replacement {
   bool settled = false;         // what it left in shared memory is cleared
   bool may_start = false;       // the backoff is over
   bool greeted = false;         // the new worker waits to be configured
+  bool moved = false;           // the container ended before that, and another one is its place
   std::shared_ptr<Settlement> settlement;
   base::EventLoop::TimerId timer = 0;
 };

@@ -269,7 +269,9 @@ def test_a_container_that_is_stopped_is_replaced(fragile: Project) -> None:
         assert second and second != first
         os.kill(worker_in(second), signal.SIGKILL)
         assert running.wait() == 0, "".join(running.lines)
-    check_accounts(json.loads((fragile.folder / "report.json").read_text()))
+    report = json.loads((fragile.folder / "report.json").read_text())
+    check_accounts(report)
+    assert restarts(report, "crash") == 2, "one for the container, one for the worker in the next one"
 
 
 def worker_in(container: str) -> int:
