@@ -156,10 +156,14 @@ void Session::Impl::FailNode(std::size_t index, const End& end) {
       failure.sentence += fmt::format("; its consumer, node '{}', was being restarted", consumer);
     return Fail(std::move(failure));
   }
+  const bool is_unexplained = IsUnexplained(end, evidence);
   if (MayRestart(index, end)) {
     const auto accusation = Accuse(index, failure);
-    if (const auto delay = DelayBeforeRestart(index, accusation))
-      return Restart(index, failure, *delay, std::holds_alternative<ContainerLost>(end));
+    if (const auto delay = DelayBeforeRestart(index, accusation)) {
+      Restart(index, failure, *delay, std::holds_alternative<ContainerLost>(end));
+      if (is_unexplained) AwaitDetail(index, end);
+      return;
+    }
     const auto& state = nodes_[index];
     const auto window = Seconds(state.node->restart->window);
     failure.sentence +=
@@ -169,22 +173,34 @@ void Session::Impl::FailNode(std::size_t index, const End& end) {
             : fmt::format("; it had been restarted {} times within {:g} s, as often as its retry allows",
                           state.budget->spent(), window);
   }
-  const bool is_unexplained = IsUnexplained(end, evidence);
   FailForGood(index, std::move(failure), std::holds_alternative<ContainerLost>(end));
-  if (is_unexplained && report_.failure) AwaitDetail(index, end);
+  if (is_unexplained) AwaitDetail(index, end);
 }
 
+// Of a failure with which the session goes on only where a container has ended, or may be about to.
 void Session::Impl::AwaitDetail(std::size_t index, const End& end) {
   if (options_.events == nullptr) return;
+  const auto& state = nodes_[index];
+  const bool goes_on = !report_.failure;
   const bool container_lost = std::holds_alternative<ContainerLost>(end);
-  errands_.Run("penstock-detail", [this, &state = nodes_[index], container_lost]() -> std::function<void()> {
-    const auto record = options_.events->AwaitEnd(state.watch->container(), base::Deadline::In(kEngineAccountTimeout));
-    const bool engine_lost = options_.events->is_lost();
-    // Without this its agent has ended in order, because the session has.
-    if (!container_lost && !record.signal_asked && !engine_lost) return nullptr;
-    if (const auto detail = DetailOf(*state.node, record, engine_lost)) observer_.OnFailureDetail(*detail);
-    return nullptr;
-  });
+  const auto* exited = std::get_if<worker::Exited>(&end);
+  if (goes_on && !container_lost && (exited == nullptr || exited->signal != SIGTERM)) return;
+  errands_.Run("penstock-detail",
+               [this, node = state.node, container = state.watch->container(), goes_on,
+                container_lost]() -> std::function<void()> {
+                 const auto record = options_.events->AwaitEnd(container, base::Deadline::In(kEngineAccountTimeout));
+                 const bool engine_lost = options_.events->is_lost();
+                 // Without this its agent has ended in order, because the session has.
+                 if (!container_lost && !record.signal_asked && !engine_lost) return nullptr;
+                 const auto detail = DetailOf(*node, record, engine_lost);
+                 if (!detail) return nullptr;
+                 if (goes_on) {
+                   base::Log(base::LogLevel::kWarning, "{}", *detail);
+                 } else {
+                   observer_.OnFailureDetail(*detail);
+                 }
+                 return nullptr;
+               });
 }
 
 void Session::Impl::Fail(Failure failure) {

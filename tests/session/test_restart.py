@@ -253,6 +253,26 @@ def test_a_container_that_is_killed_is_replaced(fragile: Project) -> None:
     assert docker("ps", "-aq", "--filter", f"label=penstock.session={session}") == ""
 
 
+def test_who_ended_a_container_is_told_at_every_restart(fragile: Project) -> None:
+    fragile.chain(
+        node("count", "Numbers", params={"n": 50}),
+        node("crash", "Fragile", container=True, params={"how": "hang", "at": 20, "marker": "/tmp/m"}, retry=OFTEN),
+        SINK,
+    )
+    with fragile.start() as running:
+        session = running.read_until("session ").split()[1]
+        for how in ("kill", "stop", "kill"):
+            running.read_until("[crash] hanging")
+            docker(how, docker("ps", "-q", "--filter", f"label=penstock.session={session}").strip())
+        running.read_until("[crash] hanging")
+        last = docker("ps", "-q", "--filter", f"label=penstock.session={session}").strip()
+        os.kill(worker_in(last), signal.SIGKILL)
+        assert running.wait() == 0, "".join(running.lines)
+    output = "".join(running.lines)
+    assert output.count("somebody had the engine send it signal 9 (SIGKILL)") == 2, output
+    assert output.count("somebody had the engine send it signal 15 (SIGTERM)") == 1, output
+
+
 def test_a_container_that_is_stopped_is_replaced(fragile: Project) -> None:
     fragile.chain(
         node("count", "Numbers", params={"n": 50}),
