@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "observe/edge_stats.h"
+#include "session/doing.h"
 #include "transport/monotonic.h"
 
 namespace penstock::session {
@@ -229,6 +230,7 @@ auto StatusOf(const SessionView& session, const Report& report, const Standing& 
     const auto between = std::chrono::steady_clock::now() - before.at;
     AddUsage(state, counters, CoresInUse(before.nodes[i], counters, between), node);
     node["queued"] = QueuedAt(*session.nodes[i].node, report.edges);
+    node.update(DoingOf(session, i));
   }
   for (std::size_t i = 0; i < report.edges.size(); ++i) {
     status["edges"][i]["queued"] = report.edges[i].stats.queued;

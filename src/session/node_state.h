@@ -34,6 +34,7 @@ struct Replacement {
   bool moved = false;           // the container ended before that, and another one is its place
   std::shared_ptr<Settlement> settlement;
   base::EventLoop::TimerId timer = 0;
+  std::chrono::steady_clock::time_point since = std::chrono::steady_clock::now();
 };
 
 /// The message that a node had in hands when it failed.
