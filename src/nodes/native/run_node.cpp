@@ -155,7 +155,9 @@ class NodeLife final {
     if (is_source() && node_->replay() == Replay::kNew) host_.PublishAnew();
     PENSTOCK_TRY(is_source() ? node_->Run(context) : Serve(context));
     phase_ = "finish";
-    return node_->Finish(context);
+    PENSTOCK_TRY(node_->Finish(context));
+    phase_ = "replay";
+    return host_.CheckReplay();
   }
 
   auto Serve(NodeContext& context) -> base::Status {
