@@ -39,6 +39,17 @@ void AddMessages(NodeReport& report, const plan::Plan& plan, const plan::Node& n
   }
 }
 
+void AddWaits(NodeReport& report, const plan::Plan& plan, const NodeState& state) {
+  for (const auto& [index, times] : state.waits) {
+    if (times == 1) continue;  // which was told
+    const auto& edge = plan.edges[index];
+    report.remarks.push_back(
+        fmt::format("node '{}' had to wait {} times, each beyond its process_timeout, for node '{}' to make room on "
+                    "edge {}",
+                    state.node->id, times, edge.to.node, edge.id));
+  }
+}
+
 auto NodeReportOf(const SessionView& session, std::size_t index, const std::vector<EdgeReport>& edges) -> NodeReport {
   const auto& state = session.nodes[index];
   const auto& node = *state.node;
@@ -58,6 +69,7 @@ auto NodeReportOf(const SessionView& session, std::size_t index, const std::vect
   } else if (state.max_rss_kb) {
     report.peak_memory_bytes = static_cast<std::uint64_t>(*state.max_rss_kb) * 1024U;
   }
+  AddWaits(report, session.plan, state);
   return report;
 }
 

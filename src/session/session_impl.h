@@ -128,6 +128,8 @@ class Session::Impl final {
   void WatchHandler(std::size_t index);
   void LookAtHandler(std::size_t index);
   void ClearWatch(std::size_t index);
+  /// The node's handler waits for room on `edge` beyond its own time.
+  void TellOfWait(std::size_t index, std::size_t edge);
   /// Watches how long the producer of an edge waits for room on it, if that is limited.
   void WatchRoom(std::size_t edge);
   /// Whose consumer holds up the producer of `edge`, maybe by way of others that have waited as long.
