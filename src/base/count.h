@@ -3,14 +3,15 @@
 
 #include <fmt/format.h>
 
-#include <cstdint>
+#include <concepts>
 #include <string>
 #include <string_view>
 
 namespace penstock::base {
 
 /// "1 message", "2 messages"; of words with another plural than that with an s: Count(2, "process", "processes").
-inline auto Count(std::uint64_t number, std::string_view noun, std::string_view plural = {}) -> std::string {
+template <std::integral Number>
+auto Count(Number number, std::string_view noun, std::string_view plural = {}) -> std::string {
   if (number == 1) return fmt::format("1 {}", noun);
   return plural.empty() ? fmt::format("{} {}s", number, noun) : fmt::format("{} {}", number, plural);
 }

@@ -7,6 +7,7 @@
 #include <thread>
 #include <utility>
 
+#include "base/count.h"
 #include "session/session_impl.h"
 
 namespace penstock::session {
@@ -168,10 +169,10 @@ void Session::Impl::FailNode(std::size_t index, const End& end) {
     const auto window = Seconds(state.node->restart->window);
     failure.sentence +=
         accusation == Accusation::kConvicted
-            ? fmt::format("; it had failed at {} messages within {:g} s, as many as its retry puts into quarantine",
-                          state.quarantines->spent(), window)
-            : fmt::format("; it had been restarted {} times within {:g} s, as often as its retry allows",
-                          state.budget->spent(), window);
+            ? fmt::format("; it had failed at {} within {:g} s, as many as its retry puts into quarantine",
+                          base::Count(state.quarantines->spent(), "message"), window)
+            : fmt::format("; it had been restarted {} within {:g} s, as often as its retry allows",
+                          base::Count(state.budget->spent(), "time"), window);
   }
   FailForGood(index, std::move(failure), std::holds_alternative<ContainerLost>(end));
   if (is_unexplained) AwaitDetail(index, end);

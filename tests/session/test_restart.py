@@ -325,7 +325,7 @@ def test_a_message_that_fails_at_every_attempt_is_put_into_quarantine_and_the_st
         "message 3 of edge count.out->crash.in is in quarantine, as node 'crash' failed at it 2 times" in result.stderr
     )
     shown = penstock("quarantine", "show", listed[0]["id"][:20]).stdout
-    assert "attempt 2:" in shown and "Text of 1 bytes" in shown
+    assert "attempt 2:" in shown and "Text of 1 byte\n" in shown
     assert (Path(listed[0]["folder"]) / "message.bin").read_bytes().endswith(b"3")
 
 

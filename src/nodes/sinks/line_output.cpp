@@ -9,6 +9,8 @@
 #include <cerrno>
 #include <charconv>
 
+#include "base/count.h"
+
 namespace penstock::nodes::sinks {
 
 auto LineOutput::Open(const std::string& path) -> base::Expected<LineOutput> { return OpenWith(path, O_TRUNC); }
@@ -38,7 +40,7 @@ auto LineOutput::GoOnAfter(std::string_view written) -> base::Status {
   written_ = std::min(bytes, static_cast<std::uint64_t>(status.st_size));
   const auto place = static_cast<off_t>(written_);
   if (::ftruncate(file_.get(), place) != 0 || ::lseek(file_.get(), place, SEEK_SET) != place)
-    return base::SystemError(fmt::format("go on in '{}' after {} bytes", path_, written_));
+    return base::SystemError(fmt::format("go on in '{}' after {}", path_, base::Count(written_, "byte")));
   return {};
 }
 
