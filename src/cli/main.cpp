@@ -131,7 +131,7 @@ auto Main(int argc, char** argv) -> int {
       "pipeline.yaml --json\n\n"
       "Exit codes: 0 done, 1 the pipeline failed, 2 usage or manifest, 3 environment (engine, image, host), 4 "
       "messages lost (with --strict-loss), 130 "
-      "interrupted.");
+      "interrupted (Ctrl-C, SIGTERM, SIGHUP, penstock stop).");
   app.set_version_flag("--version", PENSTOCK_VERSION);
 
   cli::RunOptions run;
