@@ -70,9 +70,10 @@ auto Session::Impl::OpenQuarantine(std::size_t index, worker::Configure& configu
                                    .edge = edge.id,
                                    .sequence = suspect.sequence,
                                    .failures = suspect.failures};
-  const auto most = options_.plan.outputs[edge.output].max_message_bytes;
-  errands_.Run("penstock-keep", [this, index, ours, most, directory, entry]() -> std::function<void()> {
-    const auto kept = KeepMessage(*ours, most, directory, entry);
+  const KeepLimits limits{.chunk_bytes = options_.plan.outputs[edge.output].max_message_bytes,
+                          .quarantine_bytes = options_.quarantine_bytes};
+  errands_.Run("penstock-keep", [this, index, ours, limits, directory, entry]() -> std::function<void()> {
+    const auto kept = KeepMessage(*ours, limits, directory, entry);
     return [this, index, entry, kept] { OnKept(index, entry, kept); };
   });
   return theirs;

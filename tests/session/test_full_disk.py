@@ -118,6 +118,23 @@ def test_a_message_too_large_for_the_disk_is_not_kept_in_part(project: Project, 
     assert kept["message"]["payload_bytes"] == SMALL
 
 
+def test_a_quarantine_that_holds_what_it_may_ends_the_session_until_it_is_cleared(
+    project: Project, tmp_path: Path
+) -> None:
+    state = {"XDG_STATE_HOME": str(tmp_path / "state"), "PENSTOCK_QUARANTINE_SIZE": "64KiB"}
+    refuse = node("refuse", "Refuse", retry={"max_attempts": 1})
+    project.chain(node("large", "Large", params={"bytes": 48 << 10}), refuse)
+    assert project.run(env=state).returncode == 0
+    full = project.run(env=state)
+    assert full.returncode == 3, full.stderr
+    (error,) = errors(full.stderr)[:1]
+    assert "edge large.out->refuse.in" in error and "penstock quarantine remove" in error, error
+    assert len(json.loads(penstock("quarantine", "list", "--json", env=state).stdout)["messages"]) == 1
+    assert project.run("--quarantine-size", "1MiB", env=state).returncode == 0
+    assert penstock("quarantine", "remove", "--all", env=state).returncode == 0
+    assert project.run(env=state).returncode == 0
+
+
 def test_a_session_runs_whose_state_has_no_room(project: Project, disk: Disk) -> None:
     project.chain(node("count", "Count"), node("pass", "Pass"), SINK)
     with disk.filled():
