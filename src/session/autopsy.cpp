@@ -108,8 +108,13 @@ auto StorageClause(const worker::Exited& exited) -> std::string {
   return text;
 }
 
+// What a node writes to is its user's disk.
+auto IsOfItsOutput(const worker::Failed& failed) -> bool { return failed.phase == "output"; }
+
 auto OwnWords(const plan::Node& node, const worker::Failed& failed) -> std::string {
   if (failed.phase == worker::kOverflowPhase) return fmt::format("node '{}' cannot send: {}", node.id, failed.message);
+  if (IsOfItsOutput(failed))
+    return fmt::format("node '{}' failed by no fault of a message: {}", node.id, failed.message);
   std::string where;
   const bool during = failed.phase == "process" || failed.phase == "import" || failed.phase == "ports";
   if (failed.phase == "process") {
@@ -244,7 +249,10 @@ auto FailureOf(const plan::Node& node, const End& end, const Evidence& evidence)
   Failure failure{.node = node.id, .sentence = {}, .traceback = evidence.stack};
   failure.environment = cause == Cause::kHostMemory || cause == Cause::kEngineStopped;
   failure.sentence = std::visit([&](const auto& how) { return Tell(node, how, cause, evidence); }, end);
-  if (const auto* failed = std::get_if<worker::Failed>(&end)) failure.traceback = failed->traceback;
+  if (const auto* failed = std::get_if<worker::Failed>(&end)) {
+    failure.traceback = failed->traceback;
+    failure.environment = failure.environment || IsOfItsOutput(*failed);
+  }
   return failure;
 }
 
