@@ -361,10 +361,9 @@ def test_a_source_that_gives_less_than_before_is_told(
     )
     result, report = run(stateful)
     assert result.returncode == 1
-    assert (
-        f"node 'source' failed in its replay: PortError: output '{output}' had sent {before} messages before the node "
-        f"was restarted, and has ended after {now} now" in result.stderr
-    )
+    assert "node 'source' failed in its replay: " in result.stderr
+    told = f"output '{output}' had sent {before} messages before the node was restarted, and has ended after {now} now"
+    assert told in result.stderr
     assert restarts(report, "source") == 1
 
 

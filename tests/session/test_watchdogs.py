@@ -175,13 +175,13 @@ def test_time_that_a_consumer_takes_is_not_its_producers_and_is_named(slow: Proj
 
 
 def await_waits_after(session: str, message: int) -> int:
-    """The message after `message` that node 'through' has waited with for half a second."""
+    """The message after `message` that node 'through' has waited with for a second."""
     while True:
         shown = json.loads(penstock("ps", "--json").stdout)["sessions"]
         nodes = next(each["nodes"] for each in shown if each["session"] == session)
         through = next(each for each in nodes if each["id"] == "through")
         handling, waits = through["handling"], through["waits_for"]
-        if handling and waits and handling["message"] > message and waits[0]["for_s"] > 0.5:
+        if handling and waits and handling["message"] > message and waits[0]["for_s"] > 1:
             return int(handling["message"])
 
 
@@ -189,7 +189,7 @@ def test_a_consumer_that_is_slow_at_every_message_is_told_of_once_and_counted(sl
     gate = slow.folder / "gate"
     slow.chain(
         node("count", "Numbers", params={"n": 20}),
-        node("through", "Hang", params={"marker": str(slow.folder)}, process_timeout="100ms"),
+        node("through", "Hang", params={"marker": str(slow.folder)}, process_timeout="500ms"),
         node("wait", "Gated", params={"gate": str(gate), "closed": 3}),
     )
     with slow.start() as running:
