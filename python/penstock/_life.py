@@ -114,6 +114,8 @@ class Worker:
         if not ended:
             self.phase = "finish"
             runner.finish()
+            self.phase = "replay"
+            host.check_replay()
         self.phase = "ports"
         host.drain()
         self.phase = "teardown"

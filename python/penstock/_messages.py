@@ -212,7 +212,8 @@ class Audio(Message):
 
     def _summary(self) -> str:
         frames, channels = self.shape
-        return f"{frames} frames, {channels} channel{'' if channels == 1 else 's'}, {self.rate} Hz"
+        counted = (f"{n} {noun}{'' if n == 1 else 's'}" for n, noun in ((frames, "frame"), (channels, "channel")))
+        return f"{', '.join(counted)}, {self.rate} Hz"
 
 
 class Tensor(Message):
@@ -379,7 +380,7 @@ class Bytes(Message):
         return source, 0, 0, None, 0
 
     def _summary(self) -> str:
-        return f"{len(self.data)} bytes"
+        return f"{len(self.data)} byte{'' if len(self.data) == 1 else 's'}"
 
 
 BY_KIND: dict[int, type[Message]] = {cls.kind: cls for cls in (Audio, Tensor, Text, Json, Bytes)}

@@ -114,7 +114,7 @@ class RecordHandler(logging.Handler):
             if not self._dropped:
                 return
             dropped, self._dropped = self._dropped, 0
-            text = f"{dropped} log records dropped: the runtime did not read them fast enough"
+            text = f"{dropped} log record{'' if dropped == 1 else 's'} dropped: the runtime did not read fast enough"
             self._rest = _line(logging.WARNING, "penstock", text, time.time_ns(), dropped=dropped)
 
     def _finish_later(self) -> None:

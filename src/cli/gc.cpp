@@ -2,6 +2,7 @@
 // did.
 #include <fmt/format.h>
 
+#include "base/count.h"
 #include "cli/engine.h"
 #include "cli/leftovers.h"
 #include "cli/verbs.h"
@@ -27,7 +28,7 @@ auto Gc(bool warm) -> int {
   if (!swept) return Complain(swept.error());
   if (const auto live = session::LiveSessions(); !live) return Complain(live.error());
   RemoveUnfinishedMessages();
-  fmt::print("removed {} {}\n", *removed, *removed == 1 ? "container" : "containers");
+  fmt::print("removed {}\n", base::Count(*removed, "container"));
   return kDone;
 }
 

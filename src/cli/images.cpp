@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "base/count.h"
 #include "cli/engine.h"
 #include "cli/harmless.h"
 #include "cli/image_store.h"
@@ -65,10 +66,10 @@ auto PackagesJson(const std::vector<image::ResolvedPackage>& packages) -> nlohma
 }
 
 void PrintEntry(const image::Entry& entry, const ImageStore& store) {
-  fmt::print("environment  {}\nstate        {}\nimage        {}{}\nlast used    {}, {} times in all\nnotes        {}\n",
+  fmt::print("environment  {}\nstate        {}\nimage        {}{}\nlast used    {}, {} in all\nnotes        {}\n",
              entry.identity, StateText(entry, store), entry.image.empty() ? "none" : image::ImageName(entry.identity),
              entry.image.empty() ? "" : fmt::format(" ({})", entry.image), image::Ago(entry.last_used, image::Now()),
-             entry.uses, Notes(entry, store.InUse(entry)));
+             base::Count(entry.uses, "time"), Notes(entry, store.InUse(entry)));
   if (!entry.failure.empty()) fmt::print("\n{}\n", HarmlessAt(STDOUT_FILENO, entry.failure));
   if (const auto refusal = store.Refusal(entry); !refusal.empty()) {
     fmt::print("\nno node can run in it:\n{}\n", HarmlessAt(STDOUT_FILENO, refusal));

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include "base/count.h"
 #include "cli/engine.h"
 #include "cli/image_store.h"
 #include "cli/image_text.h"
@@ -29,7 +30,7 @@ void Print(const image::Pruned& pruned) {
   }
   for (const auto& item : pruned.kept) fmt::print("kept    {}  {}\n", ShortId(item.entry), item.why);
   const auto count = pruned.removed.size();
-  fmt::print("{} environment{} removed, {} freed\n", count, count == 1 ? "" : "s", SizeText(pruned.freed_bytes));
+  fmt::print("{} removed, {} freed\n", base::Count(count, "environment"), SizeText(pruned.freed_bytes));
 }
 
 }  // namespace

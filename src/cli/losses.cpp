@@ -4,10 +4,12 @@
 
 #include <algorithm>
 
+#include "base/count.h"
+
 namespace penstock::cli {
 namespace {
 
-auto Messages(std::uint64_t count) -> std::string { return fmt::format("{} message{}", count, count == 1 ? "" : "s"); }
+auto Messages(std::uint64_t count) -> std::string { return base::Count(count, "message"); }
 
 auto WasLeftOut(const session::Report& report, const std::string& id) -> bool {
   return std::ranges::any_of(report.nodes,

@@ -58,6 +58,16 @@ void AddLogLimits(CLI::App& verb, penstock::observe::LogLimits& limits) {
       ->capture_default_str();
 }
 
+void AddQuarantineLimit(CLI::App& verb, std::uint64_t& bytes) {
+  static const CLI::AsSizeValue kBytes(false);
+  verb.add_option("--quarantine-size", bytes, "What all messages in quarantine may take of the disk")
+      ->transform(kBytes)
+      ->check(CLI::Range(std::uint64_t{64} << 10U, std::uint64_t{1} << 40U).description(""))
+      ->envname("PENSTOCK_QUARANTINE_SIZE")
+      ->type_name("SIZE")
+      ->default_str("1GiB");
+}
+
 void AddLogsOptions(CLI::App& verb, penstock::cli::LogsOptions& options) {
   verb.add_option("session", options.session, "The session's id or its beginning (default: the newest session)");
   verb.add_flag("-f,--follow", options.follow, "Go on with what is added, until the session ends");
@@ -131,7 +141,7 @@ auto Main(int argc, char** argv) -> int {
       "pipeline.yaml --json\n\n"
       "Exit codes: 0 done, 1 the pipeline failed, 2 usage or manifest, 3 environment (engine, image, host), 4 "
       "messages lost (with --strict-loss), 130 "
-      "interrupted.");
+      "interrupted (Ctrl-C, SIGTERM, SIGHUP, penstock stop).");
   app.set_version_flag("--version", PENSTOCK_VERSION);
 
   cli::RunOptions run;
@@ -147,6 +157,7 @@ auto Main(int argc, char** argv) -> int {
   run_verb->add_option("--report", run.report_file, "Write what happened to this file, as JSON")->type_name("FILE");
 
   AddLogLimits(*run_verb, run.log);
+  AddQuarantineLimit(*run_verb, run.quarantine_bytes);
 
   cli::LogsOptions logs;
   auto* logs_verb = app.add_subcommand("logs", "Show what a session's nodes and its runtime have written");

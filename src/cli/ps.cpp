@@ -2,10 +2,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <fstream>
 #include <future>
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "cli/ps_words.h"
 #include "cli/table.h"
 #include "cli/verbs.h"
 #include "container/entry.h"
@@ -17,6 +19,16 @@ namespace {
 using nlohmann::json;
 constexpr std::chrono::seconds kAnswer{2};
 
+// By SIGSTOP, Ctrl-Z or a debugger.
+auto IsStopped(pid_t pid) -> bool {
+  std::ifstream file(fmt::format("/proc/{}/stat", pid));
+  std::string stat;
+  std::getline(file, stat, '\0');
+  const auto name_end = stat.rfind(')');  // which may itself be in the name
+  return name_end != std::string::npos && name_end + 2 < stat.size() &&
+         (stat[name_end + 2] == 'T' || stat[name_end + 2] == 't');
+}
+
 // Null when it has ended meanwhile.
 auto AskSession(const std::string& id) -> json {
   const auto client = session::ControlClient::Connect(id, base::Deadline::In(kAnswer));
@@ -24,7 +36,15 @@ auto AskSession(const std::string& id) -> json {
   if (answer) return std::move(*answer);
   const auto code = answer.error().code();
   if (code == base::ErrorCode::kNotFound || code == base::ErrorCode::kPeerGone) return nullptr;
-  return {{"session", id}, {"phase", "does not answer"}, {"problem", answer.error().message()}};
+  const auto pid = client ? client->RuntimePid() : std::nullopt;
+  json silent{{"session", id}, {"pid", nullptr}, {"phase", "does not answer"}, {"problem", answer.error().message()}};
+  if (pid) silent["pid"] = *pid;
+  if (pid && IsStopped(*pid)) {
+    silent["problem"] = fmt::format(
+        "its runtime, process {0}, is stopped: 'kill -CONT {0}' has it go on, 'kill -KILL {0}' ends it and its nodes",
+        *pid);
+  }
+  return silent;
 }
 
 // Only where it cannot be asked: for a moment nobody else could use it.
@@ -94,10 +114,11 @@ auto Cores(const json& node) -> std::string {
 
 void PrintSession(const json& session) {
   const auto width = OutputWidth();
-  fmt::print("{}  {}  {}, {:.0f} s, pid {}\n", session.at("session").get<std::string>(), session.value("pipeline", ""),
-             session.value("phase", ""), session.value("age_s", 0.0), Number(session, "pid"));
+  const auto id = session.at("session").get<std::string>();
   if (const auto problem = session.find("problem"); problem != session.end())
-    return fmt::print("  {}\n\n", problem->get<std::string>());
+    return fmt::print("{}  {}\n  {}\n\n", id, session.value("phase", ""), problem->get<std::string>());
+  fmt::print("{}  {}  {}, {:.0f} s, pid {}\n", id, session.value("pipeline", ""), session.value("phase", ""),
+             session.value("age_s", 0.0), Number(session, "pid"));
   const auto& shown = session.at("nodes");
   const bool restarted = std::ranges::any_of(shown, [](const json& node) { return Number(node, "restarts") > 0; });
   std::vector<Row> nodes{{"  node", "where", "container", "memory", "peak", "cores", "queued", "handled", "sent"}};
@@ -117,7 +138,11 @@ void PrintSession(const json& session) {
                      std::to_string(Number(edge, "queued")), std::to_string(sent > gone ? sent - gone : 0),
                      std::to_string(Number(edge, "lost")), std::to_string(Number(edge, "redelivered"))});
   }
-  fmt::print("{}{}\n", RenderTable(nodes, width), edges.size() > 1 ? RenderTable(edges, width) : "");
+  fmt::print("{}{}", RenderTable(nodes, width), edges.size() > 1 ? RenderTable(edges, width) : "");
+  for (const auto& node : shown) {
+    for (const auto& sentence : StandingSentences(node)) fmt::print("  {}\n", sentence);
+  }
+  fmt::print("\n");
 }
 
 }  // namespace

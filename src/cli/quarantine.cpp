@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "base/count.h"
 #include "base/unique_fd.h"
 #include "cli/table.h"
 #include "cli/verbs.h"
@@ -101,8 +102,8 @@ auto ShowQuarantined(const std::string& id, bool as_json) -> int {
   fmt::print("{}\n  message {} of edge {}, {}\n  node {} ({}) of pipeline {}, {}\n  kept {} in {}\n", entry->id,
              entry->sequence, entry->edge,
              message.is_null() ? "whose file is damaged"
-                               : fmt::format("{} of {} bytes", message.at("kind").get<std::string>(),
-                                             message.at("payload_bytes").get<std::uint64_t>()),
+                               : fmt::format("{} of {}", message.at("kind").get<std::string>(),
+                                             base::Count(message.at("payload_bytes").get<std::uint64_t>(), "byte")),
              entry->node, entry->node_type, entry->pipeline, entry->manifest, Utc(entry->time_ns),
              (*quarantine / entry->id).string());
   for (std::size_t i = 0; i < entry->failures.size(); ++i) {

@@ -134,6 +134,7 @@ auto RunPlan(const std::function<tl::expected<plan::Plan, int>()>& make_plan, co
                                            .admission = std::move(admission),
                                            .measure_cpu = options.measure_cpu,
                                            .log = options.log,
+                                           .quarantine_bytes = options.quarantine_bytes,
                                            .environments = *environments},
                                           terminal);
   if (!session) return Complain(session.error());

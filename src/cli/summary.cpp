@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "base/count.h"
 #include "cli/table.h"
 
 namespace penstock::cli {
@@ -31,9 +32,10 @@ auto RenderRestarts(const session::Report& report) -> std::string {
   for (const auto& node : report.nodes) {
     if (node.restarts == 0) continue;
     text += fmt::format("\nnode '{}' was restarted {}\n", node.id,
-                        node.restarts == 1 ? "once" : fmt::format("{} times", node.restarts));
+                        node.restarts == 1 ? "once" : base::Count(node.restarts, "time"));
     if (node.quarantined != 0)
-      text += fmt::format("{} of the messages to it in quarantine: see 'penstock quarantine list'\n", node.quarantined);
+      text += fmt::format("{} to it in quarantine: see 'penstock quarantine list'\n",
+                          base::Count(node.quarantined, "message"));
   }
   for (const auto& edge : report.edges) {
     if (edge.stats.redelivered == 0 && edge.stats.suppressed == 0) continue;
@@ -51,8 +53,8 @@ auto RenderUnmatched(const session::Report& report) -> std::string {
   std::string text;
   for (const auto& edge : report.edges) {
     if (!edge.joins || edge.unmatched() == 0) continue;
-    text += fmt::format("edge {}: {} of {} messages found no partners to be joined with\n", edge.id, edge.unmatched(),
-                        edge.stats.delivered);
+    text += fmt::format("edge {}: {} of {} found no partners to be joined with\n", edge.id, edge.unmatched(),
+                        base::Count(edge.stats.delivered, "message"));
   }
   return text.empty() ? text : '\n' + text;
 }
@@ -87,8 +89,10 @@ auto RenderSummary(const session::Report& report) -> std::string {
   if (timeline.started > 0) {
     text += fmt::format("\nstarted in {:.2f} s, ran {:.2f} s\n", timeline.started, timeline.ended - timeline.started);
   }
-  if (report.log.kept > 0) text += fmt::format("{} log lines kept", report.log.kept);
-  if (report.log.removed > 0) text += fmt::format(", of which the first {} were removed again", report.log.removed);
+  if (report.log.kept > 0) text += fmt::format("{} kept", base::Count(report.log.kept, "log line"));
+  if (report.log.removed > 0)
+    text +=
+        fmt::format(", of which the first {} removed again", base::Count(report.log.removed, "line was", "lines were"));
   if (report.not_shown > 0) text += fmt::format(", {} not shown above", report.not_shown);
   if (!text.ends_with('\n')) text += '\n';
   return text;
@@ -98,10 +102,10 @@ auto RenderLog(const session::Report& report) -> std::string {
   const auto& log = report.log;
   std::string text;
   for (const auto& [source, lines] : log.dropped) {
-    text += fmt::format("penstock: warning: {} lines of {} of {} are not in the log{}\n", lines,
+    text += fmt::format("penstock: warning: {} of {} of {} {} not in the log{}\n", base::Count(lines, "line"),
                         observe::ToString(source.second),
                         source.first.empty() ? "the runtime" : fmt::format("node '{}'", source.first),
-                        log.problem.empty() ? "" : fmt::format(": {}", log.problem));
+                        lines == 1 ? "is" : "are", log.problem.empty() ? "" : fmt::format(": {}", log.problem));
   }
   if (!log.folder.empty())
     text += fmt::format("log: {} (shown by: penstock logs {})\n", log.folder.string(), report.session);

@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <utility>
 
+#include "base/count.h"
 #include "cli/harmless.h"
 #include "cli/words.h"
 
@@ -106,7 +107,8 @@ void Terminal::OnLog(const observe::LogRecord& record) {
 // Comes before the next line that there is room for, so that the gap is seen where it is.
 auto Terminal::NotShown() const -> std::string {
   if (not_told_ == 0) return {};
-  return fmt::format("penstock: {} lines are not shown here, as they were not read fast enough\n", not_told_);
+  return fmt::format("penstock: {} not shown here, as {} not read fast enough\n",
+                     base::Count(not_told_, "line is", "lines are"), not_told_ == 1 ? "it was" : "they were");
 }
 
 // What is said whether or not there is room: it is little.

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include "base/count.h"
 #include "cli/load.h"
 #include "cli/verbs.h"
 
@@ -14,7 +15,8 @@ auto Validate(const std::vector<std::string>& manifests) -> int {
       result = kUsage;
       continue;
     }
-    fmt::print("{}: valid ({} nodes, {} connections)\n", manifest, plan->nodes.size(), plan->edges.size());
+    fmt::print("{}: valid ({}, {})\n", manifest, base::Count(plan->nodes.size(), "node"),
+               base::Count(plan->edges.size(), "connection"));
     for (const auto& warning : plan->warnings) fmt::print("{}: warning: {}\n", manifest, warning);
   }
   return result;

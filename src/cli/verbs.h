@@ -2,11 +2,13 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <string>
 #include <vector>
 
 #include "base/error.h"
 #include "observe/log_writer.h"
+#include "observe/quarantine.h"
 #include "plan/plan.h"
 
 namespace penstock::cli {
@@ -34,6 +36,7 @@ struct RunOptions {
   std::string report_file;   // JSON, empty: none
   bool strict_loss = false;  // lost messages are an error
   observe::LogLimits log;
+  std::uint64_t quarantine_bytes = observe::kQuarantineBytes;
 };
 
 struct LogsOptions {

@@ -2,6 +2,7 @@
 
 #include <sys/epoll.h>
 
+#include "base/count.h"
 #include "base/log.h"
 
 namespace penstock::container {
@@ -17,7 +18,8 @@ auto AgentLease::Acquire(base::PacketSocket socket, worker::Lease ask, base::Dea
   PENSTOCK_ASSIGN(auto packet, socket.Receive(deadline));
   PENSTOCK_ASSIGN(auto received, worker::ParseFromAgent(std::move(packet)));
   if (const auto* full = std::get_if<worker::Full>(&received.message))
-    return base::Fail(base::ErrorCode::kExhausted, "the agent serves {} sessions already", full->sessions);
+    return base::Fail(base::ErrorCode::kExhausted, "the agent serves {} already",
+                      base::Count(full->sessions, "session"));
   const auto* granted = std::get_if<worker::Granted>(&received.message);
   if (granted == nullptr)
     return base::Fail(base::ErrorCode::kPeerCorrupt, "the agent answered a lease with something else");

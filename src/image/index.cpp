@@ -1,5 +1,6 @@
 #include "image/index.h"
 
+#include "base/count.h"
 #include "base/paths.h"
 #include "image/index_schema.h"
 
@@ -46,7 +47,7 @@ auto Ago(Time then, Time now) -> std::string {
   const auto minutes = std::chrono::floor<std::chrono::minutes>(now - then).count();
   if (minutes < 1) return "less than a minute ago";
   if (minutes < 120) return fmt::format("{} min ago", minutes);
-  return minutes < 48 * 60 ? fmt::format("{} h ago", minutes / 60) : fmt::format("{} days ago", minutes / (24 * 60));
+  return minutes < 48 * 60 ? fmt::format("{} h ago", minutes / 60) : base::Count(minutes / (24 * 60), "day") + " ago";
 }
 
 auto ToString(State state) -> std::string_view {

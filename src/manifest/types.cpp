@@ -4,6 +4,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "base/count.h"
 #include "manifest/names.h"
 #include "manifest/scalar.h"
 
@@ -228,7 +229,7 @@ auto Environment() -> Type<std::map<std::string, std::string>> {
 
 auto RenderSize(std::uint64_t bytes) -> std::string {
   static constexpr std::array<std::string_view, 3> kUnits{"KiB", "MiB", "GiB"};
-  if (bytes == 0 || bytes % 1024 != 0) return fmt::format("{} bytes", bytes);
+  if (bytes == 0 || bytes % 1024 != 0) return base::Count(bytes, "byte");
   std::size_t unit = 0;
   bytes /= 1024;
   for (; unit + 1 < kUnits.size() && bytes % 1024 == 0; bytes /= 1024) ++unit;

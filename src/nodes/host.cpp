@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "base/count.h"
 #include "nodes/port_set.h"
 #include "nodes/trace_ids.h"
 #include "nodes/wire.h"
@@ -371,6 +372,20 @@ void Host::PublishAnew() {
     const auto& last = outputs[i]->inherited();
     if (last && last->input == transport::Origin::kNoInput) state_->published_of_itself[i] = last->sequence + 1;
   }
+}
+
+auto Host::CheckReplay() const -> base::Status {
+  const auto& state = *state_;
+  if (!state.configure.inputs.empty() || ended_before() || stop_requested()) return {};
+  for (std::size_t i = 0; i < state.published_of_itself.size(); ++i) {
+    const auto& last = state.ports->outputs()[i]->inherited();
+    if (!last || last->input != transport::Origin::kNoInput || state.published_of_itself[i] > last->sequence) continue;
+    return Fail(ErrorCode::kConflict,
+                "output '{}' had sent {} before the node was restarted, and has ended after {} now: a source that is "
+                "replayed must give the same messages each time; one that gives new ones says `replayable = False`",
+                output_ports()[i], base::Count(last->sequence + 1, "message"), state.published_of_itself[i]);
+  }
+  return {};
 }
 
 auto Host::ended_before() const noexcept -> bool { return state_->ports->ended_before(); }

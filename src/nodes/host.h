@@ -74,6 +74,9 @@ class Host final {
   /// Sources, after `start`: whether an earlier incarnation of the node had published everything, so that nothing is
   /// left but to Drain.
   auto ended_before() const noexcept -> bool;
+  /// Sources, at the end of their stream, before Drain: kConflict when less was published than an earlier incarnation
+  /// of the node had, unless it was stopped.
+  auto CheckReplay() const -> base::Status;
   /// Whether an earlier incarnation has published already what would be published next at `output`.
   auto was_published(std::size_t output) const -> bool;
 

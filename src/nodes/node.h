@@ -111,6 +111,9 @@ class Node {
       -> base::Status {
     return base::Fail(base::ErrorCode::kUnsupported, "this node has no input '{}': it is a source", input);
   }
+  /// Asked when Process has failed: whether that is the fault of what the node writes to, a disk, and none of the
+  /// message's. Then no restart is tried, and no message is put into quarantine.
+  virtual auto output_is_broken() const -> bool { return false; }
   /// All inputs have ended; outputs may still be published.
   virtual auto Finish(Context& /*context*/) -> base::Status { return {}; }
   /// Last, also after a failure: closes what is open. What it holds of messages is released before.

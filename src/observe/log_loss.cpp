@@ -12,7 +12,7 @@ auto LogLoss::Tell(std::string_view why) -> std::vector<LogRecord> {
                        .stream = source.second,
                        .level = base::LogLevel::kWarning,
                        .event = "dropped",
-                       .text = fmt::format("{} line{} dropped: {}", lines, lines == 1 ? "" : "s", why),
+                       .text = fmt::format("{} dropped: {}", base::Count(lines, "line"), why),
                        .dropped = lines});
   }
   return records;

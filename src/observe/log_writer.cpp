@@ -10,6 +10,8 @@
 #include <optional>
 #include <thread>
 
+#include "base/count.h"
+
 namespace penstock::observe {
 namespace {
 
@@ -111,13 +113,13 @@ class LogWriter::Writing final {
 
   void TellRemoval() {
     Block block;
-    block.Add(
-        {.time_ns = Now(),
-         .stream = Stream::kRuntime,
-         .event = kRotated,
-         .text = fmt::format("{} lines from the beginning of this log were removed: it is kept in {} files of {} kB",
-                             account_.removed, limits_.files.count, limits_.files.bytes / 1024)},
-        session_);
+    block.Add({.time_ns = Now(),
+               .stream = Stream::kRuntime,
+               .event = kRotated,
+               .text = fmt::format("{} from the beginning of this log {} removed: it is kept in {} of {} kB",
+                                   base::Count(account_.removed, "line"), account_.removed == 1 ? "was" : "were",
+                                   base::Count(limits_.files.count, "file"), limits_.files.bytes / 1024)},
+              session_);
     Put(block);
   }
 

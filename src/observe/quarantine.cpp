@@ -156,6 +156,17 @@ void SweepQuarantine(const std::filesystem::path& quarantine) {
   for (const auto& folder : unfinished) std::filesystem::remove_all(folder, error);
 }
 
+auto QuarantinedBytes(const std::filesystem::path& quarantine) -> std::uint64_t {
+  std::uint64_t bytes = 0;
+  std::error_code error;
+  for (std::filesystem::recursive_directory_iterator entry(quarantine, error), end; !error && entry != end;
+       entry.increment(error)) {
+    std::error_code gone;  // somebody removes it
+    if (const auto size = entry->is_regular_file(gone) ? entry->file_size(gone) : 0; !gone) bytes += size;
+  }
+  return bytes;
+}
+
 auto ListQuarantined(const std::filesystem::path& quarantine) -> std::vector<Quarantined> {
   std::vector<Quarantined> entries;
   std::error_code error;

@@ -44,6 +44,9 @@ struct Quarantined {
 
 auto ToJson(const Quarantined& entry) -> nlohmann::json;
 
+/// What a quarantine may take of the disk, unless its user says otherwise.
+constexpr std::uint64_t kQuarantineBytes = std::uint64_t{1} << 30U;
+
 /// $XDG_STATE_HOME/penstock/quarantine, created.
 auto QuarantineDirectory() -> base::Expected<std::filesystem::path>;
 
@@ -75,6 +78,8 @@ class QuarantineWriter final {
 /// there is no quarantine.
 void SweepQuarantine(const std::filesystem::path& quarantine);
 
+/// What all entries take, those that are being written too.
+auto QuarantinedBytes(const std::filesystem::path& quarantine) -> std::uint64_t;
 /// All entries, oldest first. What cannot be read is left out.
 auto ListQuarantined(const std::filesystem::path& quarantine) -> std::vector<Quarantined>;
 /// The one entry whose id begins with `prefix`. Errors: kNotFound; kConflict, with some of those that do.

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "base/count.h"
 #include "manifest/types.h"
 #include "plan/render_container.h"
 
@@ -136,10 +137,6 @@ auto RenderGrants(const Node& node) -> std::string {
   return text.append("\n");
 }
 
-auto Count(std::size_t count, std::string_view noun) -> std::string {
-  return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
-}
-
 /// What follows when it fails or takes too long; nothing for what ends the session in any case.
 auto RenderFailure(const Node& node) -> std::string {
   std::string text;
@@ -262,7 +259,7 @@ auto EdgeToJson(const Plan& plan, const Edge& edge) -> nlohmann::json {
 
 auto RenderTable(const Plan& plan) -> std::string {
   auto text = fmt::format("pipeline {}: {}, {}, {} of shared memory, {:g} s to start\n\n", plan.name,
-                          Count(plan.nodes.size(), "node"), Count(plan.edges.size(), "edge"),
+                          base::Count(plan.nodes.size(), "node"), base::Count(plan.edges.size(), "edge"),
                           manifest::RenderSize(plan.shm_quota_bytes), Seconds(plan.start_timeout));
   text += fmt::format("{}\n", RenderNodes(plan));
   if (!plan.edges.empty())

@@ -5,6 +5,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/count.h"
 #include "manifest/mounts.h"
 
 namespace penstock::plan {
@@ -27,7 +28,7 @@ auto RenderSharing(const ContainerSpec& container) -> std::string {
                         ? std::string("gone at once after the last")
                         : fmt::format("kept {:g} s after the last", Seconds(container.keep_warm));
   if (container.sharing == manifest::Sharing::kExclusive) return fmt::format("exclusive to one session, {}", kept);
-  return fmt::format("shared by up to {} sessions, {}", container.max_sessions, kept);
+  return fmt::format("shared by up to {}, {}", base::Count(container.max_sessions, "session"), kept);
 }
 
 auto GpusToJson(const manifest::Gpus& gpus) -> nlohmann::json {
@@ -62,8 +63,8 @@ auto RightsToJson(const Rights& rights) -> nlohmann::json {
 
 auto RenderContainer(const ContainerSpec& container) -> std::string {
   const auto& [memory_mb, cpu_cores, pids, nofile] = container.limits;
-  auto text = fmt::format("    limits   {} MB of memory, {}, {} processes, {} descriptors each\n", memory_mb,
-                          RenderCores(cpu_cores), pids, nofile);
+  auto text = fmt::format("    limits   {} MB of memory, {}, {}, {} each\n", memory_mb, RenderCores(cpu_cores),
+                          base::Count(pids, "process", "processes"), base::Count(nofile, "descriptor"));
   text += fmt::format("    rights   {}\n", RenderRights(container.rights));
   if (const auto loosened = Loosened(container); !loosened.empty()) {
     text += fmt::format("    loosened {}\n", fmt::join(loosened, ", "));

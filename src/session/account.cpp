@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "observe/edge_stats.h"
+#include "session/doing.h"
 #include "transport/monotonic.h"
 
 namespace penstock::session {
@@ -38,6 +39,17 @@ void AddMessages(NodeReport& report, const plan::Plan& plan, const plan::Node& n
   }
 }
 
+void AddWaits(NodeReport& report, const plan::Plan& plan, const NodeState& state) {
+  for (const auto& [index, times] : state.waits) {
+    if (times == 1) continue;  // which was told
+    const auto& edge = plan.edges[index];
+    report.remarks.push_back(
+        fmt::format("node '{}' had to wait {} times, each beyond its process_timeout, for node '{}' to make room on "
+                    "edge {}",
+                    state.node->id, times, edge.to.node, edge.id));
+  }
+}
+
 auto NodeReportOf(const SessionView& session, std::size_t index, const std::vector<EdgeReport>& edges) -> NodeReport {
   const auto& state = session.nodes[index];
   const auto& node = *state.node;
@@ -57,6 +69,7 @@ auto NodeReportOf(const SessionView& session, std::size_t index, const std::vect
   } else if (state.max_rss_kb) {
     report.peak_memory_bytes = static_cast<std::uint64_t>(*state.max_rss_kb) * 1024U;
   }
+  AddWaits(report, session.plan, state);
   return report;
 }
 
@@ -229,6 +242,7 @@ auto StatusOf(const SessionView& session, const Report& report, const Standing& 
     const auto between = std::chrono::steady_clock::now() - before.at;
     AddUsage(state, counters, CoresInUse(before.nodes[i], counters, between), node);
     node["queued"] = QueuedAt(*session.nodes[i].node, report.edges);
+    node.update(DoingOf(session, i));
   }
   for (std::size_t i = 0; i < report.edges.size(); ++i) {
     status["edges"][i]["queued"] = report.edges[i].stats.queued;

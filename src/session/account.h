@@ -67,7 +67,8 @@ struct CpuSample {
 };
 auto SampleCpu(const SessionView& session) -> CpuSample;
 
-/// What other commands are answered about a session that runs: its report, and where it stands.
+/// What other commands are answered about a session that runs: its report, and where it stands (of its nodes:
+/// session/doing.h).
 struct Standing {
   const std::string& manifest;
   const char* phase;

@@ -4,6 +4,7 @@
 #include <csignal>
 #include <cstring>
 
+#include "base/count.h"
 #include "session/limits.h"
 #include "session/suggestion.h"
 
@@ -60,8 +61,7 @@ auto RaiseMemory(const plan::Node& node, std::uint64_t peak_bytes, std::optional
 
 auto MemoryFigures(const container::MemoryCounters& memory) -> std::string {
   auto text = fmt::format("it used {} at most", Megabytes(memory.peak_bytes.value_or(memory.usage_bytes)));
-  if (memory.limit_hits > 0)
-    text += fmt::format(" and met the limit {} time{}", memory.limit_hits, memory.limit_hits == 1 ? "" : "s");
+  if (memory.limit_hits > 0) text += fmt::format(" and met the limit {}", base::Count(memory.limit_hits, "time"));
   return text;
 }
 
@@ -108,8 +108,13 @@ auto StorageClause(const worker::Exited& exited) -> std::string {
   return text;
 }
 
+// What a node writes to is its user's disk.
+auto IsOfItsOutput(const worker::Failed& failed) -> bool { return failed.phase == "output"; }
+
 auto OwnWords(const plan::Node& node, const worker::Failed& failed) -> std::string {
   if (failed.phase == worker::kOverflowPhase) return fmt::format("node '{}' cannot send: {}", node.id, failed.message);
+  if (IsOfItsOutput(failed))
+    return fmt::format("node '{}' failed by no fault of a message: {}", node.id, failed.message);
   std::string where;
   const bool during = failed.phase == "process" || failed.phase == "import" || failed.phase == "ports";
   if (failed.phase == "process") {
@@ -175,17 +180,17 @@ auto KilledFromOutside(const plan::Node& node, int signal, const Evidence& evide
 // A process of several sessions ends for all of them, whichever one was the reason.
 auto SharedClause(const worker::Exited& exited) -> std::string {
   if (exited.others == 0) return "";
-  return fmt::format("; its process served {} other session{} too, which shared what its node's class had loaded",
-                     exited.others, exited.others == 1 ? "" : "s");
+  return fmt::format("; its process served {} too, which shared what its node's class had loaded",
+                     base::Count(exited.others, "other session"));
 }
 
 // Of a container that several sessions share, any may have used the memory up.
 auto NeighboursClause(const worker::Exited& exited) -> std::string {
   if (exited.others > 0 || exited.beside == 0) return "";
   return fmt::format(
-      "; its container served {} other session{} too, which share{} its limits: 'sharing: exclusive' gives "
+      "; its container served {} its limits: 'sharing: exclusive' gives "
       "it one of its own",
-      exited.beside, exited.beside == 1 ? "" : "s", exited.beside == 1 ? "s" : "");
+      base::Count(exited.beside, "other session too, which shares", "other sessions too, which share"));
 }
 
 auto Tell(const plan::Node& node, const worker::Exited& exited, Cause cause, const Evidence& evidence) -> std::string {
@@ -244,7 +249,10 @@ auto FailureOf(const plan::Node& node, const End& end, const Evidence& evidence)
   Failure failure{.node = node.id, .sentence = {}, .traceback = evidence.stack};
   failure.environment = cause == Cause::kHostMemory || cause == Cause::kEngineStopped;
   failure.sentence = std::visit([&](const auto& how) { return Tell(node, how, cause, evidence); }, end);
-  if (const auto* failed = std::get_if<worker::Failed>(&end)) failure.traceback = failed->traceback;
+  if (const auto* failed = std::get_if<worker::Failed>(&end)) {
+    failure.traceback = failed->traceback;
+    failure.environment = failure.environment || IsOfItsOutput(*failed);
+  }
   return failure;
 }
 

@@ -77,6 +77,16 @@ auto OutOfMemory() -> Evidence {
   return evidence;
 }
 
+TEST(Autopsy, OfAnOutputThatCannotBeWrittenIsTheEnvironmentsAndNoMessages) {
+  auto failed = FailedWith("exhausted", "cannot write to '/data/out.jsonl': No space left on device (ENOSPC)");
+  failed.phase = "output";
+  const auto failure = FailureOf(ProcessNode(), failed, Quiet());
+  EXPECT_EQ(failure.sentence,
+            "node 'asr' failed by no fault of a message: cannot write to '/data/out.jsonl': No space left on device "
+            "(ENOSPC)");
+  EXPECT_TRUE(failure.environment);
+}
+
 TEST(Autopsy, OfAHandlersErrorNamesTheMessageAndKeepsTheTraceback) {
   const End end = FailedWith("ValueError", "no such word");
   EXPECT_EQ(Judge(end, Quiet()), Cause::kNode);

@@ -164,6 +164,13 @@ auto ControlClient::Ask(const std::string& type, base::Deadline deadline) const 
   return answer;
 }
 
+// The kernel has noted who listens.
+auto ControlClient::RuntimePid() const -> std::optional<pid_t> {
+  const auto peer = socket_.Credentials();
+  if (!peer || peer->pid == 0) return std::nullopt;
+  return peer->pid;
+}
+
 auto ControlClient::AwaitEnd(base::Deadline deadline) const -> base::Status {
   for (;;) {
     const auto packet = socket_.Receive(deadline);

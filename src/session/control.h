@@ -15,6 +15,7 @@
 #include <map>
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -73,6 +74,8 @@ class ControlClient final {
   auto Ask(const std::string& type, base::Deadline deadline) const -> base::Expected<nlohmann::json>;
   /// Waits for the session's end. Errors: kDeadline.
   auto AwaitEnd(base::Deadline deadline) const -> base::Status;
+  /// Of the session's runtime, also when that stands still; nullopt where it cannot be seen from here.
+  auto RuntimePid() const -> std::optional<pid_t>;
 
  private:
   explicit ControlClient(base::PacketSocket socket) : socket_(std::move(socket)) {}

@@ -8,6 +8,7 @@
 #include <span>
 #include <vector>
 
+#include "base/count.h"
 #include "message/header.h"
 
 namespace penstock::session {
@@ -27,16 +28,28 @@ auto ReadSome(const base::UniqueFd& socket, std::span<std::byte> bytes) -> std::
   return got;
 }
 
+auto CheckRoom(std::uint64_t bytes, std::uint64_t most, const std::filesystem::path& quarantine) -> base::Status {
+  constexpr std::uint64_t kMebibyte = std::uint64_t{1} << 20U;
+  const auto held = observe::QuarantinedBytes(quarantine);
+  if (held + bytes <= most) return {};
+  return base::Fail(base::ErrorCode::kExhausted,
+                    "the quarantine '{}' holds {} MiB and may hold {}, which leaves no room for {}: see 'penstock "
+                    "quarantine list', give up what is done with by 'penstock quarantine remove', or raise "
+                    "--quarantine-size",
+                    quarantine.string(), held / kMebibyte, most / kMebibyte, base::Count(bytes, "byte"));
+}
+
 }  // namespace
 
-auto KeepMessage(const base::UniqueFd& socket, std::uint64_t max_chunk_bytes, const std::filesystem::path& quarantine,
+auto KeepMessage(const base::UniqueFd& socket, const KeepLimits& limits, const std::filesystem::path& quarantine,
                  observe::Quarantined entry) -> base::Expected<bool> {
   message::Header header;
   const auto raw = std::as_writable_bytes(std::span(&header, 1));
   if (ReadSome(socket, raw) < raw.size()) return false;
   const auto bytes = message::ChunkBytes(header.payload_bytes, header.metadata_bytes);
-  if (header.payload_bytes > max_chunk_bytes || bytes > max_chunk_bytes || !message::Validate(header, bytes))
+  if (header.payload_bytes > limits.chunk_bytes || bytes > limits.chunk_bytes || !message::Validate(header, bytes))
     return false;
+  PENSTOCK_TRY(CheckRoom(raw.size() + bytes, limits.quarantine_bytes, quarantine));
   PENSTOCK_ASSIGN(auto writer, observe::QuarantineWriter::Create(quarantine, std::move(entry)));
   PENSTOCK_TRY(writer.Write(raw));
   std::vector<std::byte> piece(std::min<std::uint64_t>(kPiece, bytes));

@@ -25,7 +25,8 @@ class KeepMessageTest : public ::testing::Test {
     header.metadata_bytes = metadata;
     return header;
   }
-  auto Keep(const std::string& sent, std::uint64_t most = 1U << 20U) -> base::Expected<bool> {
+  auto Keep(const std::string& sent, const std::string& id = "id", std::uint64_t room = observe::kQuarantineBytes)
+      -> base::Expected<bool> {
     std::array<int, 2> ends{};
     EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()), 0);
     const base::UniqueFd ours(ends[0]);
@@ -39,8 +40,8 @@ class KeepMessageTest : public ::testing::Test {
       }
     });
     observe::Quarantined entry;
-    entry.id = "id";
-    return KeepMessage(ours, most, directory_.path(), std::move(entry));
+    entry.id = id;
+    return KeepMessage(ours, {.chunk_bytes = 1U << 20U, .quarantine_bytes = room}, directory_.path(), std::move(entry));
   }
   static auto Bytes(const message::Header& header) -> std::string {
     return {reinterpret_cast<const char*>(&header), sizeof(header)};
@@ -65,6 +66,19 @@ TEST_F(KeepMessageTest, WhatIsNotWholeIsNotKept) {
   const auto sent = Bytes(TextHeader(5, 0)) + "hello";
   for (std::size_t length = 0; length < sent.size(); length += 3) EXPECT_FALSE(Keep(sent.substr(0, length)).value());
   EXPECT_FALSE(Kept());
+}
+
+TEST_F(KeepMessageTest, NoMoreIsKeptThanTheQuarantineMayHold) {
+  constexpr std::uint64_t kRoom = 100'000;
+  const auto sent = Bytes(TextHeader(60'000, 0)) + std::string(60'000, 'x');
+  EXPECT_TRUE(Keep(sent, "first", kRoom).value());
+  const auto second = Keep(sent, "second", kRoom);
+  ASSERT_FALSE(second);
+  EXPECT_EQ(second.error().code(), base::ErrorCode::kExhausted);
+  EXPECT_NE(second.error().message().find("penstock quarantine remove"), std::string::npos) << second.error().message();
+  EXPECT_FALSE(std::filesystem::exists(directory_.path() / "second"));
+  std::filesystem::remove_all(directory_.path() / "first");
+  EXPECT_TRUE(Keep(sent, "second", kRoom).value());
 }
 
 TEST_F(KeepMessageTest, WhatAWorkerClaimsIsNotBelieved) {

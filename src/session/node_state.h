@@ -31,8 +31,10 @@ struct Replacement {
   bool settled = false;         // what it left in shared memory is cleared
   bool may_start = false;       // the backoff is over
   bool greeted = false;         // the new worker waits to be configured
+  bool moved = false;           // the container ended before that, and another one is its place
   std::shared_ptr<Settlement> settlement;
   base::EventLoop::TimerId timer = 0;
+  std::chrono::steady_clock::time_point since = std::chrono::steady_clock::now();
 };
 
 /// The message that a node had in hands when it failed.
@@ -54,8 +56,9 @@ struct NodeState {
   std::chrono::steady_clock::time_point spawned;  // meaningful while there is a worker
   FaultDump dump;
   base::EventLoop::TimerId deadline = 0;
-  bool join_told = false;        // that it holds others up while it waits for input
-  std::uint64_t waits_told = 0;  // the beginning of the handler of which it was said that it waits for others
+  bool join_told = false;                      // that it holds others up while it waits for input
+  std::uint64_t waits_seen = 0;                // the beginning of the handler that was last found waiting for others
+  std::map<std::size_t, std::uint64_t> waits;  // by edge that had no room: handlers that waited beyond their time
   base::EventLoop::TimerId watchdog = 0;
   std::optional<Overdue> overdue;  // it was late, and is being ended for that
   std::string interpreter;

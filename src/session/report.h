@@ -40,7 +40,7 @@ struct NodeReport {
   std::optional<std::uint64_t> peak_memory_bytes;
   std::optional<std::uint64_t> memory_limit_bytes;
   std::optional<double> cpu_throttled_share;  // 0…1: of its CPU periods, those in which it was stopped at its limit
-  std::vector<std::string> remarks;           // limits that it met, one sentence each
+  std::vector<std::string> remarks;           // limits that it met, waits beyond its time; one sentence each
 };
 
 struct EdgeReport {

@@ -7,6 +7,7 @@
 
 #include "base/uuid.h"
 #include "session/engine_account.h"
+#include "session/hearing.h"
 #include "session/promises.h"
 #include "session/session_impl.h"
 #include "transport/monotonic.h"
@@ -228,6 +229,7 @@ void Session::Impl::StartWorker(std::size_t index) {
           .on_spawn_failed =
               [this, index, &id](const Error& error) {
                 nodes_[index].exited = true;  // it never was
+                if (MovesOut(index)) return;
                 if (nodes_[index].replacing && nodes_[index].container) {
                   base::Log(base::LogLevel::kWarning, "node '{}' could not be started again in its container: {}", id,
                             error.ToString());
@@ -257,12 +259,7 @@ void Session::Impl::StartWorker(std::size_t index) {
 
 void Session::Impl::OnMessage(std::size_t index, worker::Received<worker::FromWorker> received) {
   auto& state = nodes_[index];
-  // What a worker still has to say when it is being replaced is not its successor's. Why that one failed may be read
-  // after its agent has said that it has ended.
-  const auto* replacing = state.replacing.get();
-  const bool is_why =
-      replacing != nullptr && replacing->greeted && std::holds_alternative<worker::Failed>(received.message);
-  if (ending_ || (replacing != nullptr && (!replacing->ended || (state.exited && !is_why)))) return;
+  if (ending_ || !IsHeard(state, received.message)) return;
   const auto& message = received.message;
   if (const auto* hello = std::get_if<worker::Hello>(&message)) {
     OnHello(index, *hello);

@@ -5,6 +5,7 @@
 // own that post their results to it. Stop and Kill may be called from any thread.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -14,6 +15,7 @@
 #include "docker/call.h"
 #include "docker/engine.h"
 #include "observe/log_writer.h"
+#include "observe/quarantine.h"
 #include "plan/plan.h"
 #include "session/environment.h"
 #include "session/observer.h"
@@ -38,6 +40,8 @@ struct SessionOptions {
   bool measure_cpu = false;
   /// How much of the session's log is kept.
   observe::LogLimits log{};
+  /// What all messages in quarantine, those of other sessions too, may take of the disk.
+  std::uint64_t quarantine_bytes = observe::kQuarantineBytes;
   EnvironmentOptions environments{};
 };
 

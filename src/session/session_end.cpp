@@ -7,6 +7,7 @@
 #include <thread>
 #include <utility>
 
+#include "base/count.h"
 #include "session/session_impl.h"
 
 namespace penstock::session {
@@ -113,7 +114,7 @@ void Session::Impl::OnLeaseLost(std::optional<std::size_t> index, const Error& e
     if (!state.replacing->ended) OnEnded(*index);
     return;
   }
-  if (!state.exited) FailNode(*index, ContainerLost{});
+  if (!state.exited && !MovesOut(*index)) FailNode(*index, ContainerLost{});
 }
 
 void Session::Impl::OnOutOfMemory(const std::string& container) {
@@ -156,35 +157,51 @@ void Session::Impl::FailNode(std::size_t index, const End& end) {
       failure.sentence += fmt::format("; its consumer, node '{}', was being restarted", consumer);
     return Fail(std::move(failure));
   }
+  const bool is_unexplained = IsUnexplained(end, evidence);
   if (MayRestart(index, end)) {
     const auto accusation = Accuse(index, failure);
-    if (const auto delay = DelayBeforeRestart(index, accusation))
-      return Restart(index, failure, *delay, std::holds_alternative<ContainerLost>(end));
+    if (const auto delay = DelayBeforeRestart(index, accusation)) {
+      Restart(index, failure, *delay, std::holds_alternative<ContainerLost>(end));
+      if (is_unexplained) AwaitDetail(index, end);
+      return;
+    }
     const auto& state = nodes_[index];
     const auto window = Seconds(state.node->restart->window);
     failure.sentence +=
         accusation == Accusation::kConvicted
-            ? fmt::format("; it had failed at {} messages within {:g} s, as many as its retry puts into quarantine",
-                          state.quarantines->spent(), window)
-            : fmt::format("; it had been restarted {} times within {:g} s, as often as its retry allows",
-                          state.budget->spent(), window);
+            ? fmt::format("; it had failed at {} within {:g} s, as many as its retry puts into quarantine",
+                          base::Count(state.quarantines->spent(), "message"), window)
+            : fmt::format("; it had been restarted {} within {:g} s, as often as its retry allows",
+                          base::Count(state.budget->spent(), "time"), window);
   }
-  const bool is_unexplained = IsUnexplained(end, evidence);
   FailForGood(index, std::move(failure), std::holds_alternative<ContainerLost>(end));
-  if (is_unexplained && report_.failure) AwaitDetail(index, end);
+  if (is_unexplained) AwaitDetail(index, end);
 }
 
+// Of a failure with which the session goes on only where a container has ended, or may be about to.
 void Session::Impl::AwaitDetail(std::size_t index, const End& end) {
   if (options_.events == nullptr) return;
+  const auto& state = nodes_[index];
+  const bool goes_on = !report_.failure;
   const bool container_lost = std::holds_alternative<ContainerLost>(end);
-  errands_.Run("penstock-detail", [this, &state = nodes_[index], container_lost]() -> std::function<void()> {
-    const auto record = options_.events->AwaitEnd(state.watch->container(), base::Deadline::In(kEngineAccountTimeout));
-    const bool engine_lost = options_.events->is_lost();
-    // Without this its agent has ended in order, because the session has.
-    if (!container_lost && !record.signal_asked && !engine_lost) return nullptr;
-    if (const auto detail = DetailOf(*state.node, record, engine_lost)) observer_.OnFailureDetail(*detail);
-    return nullptr;
-  });
+  const auto* exited = std::get_if<worker::Exited>(&end);
+  if (goes_on && !container_lost && (exited == nullptr || exited->signal != SIGTERM)) return;
+  errands_.Run("penstock-detail",
+               [this, node = state.node, container = state.watch->container(), goes_on,
+                container_lost]() -> std::function<void()> {
+                 const auto record = options_.events->AwaitEnd(container, base::Deadline::In(kEngineAccountTimeout));
+                 const bool engine_lost = options_.events->is_lost();
+                 // Without this its agent has ended in order, because the session has.
+                 if (!container_lost && !record.signal_asked && !engine_lost) return nullptr;
+                 const auto detail = DetailOf(*node, record, engine_lost);
+                 if (!detail) return nullptr;
+                 if (goes_on) {
+                   base::Log(base::LogLevel::kWarning, "{}", *detail);
+                 } else {
+                   observer_.OnFailureDetail(*detail);
+                 }
+                 return nullptr;
+               });
 }
 
 void Session::Impl::Fail(Failure failure) {

@@ -81,6 +81,9 @@ class Session::Impl final {
   auto AwaitedConsumersOf(std::size_t index) const -> std::vector<Settlement::Awaited>;
   /// Starts the new worker if everything before it is done.
   void Proceed(std::size_t index);
+  /// Whether the new worker, of which nothing has been heard, goes to another container because that of the old one
+  /// ends as well; once a restart.
+  auto MovesOut(std::size_t index) -> bool;
   void PlaceAgain(std::size_t index);
   /// Lets go of the node's container.
   void FreePlace(std::size_t index);
@@ -125,6 +128,8 @@ class Session::Impl final {
   void WatchHandler(std::size_t index);
   void LookAtHandler(std::size_t index);
   void ClearWatch(std::size_t index);
+  /// The node's handler waits for room on `edge` beyond its own time.
+  void TellOfWait(std::size_t index, std::size_t edge);
   /// Watches how long the producer of an edge waits for room on it, if that is limited.
   void WatchRoom(std::size_t edge);
   /// Whose consumer holds up the producer of `edge`, maybe by way of others that have waited as long.

@@ -5,6 +5,7 @@
 #include <array>
 #include <filesystem>
 
+#include "base/count.h"
 #include "observe/log_record.h"
 #include "session/keep_message.h"
 #include "session/session_impl.h"
@@ -69,9 +70,10 @@ auto Session::Impl::OpenQuarantine(std::size_t index, worker::Configure& configu
                                    .edge = edge.id,
                                    .sequence = suspect.sequence,
                                    .failures = suspect.failures};
-  const auto most = options_.plan.outputs[edge.output].max_message_bytes;
-  errands_.Run("penstock-keep", [this, index, ours, most, directory, entry]() -> std::function<void()> {
-    const auto kept = KeepMessage(*ours, most, directory, entry);
+  const KeepLimits limits{.chunk_bytes = options_.plan.outputs[edge.output].max_message_bytes,
+                          .quarantine_bytes = options_.quarantine_bytes};
+  errands_.Run("penstock-keep", [this, index, ours, limits, directory, entry]() -> std::function<void()> {
+    const auto kept = KeepMessage(*ours, limits, directory, entry);
     return [this, index, entry, kept] { OnKept(index, entry, kept); };
   });
   return theirs;
@@ -89,11 +91,10 @@ void Session::Impl::OnKept(std::size_t index, const observe::Quarantined& entry,
   ++state.quarantined;
   // The node may have failed at the next message meanwhile.
   if (state.suspect && state.suspect->convicted && state.suspect->sequence == entry.sequence) state.suspect.reset();
-  base::Log(
-      base::LogLevel::kWarning,
-      "message {} of edge {} is in quarantine, as node '{}' failed at it {} time{}: see 'penstock quarantine show "
-      "{}'",
-      entry.sequence, entry.edge, entry.node, entry.failures.size(), entry.failures.size() == 1 ? "" : "s", entry.id);
+  base::Log(base::LogLevel::kWarning,
+            "message {} of edge {} is in quarantine, as node '{}' failed at it {}: see 'penstock quarantine show "
+            "{}'",
+            entry.sequence, entry.edge, entry.node, base::Count(entry.failures.size(), "time"), entry.id);
 }
 
 }  // namespace penstock::session

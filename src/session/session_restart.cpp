@@ -173,6 +173,19 @@ void Session::Impl::Proceed(std::size_t index) {
   StartWorker(index);
 }
 
+// Of a container that is stopped its workers are told to end first: that is one end, however soon the next one begins.
+auto Session::Impl::MovesOut(std::size_t index) -> bool {
+  auto& state = nodes_[index];
+  if (!state.container || !state.replacing || state.replacing->greeted || state.replacing->moved) return false;
+  base::Log(base::LogLevel::kWarning, "the container of node '{}' is ending too: the node is started in another one",
+            state.node->id);
+  state.replacing->moved = true;
+  state.replacing->container_lost = true;
+  state.exited = true;
+  OnEnded(index);
+  return true;
+}
+
 void Session::Impl::PlaceAgain(std::size_t index) {
   auto& state = nodes_[index];
   state.replacing->may_start = false;  // until it is placed

@@ -95,12 +95,8 @@ void Session::Impl::LookAtHandler(std::size_t index) {
                                                       .waiting_since_ns = reading.waiting_since_ns});
   if (const auto* delay = std::get_if<ReadAgain>(&found)) return again(*delay);
   if (const auto* waits = std::get_if<HandlerWaits>(&found)) {
-    if (std::exchange(state.waits_told, reading.since_ns) != reading.since_ns) {
-      base::Log(base::LogLevel::kWarning,
-                "node '{}' cannot send: edge {} has no room, as node '{}' has not handled what it was sent",
-                state.node->id, options_.plan.edges[reading.waits_at.front()].id,
-                options_.plan.edges[reading.waits_at.front()].to.node);
-    }
+    if (std::exchange(state.waits_seen, reading.since_ns) != reading.since_ns)
+      TellOfWait(index, reading.waits_at.front());
     return again(waits->again);
   }
   EndOverdue(index, {.what = fmt::format("handle message {} of edge {}", reading.sequence,
@@ -108,6 +104,14 @@ void Session::Impl::LookAtHandler(std::size_t index) {
                      .allowed = timeout,
                      .remedy = "raise its process_timeout if it needs longer",
                      .while_running = true});
+}
+
+// Once for each edge: a consumer that is only slow would be told of at every message. The summary has the number.
+void Session::Impl::TellOfWait(std::size_t index, std::size_t edge) {
+  if (nodes_[index].waits[edge]++ != 0) return;
+  base::Log(base::LogLevel::kWarning,
+            "node '{}' cannot send: edge {} has no room, as node '{}' has not handled what it was sent",
+            nodes_[index].node->id, options_.plan.edges[edge].id, options_.plan.edges[edge].to.node);
 }
 
 // A reading at the end of the deadline, and at the end of what is then left of it: a wait is found at its very

@@ -7,6 +7,7 @@
 #include <set>
 #include <utility>
 
+#include "base/count.h"
 #include "transport/cleanup.h"
 #include "transport/output_port.h"
 
@@ -163,7 +164,8 @@ auto Settlement::Clean(const std::vector<std::size_t>& outputs) -> base::Status 
     auto cleaned = CleanOnce(realm);
     if (cleaned && cleaned->failed > 0) cleaned = CleanOnce(realm);
     if (cleaned && cleaned->failed > 0) {
-      cleaned = base::Fail(base::ErrorCode::kPeerCorrupt, "what {} dead participants left is damaged", cleaned->failed);
+      cleaned = base::Fail(base::ErrorCode::kPeerCorrupt, "what {} left is damaged",
+                           base::Count(cleaned->failed, "dead participant"));
     }
     if (!cleaned) {
       return tl::make_unexpected(std::move(cleaned).error().While(

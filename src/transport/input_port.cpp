@@ -5,6 +5,7 @@
 #include <deque>
 #include <utility>
 
+#include "base/count.h"
 #include "transport/consumer_account.h"
 #include "transport/file_mappings.h"
 #include "transport/fork_guard.h"
@@ -151,9 +152,9 @@ auto InputPort::State::CheckAccount(const Sent& sent) const -> base::Status {
   const auto claimed = std::max({sent.published, sent.first_of_epoch, sent.closed == 0 ? 0 : sent.closed - 1});
   if (claimed > reserved && claimed - reserved > 1) {
     return Fail(ErrorCode::kPeerCorrupt,
-                "the account of edge '{}' speaks of {} messages, of {} that were sent: its producer, or another "
+                "the account of edge '{}' speaks of {}, of {} that were sent: its producer, or another "
                 "process of this node, has damaged it",
-                options.id, claimed, reserved);
+                options.id, base::Count(claimed, "message"), reserved);
   }
   return {};
 }
@@ -325,8 +326,9 @@ auto InputPort::TryTake(Handling handling) -> base::Expected<std::optional<Messa
     if (state.held->load(std::memory_order_acquire) >= limit) {
       if (sent.published <= state.next) return std::nullopt;
       return Fail(ErrorCode::kExhausted,
-                  "the node holds {} messages of edge '{}', its limit: raise max_held ({}) or let go of old messages",
-                  state.held->load(std::memory_order_relaxed), state.options.id, state.contract().max_held);
+                  "the node holds {} of edge '{}', its limit: raise max_held ({}) or let go of old messages",
+                  base::Count(state.held->load(std::memory_order_relaxed), "message"), state.options.id,
+                  state.contract().max_held);
     }
     PENSTOCK_ASSIGN(auto arrival, state.Next());
     if (!arrival) {

@@ -6,6 +6,7 @@
 #include <limits>
 #include <utility>
 
+#include "base/count.h"
 #include "transport/backing.h"
 #include "transport/byte_budget.h"
 #include "transport/fork_guard.h"
@@ -47,11 +48,11 @@ struct Edge {
   }
   auto Describe(std::uint64_t next, std::uint64_t bytes) const -> std::string {
     const auto& contract = control.contract();
-    auto text =
-        fmt::format("its consumer has {} messages unacknowledged (depth {})", Unacknowledged(next), contract.depth);
+    auto text = fmt::format("its consumer has {} unacknowledged (depth {})",
+                            base::Count(Unacknowledged(next), "message"), contract.depth);
     if (contract.max_in_flight_bytes != 0)
-      text += fmt::format(" of {} bytes, and this one has {} (max_in_flight_bytes {})", budget.in_flight(), bytes,
-                          contract.max_in_flight_bytes);
+      text += fmt::format(" of {}, and this one has {} (max_in_flight_bytes {})",
+                          base::Count(budget.in_flight(), "byte"), bytes, contract.max_in_flight_bytes);
     return text;
   }
   /// The consumer claims to have acknowledged less than before: with credit kept, there never are more than `depth`.
@@ -192,9 +193,10 @@ struct OutputPort::State {
       }
       if (edge->WentBack(next)) {
         return Fail(ErrorCode::kPeerCorrupt,
-                    "the account of edge '{}' says that {} messages are not acknowledged, where {} are the most: its "
+                    "the account of edge '{}' says that {} not acknowledged, where {} are the most: its "
                     "consumer, or another process of this node, has damaged it",
-                    edge->id, edge->Unacknowledged(next), edge->control.contract().depth);
+                    edge->id, base::Count(edge->Unacknowledged(next), "message is", "messages are"),
+                    edge->control.contract().depth);
       }
     }
     return {};

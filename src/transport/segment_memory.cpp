@@ -11,6 +11,8 @@
 #include <string>
 #include <utility>
 
+#include "base/count.h"
+
 namespace penstock::transport {
 namespace {
 using base::ErrorCode;
@@ -66,14 +68,14 @@ auto Allocate(const base::UniqueFd& segment, Holdings::Range range) -> base::Sta
 auto Refused(std::uint64_t bytes, const Left& left) -> tl::unexpected<base::Error> {
   if (left.on_host < left.in_realm) {
     return Fail(ErrorCode::kOverQuota,
-                "a message of {} bytes does not fit into the memory that this host has left ({} MiB): end something "
+                "a message of {} does not fit into the memory that this host has left ({} MiB): end something "
                 "else, or lower depth or max_held of the edges",
-                bytes, left.on_host / kMebibyte);
+                base::Count(bytes, "byte"), left.on_host / kMebibyte);
   }
   return Fail(ErrorCode::kOverQuota,
-              "a message of {} bytes does not fit into the shared memory that is left ({} KiB): raise the session's "
+              "a message of {} does not fit into the shared memory that is left ({} KiB): raise the session's "
               "shm_quota_mb, declare expected_bytes where messages are large, or lower depth or max_held of the edges",
-              bytes, left.in_realm / 1024);
+              base::Count(bytes, "byte"), left.in_realm / 1024);
 }
 
 auto NotASegment(std::string_view why) -> tl::unexpected<base::Error> {

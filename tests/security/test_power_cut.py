@@ -177,9 +177,8 @@ def test_files_cut_short_harm_nobody(host: Host, image_label: str, damage: Calla
         path.write_bytes(damage(original))
         for command in (["ps", "--json"], ["gc"], ["logs"], ["quarantine", "list", "--json"], ["images", "--json"]):
             result = host.run("penstock", *command)
-            # A damaged thing may be refused, by a sentence that names it; nobody crashes.
-            assert result.returncode in (0, 1, 2, 3), (path, command, result.returncode, result.stderr)
-            assert result.returncode == 0 or result.stderr.strip(), (path, command)
+            # What is damaged is left out, or made anew: these commands are about more than that.
+            assert result.returncode == 0, (path, command, result.returncode, result.stderr)
     run_works(host, image_label)
     check_next_command_cleans(host, "gc")
 

@@ -234,6 +234,15 @@ class Replayed(penstock.Node):
         return Text("end")
 
 
+class Shrinks(Replayed):
+    """Gives params["then"] the second time."""
+
+    def setup(self, params: dict) -> None:
+        super().setup(params)
+        if Path(self.marker).exists():
+            self.n = params["then"]
+
+
 class New(penstock.Node):
     """Numbers from 0 in every worker."""
 

@@ -346,6 +346,27 @@ def test_a_source_killed_under_load_sends_everything_once_and_in_order(
     assert len(tens) == (len(sent) + 9) // 10
 
 
+@pytest.mark.parametrize("then, output, before, now", [(30, "out", 50, 31), (49, "tens", 6, 5)])
+def test_a_source_that_gives_less_than_before_is_told(
+    stateful: Project, then: int, output: str, before: int, now: int
+) -> None:
+    params = {"n": 100, "marker": marker(stateful, False), "then": then}
+    stateful.write(
+        [
+            node("source", "Shrinks", params=params, on_failure="restart"),
+            json_sink(stateful, "all"),
+            json_sink(stateful, "tens"),
+        ],
+        [("source", "all"), {"from": "source", "from_output": "tens", "to": "tens"}],
+    )
+    result, report = run(stateful)
+    assert result.returncode == 1
+    assert "node 'source' failed in its replay: " in result.stderr
+    told = f"output '{output}' had sent {before} messages before the node was restarted, and has ended after {now} now"
+    assert told in result.stderr
+    assert restarts(report, "source") == 1
+
+
 def test_a_source_of_what_is_new_each_time_goes_on_with_other_messages(stateful: Project) -> None:
     stateful.chain(node("source", "New", retry=OFTEN), node("tell", "Tell"), json_sink(stateful))
     with stateful.start("--report", str(stateful.folder / "report.json")) as running:

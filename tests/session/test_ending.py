@@ -9,6 +9,7 @@ import signal
 import subprocess
 from pathlib import Path
 
+import pytest
 from conftest import DEADLINE, PENSTOCK, SINK, Project, docker, node, penstock, wait_gone
 
 
@@ -16,12 +17,18 @@ def endless(project: Project, container: bool = False) -> None:
     project.chain(node("count", "Endless"), node("pass", "Pass", container=container), SINK)
 
 
-def test_an_interrupt_ends_the_source_and_handles_what_is_in_flight(project: Project) -> None:
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=lambda how: how.name)
+def test_an_interrupt_ends_the_source_and_handles_what_is_in_flight(project: Project, how: signal.Signals) -> None:
     endless(project)
     report = project.folder / "report.json"
-    with project.start("--report", str(report)) as run:
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)  # also where tests run under nohup; inherited
+    try:
+        run = project.start("--report", str(report))
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    with run:
         run.pid_of("count")
-        run.process.send_signal(signal.SIGINT)
+        run.process.send_signal(how)
         assert run.wait() == 130
     text = report.read_text()
     assert '"failure": null' in text

@@ -44,6 +44,12 @@ class Count(penstock.Node):
             yield Text(str(number))
 
 
+class Long(penstock.Node):
+    def process(self) -> Iterator[Text]:
+        for _ in range(100):
+            yield Text("x" * 100_000)
+
+
 class Pass(penstock.Node):
     def process(self, text: Text) -> Text:
         return text
@@ -116,6 +122,42 @@ def test_a_message_too_large_for_the_disk_is_not_kept_in_part(project: Project, 
     assert result.returncode == 0, result.stderr
     (kept,) = json.loads(penstock("quarantine", "list", "--json", env=state).stdout)["messages"]
     assert kept["message"]["payload_bytes"] == SMALL
+
+
+def test_a_quarantine_that_holds_what_it_may_ends_the_session_until_it_is_cleared(
+    project: Project, tmp_path: Path
+) -> None:
+    state = {"XDG_STATE_HOME": str(tmp_path / "state"), "PENSTOCK_QUARANTINE_SIZE": "64KiB"}
+    refuse = node("refuse", "Refuse", retry={"max_attempts": 1})
+    project.chain(node("large", "Large", params={"bytes": 48 << 10}), refuse)
+    assert project.run(env=state).returncode == 0
+    full = project.run(env=state)
+    assert full.returncode == 3, full.stderr
+    (error,) = errors(full.stderr)[:1]
+    assert "edge large.out->refuse.in" in error and "penstock quarantine remove" in error, error
+    assert len(json.loads(penstock("quarantine", "list", "--json", env=state).stdout)["messages"]) == 1
+    assert project.run("--quarantine-size", "1MiB", env=state).returncode == 0
+    assert penstock("quarantine", "remove", "--all", env=state).returncode == 0
+    assert project.run(env=state).returncode == 0
+
+
+@pytest.mark.parametrize("sink", ["text.sink", "json.sink"])
+def test_a_disk_without_room_for_a_sink_is_no_fault_of_a_message(
+    project: Project, disk: Disk, tmp_path: Path, sink: str
+) -> None:
+    state = {"XDG_STATE_HOME": str(tmp_path / "state")}
+    path = disk.folder / "out"
+    project.chain(
+        node("long", "Long"),
+        {"id": "sink", "node_type": sink, "params": {"path": str(path)}, "retry": {"max_attempts": 1, "backoff": "0s"}},
+    )
+    result = project.run(env=state)
+    assert result.returncode == 3, result.stderr
+    error = errors(result.stderr)[0]
+    assert f"node 'sink' failed by no fault of a message: cannot write to '{path}': {FULL}" in error
+    assert f"the disk mounted at '{disk.folder}' has 0 of 4 MB free: make room there" in error
+    assert "is restarted" not in result.stderr
+    assert json.loads(penstock("quarantine", "list", "--json", env=state).stdout)["messages"] == []
 
 
 def test_a_session_runs_whose_state_has_no_room(project: Project, disk: Disk) -> None:

@@ -253,6 +253,26 @@ def test_a_container_that_is_killed_is_replaced(fragile: Project) -> None:
     assert docker("ps", "-aq", "--filter", f"label=penstock.session={session}") == ""
 
 
+def test_who_ended_a_container_is_told_at_every_restart(fragile: Project) -> None:
+    fragile.chain(
+        node("count", "Numbers", params={"n": 50}),
+        node("crash", "Fragile", container=True, params={"how": "hang", "at": 20, "marker": "/tmp/m"}, retry=OFTEN),
+        SINK,
+    )
+    with fragile.start() as running:
+        session = running.read_until("session ").split()[1]
+        for how in ("kill", "stop", "kill"):
+            running.read_until("[crash] hanging")
+            docker(how, docker("ps", "-q", "--filter", f"label=penstock.session={session}").strip())
+        running.read_until("[crash] hanging")
+        last = docker("ps", "-q", "--filter", f"label=penstock.session={session}").strip()
+        os.kill(worker_in(last), signal.SIGKILL)
+        assert running.wait() == 0, "".join(running.lines)
+    output = "".join(running.lines)
+    assert output.count("somebody had the engine send it signal 9 (SIGKILL)") == 2, output
+    assert output.count("somebody had the engine send it signal 15 (SIGTERM)") == 1, output
+
+
 def test_a_container_that_is_stopped_is_replaced(fragile: Project) -> None:
     fragile.chain(
         node("count", "Numbers", params={"n": 50}),
@@ -269,7 +289,9 @@ def test_a_container_that_is_stopped_is_replaced(fragile: Project) -> None:
         assert second and second != first
         os.kill(worker_in(second), signal.SIGKILL)
         assert running.wait() == 0, "".join(running.lines)
-    check_accounts(json.loads((fragile.folder / "report.json").read_text()))
+    report = json.loads((fragile.folder / "report.json").read_text())
+    check_accounts(report)
+    assert restarts(report, "crash") == 2, "one for the container, one for the worker in the next one"
 
 
 def worker_in(container: str) -> int:
@@ -303,7 +325,7 @@ def test_a_message_that_fails_at_every_attempt_is_put_into_quarantine_and_the_st
         "message 3 of edge count.out->crash.in is in quarantine, as node 'crash' failed at it 2 times" in result.stderr
     )
     shown = penstock("quarantine", "show", listed[0]["id"][:20]).stdout
-    assert "attempt 2:" in shown and "Text of 1 bytes" in shown
+    assert "attempt 2:" in shown and "Text of 1 byte\n" in shown
     assert (Path(listed[0]["folder"]) / "message.bin").read_bytes().endswith(b"3")
 
 
@@ -390,6 +412,33 @@ def test_a_failure_of_setup_does_not_loop(fragile: Project, how: str) -> None:
     }
     assert told[how] in result.stderr
     assert restarts(report, "crash") == 1
+
+
+@pytest.mark.parametrize("round", range(3))
+def test_why_a_successor_failed_is_told_however_soon_it_ends(fragile: Project, round: int) -> None:
+    """Its agent, which is busy with the ends of others, may be heard first."""
+    names = [f"crash{i}" for i in range(4)]
+    fragile.write(
+        [
+            node("count", "Numbers", params={"n": 5}),
+            *(
+                node(
+                    name,
+                    "Fragile",
+                    params={"how": "setup", "marker": str(fragile.folder / name)},
+                    on_failure="skip",
+                    retry=OFTEN,
+                )
+                for name in names
+            ),
+        ],
+        [("count", name) for name in names],
+    )
+    result, report = run(fragile)
+    assert result.returncode == 0, result.stderr
+    for name in names:
+        assert f"node '{name}' failed in its setup: FileNotFoundError: model.onnx" in result.stderr
+        assert restarts(report, name) == 1
 
 
 def test_a_failure_at_the_first_start_is_no_matter_of_retrying(fragile: Project) -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 from pathlib import Path
 
 import pytest
-from conftest import SINK, Project, node
+from conftest import SINK, Project, node, penstock
 
 PLACES = pytest.mark.parametrize("container", [False, True], ids=["process", "container"])
 
@@ -61,6 +62,18 @@ class Wait(penstock.Node):
             print("waits", flush=True)
             open(self.gate).close()
             self.gate = ""
+
+
+class Gated(penstock.Node):
+    """Handles each of the first messages when a pipe is opened."""
+
+    def setup(self, params: dict) -> None:
+        self.gate, self.closed = params["gate"], params["closed"]
+        os.mkfifo(self.gate)
+
+    def process(self, text: Text) -> None:
+        if int(text.text) < self.closed:
+            open(self.gate).close()
 '''
 
 
@@ -159,3 +172,36 @@ def test_time_that_a_consumer_takes_is_not_its_producers_and_is_named(slow: Proj
         assert running.wait() == 0, "".join(running.lines)
     edges = json.loads((slow.folder / "report.json").read_text())["edges"]
     assert [edge["delivered"] for edge in edges] == [30, 30]
+
+
+def await_waits_after(session: str, message: int) -> int:
+    """The message after `message` that node 'through' has waited with for a second."""
+    while True:
+        shown = json.loads(penstock("ps", "--json").stdout)["sessions"]
+        nodes = next(each["nodes"] for each in shown if each["session"] == session)
+        through = next(each for each in nodes if each["id"] == "through")
+        handling, waits = through["handling"], through["waits_for"]
+        if handling and waits and handling["message"] > message and waits[0]["for_s"] > 1:
+            return int(handling["message"])
+
+
+def test_a_consumer_that_is_slow_at_every_message_is_told_of_once_and_counted(slow: Project) -> None:
+    gate = slow.folder / "gate"
+    slow.chain(
+        node("count", "Numbers", params={"n": 20}),
+        node("through", "Hang", params={"marker": str(slow.folder)}, process_timeout="500ms"),
+        node("wait", "Gated", params={"gate": str(gate), "closed": 3}),
+    )
+    with slow.start() as running:
+        session = running.read_until("session ").split()[1]
+        message = -1
+        for _ in range(3):
+            message = await_waits_after(session, message)
+            os.close(os.open(gate, os.O_WRONLY))
+        assert running.wait() == 0, "".join(running.lines)
+    output = "".join(running.lines)
+    assert output.count("node 'through' cannot send") == 1
+    counted = re.search(
+        r"node 'through' had to wait (\d+) times, each beyond its process_timeout, for node 'wait'", output
+    )
+    assert counted and int(counted[1]) >= 3

@@ -60,8 +60,7 @@ run_sanitized() {
   done
   cmake --build --preset "$preset" -- -j "$(nproc)" "${targets[@]}" || return
   pattern=$(IFS='|'; printf '%s' "${targets[*]%_test}")
-  TSAN_OPTIONS="suppressions=$PWD/tools/tsan.supp" \
-    run_ctest "build/$preset" "$PWD/$REPORTS/$preset.xml" -R "^($pattern)\." -LE '^(engine|slow|soak)$'
+  run_ctest "build/$preset" "$PWD/$REPORTS/$preset.xml" -R "^($pattern)\." -LE '^(engine|slow|soak)$'
 }
 
 # One process a folder, so that suites cannot lean on each other's imports.

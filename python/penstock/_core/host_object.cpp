@@ -143,6 +143,11 @@ auto PublishAnew(PyObject* object, PyObject*) -> PyObject* {
   Py_RETURN_NONE;
 }
 
+auto CheckReplay(PyObject* object, PyObject*) -> PyObject* {
+  auto* host = Usable(object);
+  return host == nullptr ? nullptr : NoneOr(host->CheckReplay());
+}
+
 auto EndedBefore(PyObject* object, PyObject*) -> PyObject* {
   auto* host = Usable(object);
   return host == nullptr ? nullptr : PyBool_FromLong(host->ended_before() ? 1 : 0);
@@ -404,6 +409,8 @@ PyMethodDef methods[] = {
                 "restore_state() -> (format, bytes) or None: what the worker before this one had kept"),
     Fast("keep_state", KeepState, "keep_state(format, bytes): after what was published, before acknowledge"),
     NoArguments("publish_anew", PublishAnew, "publish_anew(): a source's messages are new from now on"),
+    NoArguments("check_replay", CheckReplay,
+                "check_replay(): PortError when a source gave less than an earlier worker of the node"),
     NoArguments("ended_before", EndedBefore,
                 "ended_before() -> bool: an earlier worker of the node had sent everything"),
     Fast("ready", Ready, "ready(inputs, outputs): port types; waits for the start"),

@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <filesystem>
 
+#include "base/count.h"
 #include "nodes/media/source_params.h"
 
 namespace penstock::nodes::media {
@@ -35,7 +36,8 @@ auto MediaSource::Run(Context& context) -> base::Status {
     PENSTOCK_TRY(Send(context, *frame));
   }
   if (const auto damaged = reader_->damaged_packets(); damaged > 0) {
-    fmt::print(stderr, "media.source: {} damaged packets were skipped; the audio after them comes earlier\n", damaged);
+    fmt::print(stderr, "media.source: {} skipped; the audio after that comes earlier\n",
+               base::Count(damaged, "damaged packet was", "damaged packets were"));
   }
   return {};
 }

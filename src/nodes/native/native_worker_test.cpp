@@ -192,6 +192,24 @@ TEST_F(NativeWorker, ReportsWhatANodeThrowsAndTheMessageItWasHandling) {
   EXPECT_EQ(twice.Wait(), 1);
 }
 
+TEST_F(NativeWorker, ASinkThatCannotWriteSaysThatItsOutputIsAtFault) {
+  for (const auto* type : {"text.sink", "json.sink"}) {
+    SCOPED_TRACE(type);
+    TestSession session;
+    session.Add("source", "test.lines", R"({"count": 3})");
+    auto& sink = session.Add("sink", type, R"({"path": "/dev/full"})");
+    session.Connect("source", "sink");
+    session.Start();
+    const auto failed = sink.Next<worker::Failed>();
+    EXPECT_EQ(failed.phase, "output");
+    EXPECT_EQ(failed.error, "exhausted");
+    EXPECT_THAT(failed.message, HasSubstr("write to '/dev/full': No space left on device"));
+    EXPECT_THAT(failed.message, HasSubstr("the disk mounted at '/dev' has "));
+    EXPECT_EQ(failed.sequence, std::nullopt);
+    EXPECT_EQ(sink.Wait(), 1);
+  }
+}
+
 TEST_F(NativeWorker, ReportsWhatIsThrownThatIsNoException) {
   session_.Add("source", "test.lines", R"({"count": 10})");
   auto& twice = session_.Add("twice", "test.twice", R"({"throw_at": "line   4", "throw_number": true})");

@@ -11,6 +11,7 @@
 #include <mutex>
 #include <nlohmann/json.hpp>
 
+#include "base/count.h"
 #include "base/log.h"
 
 namespace penstock::nodes::native {
@@ -23,8 +24,8 @@ class RecordWriter final {
   void Write(base::LogLevel level, std::string_view text) {
     const std::lock_guard lock(mutex_);
     if (dropped_ > 0) {
-      auto told = RecordOf(base::LogLevel::kWarning,
-                           fmt::format("{} log records dropped: the runtime did not read them fast enough", dropped_));
+      auto told = RecordOf(base::LogLevel::kWarning, fmt::format("{} dropped: the runtime did not read fast enough",
+                                                                 base::Count(dropped_, "log record")));
       told["dropped"] = dropped_;
       if (Put(told)) dropped_ = 0;
     }

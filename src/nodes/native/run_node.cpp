@@ -155,7 +155,9 @@ class NodeLife final {
     if (is_source() && node_->replay() == Replay::kNew) host_.PublishAnew();
     PENSTOCK_TRY(is_source() ? node_->Run(context) : Serve(context));
     phase_ = "finish";
-    return node_->Finish(context);
+    PENSTOCK_TRY(node_->Finish(context));
+    phase_ = "replay";
+    return host_.CheckReplay();
   }
 
   auto Serve(NodeContext& context) -> base::Status {
@@ -164,7 +166,13 @@ class NodeLife final {
       if (event.kind == Event::Kind::kAllEnded) return {};
       if (event.kind != Event::Kind::kMessage) continue;
       in_flight_ = std::pair(event.input, event.message->header().sequence);
-      PENSTOCK_TRY(node_->Process(context, host_.input_ports()[event.input], ToReceived(std::move(*event.message))));
+      const auto done =
+          node_->Process(context, host_.input_ports()[event.input], ToReceived(std::move(*event.message)));
+      if (!done && node_->output_is_broken()) {
+        phase_ = "output";
+        in_flight_.reset();
+      }
+      PENSTOCK_TRY(done);
       if (keeps_) PENSTOCK_TRY(host_.KeepState(0, node_->Checkpoint()));
       host_.Acknowledge();
       in_flight_.reset();

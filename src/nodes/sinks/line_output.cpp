@@ -3,13 +3,43 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
+#include <filesystem>
+#include <optional>
+
+#include "base/count.h"
 
 namespace penstock::nodes::sinks {
+namespace {
+
+namespace fs = std::filesystem;
+
+auto DeviceOf(const fs::path& path) -> std::optional<dev_t> {
+  struct stat status{};
+  if (::stat(path.c_str(), &status) != 0) return std::nullopt;
+  return status.st_dev;
+}
+
+// "; the disk mounted at '/data' has 0 of 4096 MB free: …"; empty where that cannot be seen.
+auto DiskOf(const std::string& path) -> std::string {
+  constexpr std::uint64_t kMebibyte = std::uint64_t{1} << 20U;
+  std::error_code error;
+  auto mounted = fs::canonical(path, error).parent_path();
+  struct statvfs disk{};
+  const auto device = DeviceOf(mounted);
+  if (error || !device || ::statvfs(mounted.c_str(), &disk) != 0) return {};
+  while (mounted.has_relative_path() && DeviceOf(mounted.parent_path()) == device) mounted = mounted.parent_path();
+  return fmt::format("; the disk mounted at '{}' has {} of {} MB free: make room there, or give the node another path",
+                     mounted.string(), std::uint64_t{disk.f_bavail} * disk.f_frsize / kMebibyte,
+                     std::uint64_t{disk.f_blocks} * disk.f_frsize / kMebibyte);
+}
+
+}  // namespace
 
 auto LineOutput::Open(const std::string& path) -> base::Expected<LineOutput> { return OpenWith(path, O_TRUNC); }
 auto LineOutput::Reopen(const std::string& path) -> base::Expected<LineOutput> { return OpenWith(path, 0); }
@@ -38,8 +68,15 @@ auto LineOutput::GoOnAfter(std::string_view written) -> base::Status {
   written_ = std::min(bytes, static_cast<std::uint64_t>(status.st_size));
   const auto place = static_cast<off_t>(written_);
   if (::ftruncate(file_.get(), place) != 0 || ::lseek(file_.get(), place, SEEK_SET) != place)
-    return base::SystemError(fmt::format("go on in '{}' after {} bytes", path_, written_));
+    return base::SystemError(fmt::format("go on in '{}' after {}", path_, base::Count(written_, "byte")));
   return {};
+}
+
+auto LineOutput::Broken(int error) -> base::Status {
+  is_broken_ = true;
+  const auto failed = base::SystemError(fmt::format("write to '{}'", path_), error);
+  if (error != ENOSPC && error != EDQUOT) return failed;
+  return base::Fail(base::ErrorCode::kExhausted, "{}{}", failed.value().message(), DiskOf(path_));
 }
 
 auto LineOutput::Write(std::string_view line) -> base::Status {
@@ -53,7 +90,7 @@ auto LineOutput::Write(std::string_view line) -> base::Status {
       pollfd room{.fd = file_.get(), .events = POLLOUT, .revents = 0};
       ::poll(&room, 1, -1);
     } else if (errno != EINTR) {
-      return base::SystemError(fmt::format("write to '{}'", path_));
+      return Broken(errno);
     }
   }
   written_ += buffer_.size();

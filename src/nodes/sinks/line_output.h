@@ -21,11 +21,12 @@ class LineOutput final {
   static auto Reopen(const std::string& path) -> base::Expected<LineOutput>;
   LineOutput() = default;
 
-  /// `line` has no line end of its own.
+  /// `line` has no line end of its own. An error, which names the file system if that is full, is_broken from then on.
   auto Write(std::string_view line) -> base::Status;
 
   /// An ordinary file, of which can be said how far it was written.
   auto is_file() const noexcept -> bool { return is_file_; }
+  auto is_broken() const noexcept -> bool { return is_broken_; }
   auto Written() const -> std::string { return std::to_string(written_); }
   /// Cuts the file off after what `written` says (see Written). Errors: kPeerCorrupt when it says nothing.
   auto GoOnAfter(std::string_view written) -> base::Status;
@@ -33,7 +34,9 @@ class LineOutput final {
  private:
   static auto OpenWith(const std::string& path, int flags) -> base::Expected<LineOutput>;
   std::uint64_t written_ = 0;  // bytes of whole lines
+  auto Broken(int error) -> base::Status;
   bool is_file_ = false;
+  bool is_broken_ = false;
   std::string path_;
   base::UniqueFd file_;
   std::string buffer_;

@@ -16,6 +16,7 @@ class TextSink final : public Node {
   auto Checkpoint() -> std::string override { return output_.Written(); }
   auto Restore(std::string_view state) -> base::Status override { return output_.GoOnAfter(state); }
   auto Process(Context& context, std::string_view input, std::unique_ptr<Received> message) -> base::Status override;
+  auto output_is_broken() const -> bool override { return output_.is_broken(); }
 
  private:
   LineOutput output_;
