@@ -36,13 +36,13 @@ auto AskSession(const std::string& id) -> json {
   if (answer) return std::move(*answer);
   const auto code = answer.error().code();
   if (code == base::ErrorCode::kNotFound || code == base::ErrorCode::kPeerGone) return nullptr;
-  const auto pid = client ? client->RuntimePid() : std::nullopt;
+  const pid_t pid = client ? client->RuntimePid().value_or(0) : 0;
   json silent{{"session", id}, {"pid", nullptr}, {"phase", "does not answer"}, {"problem", answer.error().message()}};
-  if (pid) silent["pid"] = *pid;
-  if (pid && IsStopped(*pid)) {
+  if (pid != 0) silent["pid"] = pid;
+  if (pid != 0 && IsStopped(pid)) {
     silent["problem"] = fmt::format(
         "its runtime, process {0}, is stopped: 'kill -CONT {0}' has it go on, 'kill -KILL {0}' ends it and its nodes",
-        *pid);
+        pid);
   }
   return silent;
 }

@@ -139,7 +139,7 @@ struct PluginNode {
 };
 
 struct Plugin {
-  static constexpr std::uint32_t kAbiVersion = 2;
+  static constexpr std::uint32_t kAbiVersion = 3;
   std::uint32_t abi_version = kAbiVersion;
   const PluginNode* nodes = nullptr;
   std::size_t node_count = 0;

@@ -1,5 +1,7 @@
 #include "observe/log_loss.h"
 
+#include "base/count.h"
+
 namespace penstock::observe {
 
 void LogLoss::Add(const LogRecord& record) { missing_[{record.node, record.stream}] += LinesOf(record); }
