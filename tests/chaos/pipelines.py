@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).parent
+CODE = ("noted.py", "nodes.py", "sources.py")
 FRAMES = 3_000  # of the audio file
+LIVE_FRAMES = 60_000  # of one that is played in real time, for longer than any round
 LIMITS = {"memory_mb": 256, "cpu_cores": 1}
 LONG_TIMEOUT_S, SHORT_TIMEOUT_S = 60.0, 4.0  # process_timeout: of a busy machine, and where handlers are to hang
 
@@ -54,6 +56,8 @@ class Node:
     container: bool = False
     python: str | None = None
     max_attempts: int = 100
+    retried: bool = False
+    state: str = ""  # what a successor begins with: "kept"; of sources "replayed"; "": nothing, of sources no successor
 
     @property
     def is_source(self) -> bool:
@@ -65,12 +69,21 @@ class Node:
 
     @property
     def is_step(self) -> bool:
-        """It can be struck, and is restarted."""
         return self.kind in ("mix", "fork")
+
+    @property
+    def role(self) -> str:
+        return "native" if self.is_native else "source" if self.is_source else "step"
 
     @property
     def outputs(self) -> list[str]:
         return {"fork": ["out", "alt"], "mix": ["out"], "numbers": ["out"], "media": ["out"]}.get(self.kind, [])
+
+    @property
+    def node_type(self) -> str:
+        if self.is_native:
+            return "media.source" if self.kind == "media" else self.kind
+        return f"{'sources' if self.is_source else 'nodes'}:{self.state.capitalize()}{self.kind.capitalize()}"
 
     def outputs_of(self, port: str, ident: Ident, output: str) -> list[Ident]:
         """What it sends at `output` for the message `ident` at input `port`. See nodes.Step.outputs_for."""
@@ -105,13 +118,32 @@ class Pipeline:
         return [node.id for node in self.nodes.values() if node.is_step]
 
     @property
-    def targets(self) -> list[str]:
-        """The steps that are sent something as long as the session runs: the audio file ends before."""
-        fed = {node.id for node in self.nodes.values() if node.kind == "numbers"}
-        for name in self.steps:  # each behind those that it reads
+    def fed(self) -> set[str]:
+        """The nodes that send or are sent something as long as the session runs: an audio file may end before."""
+        fed = {node.id for node in self.nodes.values() if node.kind == "numbers"} | self.endless
+        for name in self.nodes:  # each behind those that it reads
             if any(edge.producer in fed for edge in self.inputs_of(name)):
                 fed.add(name)
-        return [name for name in self.steps if name in fed]
+        return fed
+
+    @property
+    def endless(self) -> set[str]:
+        """Sources that do not come to an end when they are told to finish."""
+        return {node.id for node in self.nodes.values() if node.kind == "media" and node.retried}
+
+    @property
+    def targets(self) -> list[str]:
+        """The nodes that can be struck, and are restarted."""
+        return [name for name in self.nodes if name in self.fed and self.nodes[name].retried]
+
+    @property
+    def busy_steps(self) -> list[str]:
+        return [name for name in self.targets if self.nodes[name].is_step]
+
+    @property
+    def steady_steps(self) -> list[str]:
+        """Those that are given again whatever they had in their hands."""
+        return [name for name in self.busy_steps if all(edge.repeats for edge in self.inputs_of(name))]
 
     @property
     def containers(self) -> set[str]:
@@ -130,10 +162,12 @@ class Pipeline:
         self.folder.chmod(0o755)
         self.shared.mkdir(exist_ok=True)
         self.shared.chmod(0o777)
-        shutil.copy(HERE / "nodes.py", self.folder / "nodes.py")
-        (self.folder / "nodes.py").chmod(0o644)
-        if any(node.kind == "media" for node in self.nodes.values()):
-            write_audio(self.folder / "audio.wav")
+        for name in CODE:
+            shutil.copy(HERE / name, self.folder / name)
+            (self.folder / name).chmod(0o644)
+        for node in self.nodes.values():
+            if node.kind == "media":
+                write_audio(self.audio, LIVE_FRAMES if node.retried else FRAMES)
         manifest = self.folder / "pipeline.json"
         manifest.write_text(json.dumps(self.manifest(), indent=1))
         return manifest
@@ -148,19 +182,15 @@ class Pipeline:
         }
 
     def manifest_of(self, node: Node) -> dict[str, Any]:
-        if node.kind == "media":
-            audio = {"frame_ms": 10, "rate": 8000, "channels": 1}
-            return {"id": node.id, "node_type": "media.source", "params": {"url": "audio.wav", "audio": audio}}
-        if node.is_native:
-            path = str(self.shared / f"lines.{node.id}")
-            return {"id": node.id, "node_type": node.kind, "params": {"path": path}}
-        folder = "/shared" if node.container else str(self.shared)
-        params = {**node.params, "name": node.id, "folder": folder}
-        made: dict[str, Any] = {"id": node.id, "node_type": f"nodes:{node.kind.capitalize()}", "params": params}
-        made["start_timeout"] = f"{self.start_timeout_s}s"
+        made: dict[str, Any] = {"id": node.id, "node_type": node.node_type, "params": self.params_of(node)}
+        if node.retried:
+            backoff = node.params.get("backoff", "0s")
+            made["retry"] = {"max_attempts": node.max_attempts, "backoff": backoff, "window": "1h"}
         if node.is_step:
-            made["retry"] = {"max_attempts": node.max_attempts, "backoff": node.params["backoff"], "window": "1h"}
             made["process_timeout"] = f"{self.process_timeout_s}s"
+        if node.is_native:
+            return made
+        made["start_timeout"] = f"{self.start_timeout_s}s"
         if node.container:
             volume = {"host_path": str(self.shared), "container_path": "/shared"}
             section = {"resource_limits": LIMITS, "keep_warm": 0, "volumes": [volume]}
@@ -168,6 +198,22 @@ class Pipeline:
         elif node.python:
             made["python"] = node.python
         return made
+
+    def params_of(self, node: Node) -> dict[str, Any]:
+        if node.kind == "media":
+            audio = {"frame_ms": 10, "rate": 8000, "channels": 1}
+            return {"url": self.audio.name, "audio": audio, "realtime": node.retried}
+        if node.is_native:
+            return {"path": str(self.file_of(node.id))}
+        return {**node.params, "name": node.id, "folder": "/shared" if node.container else str(self.shared)}
+
+    @property
+    def audio(self) -> Path:
+        return self.folder / "audio.wav"
+
+    def file_of(self, name: str) -> Path:
+        """That a native node reads or writes."""
+        return self.audio if self.nodes[name].is_source else self.shared / f"lines.{name}"
 
 
 def connection_of(edge: Edge) -> dict[str, Any]:
@@ -187,11 +233,11 @@ def connection_of(edge: Edge) -> dict[str, Any]:
     return made
 
 
-def write_audio(path: Path) -> None:
+def write_audio(path: Path, frames: int) -> None:
     """Each frame tells its number, as nodes.level_of says."""
     with wave.open(str(path), "wb") as file:
         file.setnchannels(1)
         file.setsampwidth(2)
         file.setframerate(8000)
-        for frame in range(FRAMES):
+        for frame in range(frames):
             file.writeframes(array("h", [(frame % 200 - 100) * 256] * 80).tobytes())

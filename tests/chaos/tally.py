@@ -28,6 +28,7 @@ class Tally:
     began: int = 0
     arrived: int = 0
     faults: dict[str, collections.Counter[str]] = field(default_factory=dict)  # by kind; with `times`
+    roles: collections.Counter[str] = field(default_factory=collections.Counter)  # of the nodes that were struck
     endings: collections.Counter[str] = field(default_factory=collections.Counter)
     totals: collections.Counter[str] = field(default_factory=collections.Counter)  # of all reports
     violations: list[dict[str, str]] = field(default_factory=list)
@@ -57,6 +58,7 @@ class Tally:
             "handled": self.began,
             "arrived": self.arrived,
             "faults": {kind: dict(figures) for kind, figures in sorted(self.faults.items())},
+            "struck": dict(self.roles),
             "endings": dict(self.endings),
             "totals": {name: self.totals[name] for name in FIGURES},
             "violations": self.violations,
