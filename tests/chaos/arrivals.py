@@ -18,6 +18,14 @@ class Sent:
     sure: bool = True
 
 
+def resolved(made: list[Sent], sent: int) -> list[Sent]:
+    """Where only the last messages of an output may not have been sent, it is known which they are."""
+    sure = sum(each.sure for each in made)
+    if all(each.sure for each in made[:sure]) and sure <= sent <= len(made):
+        return [Sent(each.ident) for each in made[:sent]]
+    return made
+
+
 class SourceNumbers:
     """Where a source's messages stand in its stream: at their own number."""
 
@@ -34,8 +42,10 @@ class SourceNumbers:
 
 
 class SentNumbers:
-    def __init__(self, sent: list[Sent], places: dict[Ident, int]) -> None:
-        self.sent, self.places = sent, places
+    def __init__(self, name: str, sent: list[Sent]) -> None:
+        self.sent, self.places = sent, {each.ident: place for place, each in enumerate(sent)}
+        if len(self.places) != len(sent):
+            raise ViolationError(f"the model is wrong: {name} sends a message twice")
         self.exact = all(each.sure for each in sent)
 
     def place(self, ident: Ident) -> int | None:

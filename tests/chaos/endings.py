@@ -35,6 +35,7 @@ class Ending:
     start_timeout_s: float = 30
     weight: int = 1
     without: frozenset[str] = frozenset()  # features that would have the session go on
+    needs: frozenset[str] = frozenset()  # features
 
 
 def interrupt(run: Run, dice: random.Random, history: History) -> str:
@@ -88,7 +89,7 @@ def kill_source(run: Run, dice: random.Random, history: History) -> str:
 
 def kill_native(run: Run, dice: random.Random, history: History) -> str:
     """A native sink's worker; another sink's where there is none."""
-    sinks = [node for node in run.pipeline.nodes.values() if not node.outputs]
+    sinks = run.pipeline.open_sinks
     return kill_one(run, dice, [node.id for node in sinks if node.is_native] or [node.id for node in sinks])
 
 
@@ -103,6 +104,14 @@ def ask_for_too_much(run: Run, dice: random.Random, history: History) -> str:
     name = dice.choice([node.id for node in run.pipeline.nodes.values() if node.kind == "numbers"])
     order("quota")(run, name)
     return "shm_quota_mb"
+
+
+def overflow(run: Run, dice: random.Random, history: History) -> str:
+    """A source sends more than an edge holds that is to fail then."""
+    (edge,) = [edge for edge in run.pipeline.edges if edge.policy == "fail"]
+    order("before", "hang")(run, edge.consumer)
+    order("hurry")(run, edge.producer)
+    return f"node '{edge.producer}' cannot send: edge '{edge.id}' overflowed"
 
 
 def quarantine_without_room(run: Run, dice: random.Random, history: History) -> str:
@@ -157,6 +166,7 @@ ENDINGS = {
         Ending("source kill", kill_source, (1,), without=frozenset({"sources"})),
         Ending("native kill", kill_native, (1,), without=frozenset({"natives"})),
         Ending("too much shared memory", ask_for_too_much, (1,), small_quota=True, without=frozenset({"sources"})),
+        Ending("full edge", overflow, (1,), needs=frozenset({"fail"})),
         Ending("quarantine on a full disk", quarantine_without_room, (3,), small_disk=True, few_attempts=True),
         Ending("more failures than max_attempts", fail_too_often, (1,), few_attempts=True),
         Ending("start after start_timeout", start_too_late, (1,), start_timeout_s=START_TIMEOUT_S),
@@ -167,6 +177,10 @@ ENDINGS = {
 def possible(ending: Ending, run: Run) -> bool:
     if ending.kind == "quarantine on a full disk":
         return bool(run.pipeline.steady_steps)
+    if ending.needs:
+        return all(edge.consumer not in run.pipeline.left_out for edge in run.pipeline.edges if edge.policy == "fail")
+    if ending.kind == "native kill":
+        return bool(run.pipeline.open_sinks)
     if ending.kind == "finish":
         return not run.pipeline.endless
     return bool(run.pipeline.busy_steps)

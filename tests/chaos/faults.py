@@ -29,6 +29,7 @@ class Fault:
     at_once: bool = True  # does not wait for the node's next message, so that several can be struck together
     containers: bool | None = None  # only nodes in containers, or only others
     on: frozenset[str] = EVERYWHERE
+    hopeless: bool = False  # the restart fails, and the session goes on without the node
 
 
 def signal_worker(number: int) -> Callable[[Run, str], None]:
@@ -91,6 +92,13 @@ def start_slowly(run: Run, name: str) -> None:
     os.kill(run.worker_of(name), signal.SIGKILL)
 
 
+def start_badly(run: Run, name: str) -> None:
+    bad = run.pipeline.shared / f"bad.{name}"
+    bad.write_text("exception")
+    bad.chmod(0o666)
+    os.kill(run.worker_of(name), signal.SIGKILL)
+
+
 def kill_twice(run: Run, name: str) -> None:
     """The second time while its successor starts."""
     after = len(run.said.lines)
@@ -100,6 +108,13 @@ def kill_twice(run: Run, name: str) -> None:
         os.kill(int(run.said.lines[index].rpartition(" ")[2]), signal.SIGKILL)
     except ProcessLookupError:
         raise ViolationError(f"the new worker of {name} ended by itself") from None
+
+
+def hold_up(run: Run, name: str) -> None:
+    after = len(run.said.lines)
+    order("between", "hang")(run, name)
+    said = f"node '{name}' did not make room on edge "
+    run.said.await_line(lambda line: said in line, f"that {name} holds up others", after)
 
 
 def fill_disk(run: Run, name: str) -> None:
@@ -129,6 +144,7 @@ FAULTS = {
         Fault("keeper kill", kill_keeper),
         Fault("kill twice", kill_twice, restarts=2, at_once=False, containers=False, on=PYTHON),
         Fault("slow start", start_slowly, at_once=False, on=PYTHON),
+        Fault("failing start", start_badly, at_once=False, on=STEPS, hopeless=True),
         Fault("exception before outputs", order("before", "exception"), at_once=False, on=PYTHON),
         Fault("exception between outputs", order("between", "exception"), at_once=False, on=PYTHON),
         Fault("exception after outputs", order("after", "exception"), at_once=False, on=PYTHON),
@@ -136,6 +152,7 @@ FAULTS = {
         Fault("segfault in a handler", order("between", "segfault"), at_once=False, on=PYTHON),
         Fault("hang", order("between", "hang"), at_once=False, on=STEPS),
         Fault("stopped beyond process_timeout", order("before", "stopped"), at_once=False, on=STEPS),
+        Fault("hang beyond a deadline", hold_up, at_once=False, on=STEPS),
         Fault("too much shared memory", order("quota"), restarts=0, at_once=False, on=STEPS),
         Fault("runtime pause", pause_runtime, restarts=0),
         Fault("container kill", engine("kill"), containers=True),

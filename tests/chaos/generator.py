@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from features import add
-from pipelines import LONG_TIMEOUT_S, SHORT_TIMEOUT_S, Edge, Node, Pipeline
+from features import PLAIN_STEP, add
+from pipelines import LARGE_QUOTA_MB, LONG_TIMEOUT_S, SHORT_TIMEOUT_S, SMALL_QUOTA_MB, Edge, Node, Pipeline
 
 MOST_PATHS = 40
 
@@ -67,7 +67,7 @@ def attempt(seed: int, dice: random.Random, folder: Path, wishes: Wishes) -> Pip
         folder,
         made,
         edges,
-        quota_mb=96 if wishes.small_quota else 8192,
+        quota_mb=SMALL_QUOTA_MB if wishes.small_quota else LARGE_QUOTA_MB,
         process_timeout_s=SHORT_TIMEOUT_S if wishes.hangs else LONG_TIMEOUT_S,
     )
     if wishes.cheat:
@@ -128,8 +128,7 @@ def make_sink(number: int, producer: Node, dice: random.Random) -> Node:
     if producer.kind != "media" and producer.params.get("as_text"):
         kinds.append("text.sink")
     kind = dice.choice(kinds)
-    params = {"every": 1, "times": 1, "as_text": False, "alt": False, "style": "list", "hold": 0}
-    return Node(f"e{number}", kind, {**params, "pace": dice.choice([0, 0, 0.004])} if kind == "check" else {})
+    return Node(f"e{number}", kind, {**PLAIN_STEP, "pace": dice.choice([0, 0, 0.004])} if kind == "check" else {})
 
 
 def rate_is_bounded(made: dict[str, Node], edges: list[Edge]) -> Iterator[bool]:

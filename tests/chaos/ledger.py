@@ -1,9 +1,10 @@
 """What the nodes wrote down of what they saw.
 
 Lines of nodes.py and sources.py: `S` a worker begins; `B port output sequence redelivered path number` a message begins
-to be handled, with `state=…` where a node keeps one; `F …` an order was taken; `P port output sequence n` it fails on
-purpose, having sent n messages for it; `Q …` how a request for too much memory ended; `M number` a source is about to
-send a message, `E n` it ended after n; `X …` something was changed on its way. Native sinks write what they are sent.
+to be handled, with `state=…` where a node keeps one and `with=…` where it joins its inputs; `F …` an order was taken;
+`P port output sequence n` it fails on purpose, having sent n messages for it; `Q …` how a request for too much memory
+ended; `M number` a source is about to send a message, `E n` it ended after n; `X …` something was changed on its way.
+Native sinks write what they are sent.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ class Seen:
     cut: bool = False  # the worker ended before it began anything else
     sent: int | None = None  # for a message in quarantine: how many messages, at each output, before it failed
     state: str = ""  # what the node had kept of those before
+    partner: Ident | None = None  # what it was joined with
 
 
 @dataclass
@@ -90,7 +92,7 @@ def parse(pipeline: Pipeline, name: str, lines: list[str]) -> Ledger:
             seen = known.get((edge.id, int(sequence)))
             if seen is None:
                 seen = Seen(edge, int(sequence), (path, int(index)), redelivered=redelivered == "1")
-                seen.state = told.get("state", "")
+                seen.state, seen.partner = told.get("state", ""), partner_of(told)
                 if seen.redelivered and ledger.workers < 2:
                     raise ViolationError(f"{name} was told that message {sequence} of {edge.id} came before")
                 known[edge.id, int(sequence)] = seen
@@ -99,10 +101,19 @@ def parse(pipeline: Pipeline, name: str, lines: list[str]) -> Ledger:
                 check_repetition(name, seen, last, replaced, redelivered == "1", (path, int(index)))
                 if told.get("state", "") != seen.state:
                     raise ViolationError(f"{name} had {seen.state} before {seen.ident}, and {told} when it came again")
+                if partner_of(told) != seen.partner:
+                    raise ViolationError(f"{name} joined {seen.ident} with {seen.partner}, and then with {told}")
                 seen.begun += 1
                 seen.cut = False
             last, replaced = seen, False
     return ledger
+
+
+def partner_of(told: dict[str, str]) -> Ident | None:
+    if "with" not in told:
+        return None
+    _, path, index = told["with"].split("|")
+    return path, int(index)
 
 
 def check_repetition(name: str, seen: Seen, last: Seen | None, replaced: bool, redelivered: bool, ident: Ident) -> None:

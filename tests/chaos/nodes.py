@@ -26,8 +26,6 @@ def level_of(frame: int) -> int:
 class Step(penstock.Node):
     """What all nodes with inputs have in common: they check what comes, write it down, and do what they are told."""
 
-    inputs: ClassVar[dict[str, Any]] = {"a": Handled, "b": Handled, "c": Handled}
-
     def setup(self, params: dict[str, Any]) -> None:
         self.ledger, self.params = Ledger(params), params
         self.held: deque[Any] = deque(maxlen=params.get("hold", 0))
@@ -54,11 +52,12 @@ class Step(penstock.Node):
         left, path, index = who.split(" ")
         return left, path, int(index)
 
-    def steps(self, port: str, message: Any) -> Iterator[tuple[str, Any]]:
+    def steps(self, port: str, message: Any, partner: Any) -> Iterator[tuple[str, Any]]:
         """Each output port and what to send there, with faults where they were ordered."""
         left, path, index = self.identify(message)
         key = f"{port} {left} {message.sequence}"
-        self.ledger.write(f"B {key} {int(message.redelivered)} {path} {index}{self.state_before(path, index)}")
+        beside = "" if partner is None else " with={}|{}|{}".format(*self.identify(partner))
+        self.ledger.write(f"B {key} {int(message.redelivered)} {path} {index}{beside}{self.state_before(path, index)}")
         self.held.append(message)
         place, how = "", ""
         order = self.ledger.take_order()
@@ -120,22 +119,13 @@ class Step(penstock.Node):
                 who = f"{name}.{output} {path}/{name}.{port}{mark} {index * times + number}"
                 yield output, stamped(who, body, as_text)
 
-    def on_a(self, message: Handled) -> Any:
-        return self.handle("a", message)
-
-    def on_b(self, message: Handled) -> Any:
-        return self.handle("b", message)
-
-    def on_c(self, message: Handled) -> Any:
-        return self.handle("c", message)
-
-    def handle(self, port: str, message: Any) -> Any:
+    def handle(self, port: str, message: Any, partner: Any = None) -> Any:
         style = self.params["style"]
         if style == "emit":
-            for output, made in self.steps(port, message):
+            for output, made in self.steps(port, message, partner):
                 self.emit(output, made)
             return None
-        made = self.cheated(made for _, made in self.steps(port, message))
+        made = self.cheated(made for _, made in self.steps(port, message, partner))
         return list(made) if style == "list" else made
 
     def cheated(self, made: Iterator[Any]) -> Iterator[Any]:
@@ -167,16 +157,41 @@ def tampered(how: str, messages: list[Any]) -> Iterator[Any]:
     yield from messages
 
 
-class Mix(Step):
+class Apart(Step):
+    """One that handles the messages of each input by themselves."""
+
+    inputs: ClassVar[dict[str, Any]] = {"a": Handled, "b": Handled, "c": Handled}
+
+    def on_a(self, message: Handled) -> Any:
+        return self.handle("a", message)
+
+    def on_b(self, message: Handled) -> Any:
+        return self.handle("b", message)
+
+    def on_c(self, message: Handled) -> Any:
+        return self.handle("c", message)
+
+
+class Mix(Apart):
     """Passes on what comes at any input, with its own name in the path."""
 
     outputs: ClassVar[dict[str, Any]] = {"out": Union[Bytes, Text]}
 
 
-class Fork(Step):
+class Fork(Apart):
     """The same at two outputs."""
 
     outputs: ClassVar[dict[str, Any]] = {"out": Union[Bytes, Text], "alt": Union[Bytes, Text]}
+
+
+class Join(Step):
+    """Passes on what comes at its first input, where there is something at the other one that belongs to it."""
+
+    inputs: ClassVar[dict[str, Any]] = {"a": Handled, "b": Handled}
+    outputs: ClassVar[dict[str, Any]] = {"out": Union[Bytes, Text]}
+
+    def process(self, a: Handled, b: Handled) -> Any:
+        return self.handle("a", a, b)
 
 
 class Kept(Step):
@@ -205,7 +220,11 @@ class KeptFork(Kept, Fork):
     pass
 
 
-class Check(Step):
+class KeptJoin(Kept, Join):
+    pass
+
+
+class Check(Apart):
     """An end: writes down what arrives."""
 
     outputs: ClassVar[dict[str, Any]] = {}

@@ -14,7 +14,7 @@ from typing import Any
 from endings import ENDINGS, Ending, check_explained, possible
 from engines import ENGINE_ENDINGS, again
 from faults import FAULTS, HANGS, QUARANTINE, TOGETHER, order
-from features import FEATURES, PLAIN
+from features import FEATURES
 from generator import Wishes, generate
 from history import History
 from leftovers import Belongings, must_leave_nothing
@@ -86,9 +86,10 @@ class Round:
 
     def features(self) -> tuple[str, ...]:
         if self.options.features is not None:
-            return tuple(name for name in self.options.features if name != PLAIN)
+            return (*self.options.features, *self.ending.needs)
         dice = random.Random(f"features {self.seed}")
-        return tuple(name for name in FEATURES if dice.random() < 0.4 and name not in self.ending.without)
+        wanted = {name for name in FEATURES if dice.random() < 0.3} - self.ending.without
+        return tuple(wanted | self.ending.needs)
 
     def pipeline(self) -> Pipeline:
         options = self.options
@@ -147,6 +148,7 @@ class Round:
         else:
             must_leave_nothing(run.place)
         self.tally.endings[self.ending.kind] += 1
+        self.tally.left_out += len(run.pipeline.left_out)
         report = run.report() if run.report_file.exists() else None
         account = check(run.pipeline, report, self.history)
         self.tally.began += account.began

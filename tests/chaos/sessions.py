@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from inotify import DELETED, watched
+from manifests import write
 from pipelines import Pipeline
 from places import PATIENCE, Place
 from violation import ViolationError
@@ -72,7 +73,7 @@ class Run:
     def __init__(self, pipeline: Pipeline, place: Place) -> None:
         self.pipeline, self.place = pipeline, place
         self.report_file = pipeline.folder / "report.json"
-        command = [str(PENSTOCK), "run", str(pipeline.write()), "--report", str(self.report_file)]
+        command = [str(PENSTOCK), "run", str(write(pipeline)), "--report", str(self.report_file)]
         self.process = subprocess.Popen(
             place.command(command),
             stdout=subprocess.DEVNULL,
@@ -133,6 +134,10 @@ class Run:
         self.said.await_line(
             lambda line: line.startswith(said + ":") and line.split()[-1] == name, f"that {name} runs again"
         )
+
+    def await_left_out(self, name: str) -> None:
+        said = f"penstock: node '{name}' is left out"
+        self.said.await_line(lambda line: line.startswith(said), f"that {name} is left out")
 
     def await_replacement(self, name: str, after: int) -> None:
         """Until it runs in another container, however often it was restarted on the way."""

@@ -7,7 +7,7 @@ import random
 
 from faults import FAULTS, HANGS, POISON, QUARANTINE, TOGETHER, Fault, order
 from history import History
-from pipelines import SHORT_TIMEOUT_S, Node
+from pipelines import SHORT_TIMEOUT_S, Node, Pipeline
 from sessions import Run
 from violation import ViolationError
 
@@ -17,12 +17,32 @@ MOST_TOGETHER = 3
 def fits(fault: Fault, node: Node, run: Run) -> bool:
     if fault.kind == "full disk" and not run.place.small_disk:
         return False
-    if fault.kind in HANGS and run.pipeline.process_timeout_s > SHORT_TIMEOUT_S:
+    if fault.kind in HANGS and is_patient(run.pipeline):
+        return False
+    # What is granted takes its time on a busy machine, and is no hang.
+    if fault.kind == "too much shared memory" and not (run.pipeline.small_quota or is_patient(run.pipeline)):
+        return False
+    if fault.kind == "hang beyond a deadline" and not is_limited(run.pipeline, node):
         return False
     # One in its checkpoint would come again: it ends the session.
     if fault.kind == "exception anywhere" and node.state == "kept":
         return False
+    if fault.hopeless and not (node.skips and node.retried):
+        return False
+    if not node.retried and (fault.restarts + fault.perhaps > 1 or fault.kind == "slow start"):
+        return False
     return node.role in fault.on and fault.containers in (None, node.container)
+
+
+def is_limited(pipeline: Pipeline, node: Node) -> bool:
+    """By the deadlines of its edges, and by nothing before."""
+    fed = pipeline.fed
+    held_up = any(edge.deadline_s is not None and edge.producer in fed for edge in pipeline.inputs_of(node.id))
+    return held_up and node.kind != "join" and is_patient(pipeline)
+
+
+def is_patient(pipeline: Pipeline) -> bool:
+    return pipeline.process_timeout_s > SHORT_TIMEOUT_S
 
 
 def possible_faults(run: Run, history: History) -> list[tuple[str, str]]:
@@ -57,6 +77,7 @@ def at_once(run: Run, history: History) -> list[tuple[Fault, str]]:
         for fault in FAULTS.values()
         if fault.at_once
         and fault.restarts == 1
+        and run.pipeline.nodes[name].retried
         and fits(fault, run.pipeline.nodes[name], run)
         and affords(run.pipeline.nodes[name], 1, history)
     ]
@@ -72,7 +93,15 @@ def together(run: Run, dice: random.Random, history: History) -> list[tuple[Faul
 def perform(fault: Fault, run: Run, name: str, history: History) -> None:
     """One fault, until the pipeline is whole again."""
     said = len(run.said.lines)
+    node = run.pipeline.nodes[name]
+    if fault.restarts:
+        without_producers(run, name, history)
     fault.strike(run, name)
+    if fault.restarts and (fault.hopeless or not node.retried):
+        history.restarts[name] += fault.hopeless
+        run.await_left_out(name)
+        run.pipeline.left_out.add(name)
+        return
     history.restarts[name] += fault.restarts
     history.spare[name] += fault.perhaps
     if fault.perhaps:
@@ -81,12 +110,22 @@ def perform(fault: Fault, run: Run, name: str, history: History) -> None:
         run.await_restart(name, fault.restarts)
 
 
+def without_producers(run: Run, name: str, history: History) -> None:
+    """Of a node that was left out, what its consumer has not handled is only in that one's memory. So is what a join
+    keeps of one that was restarted."""
+    joins = run.pipeline.nodes[name].kind == "join"
+    for edge in run.pipeline.inputs_of(name):
+        gone = edge.producer in run.pipeline.left_out or (joins and history.restarts[edge.producer] > 0)
+        history.gone_together[edge.id] += gone
+
+
 def perform_together(faults: list[tuple[Fault, str]], run: Run, history: History) -> None:
     """Several at once. What nodes that read each other have in their hands may be lost, and must be counted."""
     names = {name for fault, name in faults if fault.restarts}
     for edge in run.pipeline.between(names):
         history.gone_together[edge.id] += 1
     for fault, name in faults:
+        without_producers(run, name, history)
         fault.strike(run, name)
     for fault, name in faults:
         history.restarts[name] += fault.restarts
@@ -99,6 +138,7 @@ def poison(run: Run, name: str, dice: random.Random, history: History) -> None:
     attempts = run.pipeline.nodes[name].max_attempts
     place, how = dice.choice(["before", "between", "after"]), dice.choice(POISON)
     order(place, how, "poison")(run, name)
+    without_producers(run, name, history)
     history.restarts[name] += attempts
     history.poisoned[name] += 1
     run.await_restart(name, attempts)

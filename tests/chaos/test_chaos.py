@@ -39,10 +39,13 @@ PROCESSES = {
     ),
     4: ((QUARANTINE, TOGETHER), "interrupt"),
 }
-# By seed: what the nodes of its pipeline have beyond those of the others, who is struck, and by what.
+# By seed: what the nodes of its pipeline have beyond those of the others, who is struck, by what, and how often.
 FEATURED = {
-    11: (("sources", "states"), {"source", "step"}, ("kill", "keeper kill", "exit between outputs", "pause", TOGETHER)),
-    12: (("natives",), {"native", "step"}, ("kill", "segfault", "keeper kill", "pause", TOGETHER)),
+    11: ("sources,states", "source step", ("kill", "keeper kill", "exit between outputs", "pause", TOGETHER), 5),
+    12: ("natives", "native step", ("kill", "segfault", "keeper kill", "pause", TOGETHER), 5),
+    46: ("left out", "step", ("kill", "exception after outputs", "keeper kill", "failing start"), 6),
+    14: ("joins,fan-in,fail", "step", ("kill", "exit between outputs", "pause", TOGETHER), 4),
+    15: ("deadlines", "step", ("hang beyond a deadline",), 2),
 }
 CHEATS = {
     **dict.fromkeys(("drop", "repeat", "reorder", "change", "renumber"), "plain"),
@@ -93,17 +96,18 @@ def test_faults_of_processes_lose_repeat_and_change_nothing_but_what_is_predicte
     assert told["endings"] == {ending: 1}
 
 
-@pytest.mark.parametrize("seed", FEATURED, ids=[" ".join(features) for features, _, _ in FEATURED.values()])
+@pytest.mark.parametrize("seed", FEATURED, ids=[features for features, *_ in FEATURED.values()])
 def test_whatever_node_is_struck_loses_repeats_and_changes_nothing(tmp_path: Path, seed: int) -> None:
-    features, struck, faults = FEATURED[seed]
-    arguments = ("--features", ",".join(features), "--faults", ",".join(faults), "--ending", "interrupt")
+    features, struck, faults, groups = FEATURED[seed]
+    arguments = ("--features", features, "--faults", ",".join(faults), "--ending", "interrupt", "--groups", str(groups))
     told = must_be_good(tmp_path / "report.json", seed, *arguments)
     assert set(told["faults"]) == set(faults)
-    assert set(told["struck"]) == struck
+    assert set(told["struck"]) == set(struck.split())
+    assert (told["left_out"] > 1) == (features == "left out")
 
 
 def test_every_feature_is_among_these() -> None:
-    assert {name for features, _, _ in FEATURED.values() for name in features} == set(FEATURES)
+    assert {name for features, *_ in FEATURED.values() for name in features.split(",")} == set(FEATURES)
 
 
 @pytest.mark.parametrize("seed", CONTAINERS)
@@ -115,10 +119,8 @@ def test_faults_of_containers_lose_repeat_and_change_nothing(tmp_path: Path, see
 
 
 def test_every_fault_is_among_these() -> None:
-    played = {kind for faults, _ in PROCESSES.values() for kind in faults} | {
-        k for ks in CONTAINERS.values() for k in ks
-    }
-    assert played == {*FAULTS, TOGETHER, QUARANTINE}
+    played = [faults for faults, _ in PROCESSES.values()] + [faults for _, _, faults, _ in FEATURED.values()]
+    assert {kind for faults in [*played, *CONTAINERS.values()] for kind in faults} == {*FAULTS, TOGETHER, QUARANTINE}
 
 
 @pytest.mark.parametrize("ending", [kind for kind, ending in ENDINGS.items() if ending.aborts])

@@ -9,7 +9,7 @@ import pytest
 from histories import arrivals, make, report, write
 from history import History
 from model import check
-from pipelines import Pipeline
+from pipelines import Edge, Pipeline
 from violation import ViolationError
 
 
@@ -132,3 +132,24 @@ def test_a_session_that_was_ended_may_lack_its_last_messages_and_none_before(pip
     write(pipeline, "e0", arrivals(0, 2))
     with pytest.raises(ViolationError):
         check(pipeline, None, History(aborted=True))
+
+
+def test_an_edge_that_is_to_fail_when_it_is_full_loses_nothing(tmp_path: Path) -> None:
+    pipeline = make(tmp_path, "fail")
+    check(pipeline, report(), History())
+    write(pipeline, "e0", arrivals(0, 1, 2, 3, 5))
+    with pytest.raises(ViolationError):
+        check(pipeline, report(delivered=5, lost=1), History())
+
+
+def test_of_several_edges_at_one_input_each_is_followed_by_itself(pipeline: Pipeline) -> None:
+    pipeline.edges.append(Edge("s0", "out", "e0", "a", "block", 8, 4))
+    told = report()
+    told["edges"].append({"id": "s0.out->e0.a", "sent": 3, "delivered": 3, "acknowledged": 3, "lost": 0})
+    begun, others = arrivals(), [f"B a s0.out {i} 0 s0 {i}" for i in range(3)]
+    write(pipeline, "e0", [*begun[:3], *others[:2], *begun[3:], others[2]])
+    check(pipeline, told, History())
+    for wrong in ([others[1], others[0], others[2]], others[:2]):
+        write(pipeline, "e0", [*begun, *wrong])
+        with pytest.raises(ViolationError):
+            check(pipeline, told, History())
