@@ -159,7 +159,11 @@ auto Session::Impl::WhoHoldsUp(std::size_t edge) -> HeldUp {
     const auto waits_at = HandlerOf(View(), index).waits_at;
     const auto next = std::ranges::find_if(waits_at, [&](std::size_t other) {
       const auto since = wiring_.edge(other)->waiting_since_ns.load(std::memory_order_acquire);
-      return since != 0 && left_of(since).count() <= 0;
+      const auto& held_up_by = nodes_[wiring_.consumer_of(other)];
+      // Its predecessor has held it up, too, and may have left room for one message when it ended.
+      const bool replaced =
+          held_up_by.replacing || held_up_by.overdue || left_of(held_up_by.running_since_ns).count() > 0;
+      return since != 0 && (replaced || left_of(since).count() <= 0);
     });
     if (next == waits_at.end() || seen[index]) return {.edge = edge, .again = deadline};
     seen[index] = true;

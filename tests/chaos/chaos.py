@@ -14,9 +14,12 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 
+sys.path.append(str(Path(__file__).parents[1] / "support"))
+
 from endings import ENDINGS
 from engines import ENGINE_ENDINGS, own_engine
 from faults import FAULTS, QUARANTINE, TOGETHER
+from features import FEATURES, PLAIN
 from rounds import GROUPS, Options, play
 from tally import Tally
 
@@ -37,6 +40,9 @@ def main() -> int:
     parser.add_argument(
         "--faults", type=words, default=(), help=f"only these: {', '.join([*FAULTS, TOGETHER, QUARANTINE])}"
     )
+    parser.add_argument(
+        "--features", type=words, default=None, help=f"each pipeline has these, or plain: {', '.join(FEATURES)}"
+    )
     parser.add_argument("--groups", type=int, default=GROUPS, help="how often something is done in a round")
     parser.add_argument("--engine", action="store_true", help="one of our own, which is stopped or killed")
     parser.add_argument("--ending", choices=[*ENDINGS, *ENGINE_ENDINGS], default=None, help="only this one")
@@ -47,11 +53,14 @@ def main() -> int:
     options = parser.parse_args()
     if unknown := set(options.faults) - set(KINDS):
         parser.error(f"there is no fault {', '.join(sorted(unknown))}")
+    if unknown := set(options.features or ()) - {*FEATURES, PLAIN}:
+        parser.error(f"there is no feature {', '.join(sorted(unknown))}")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what was started is ended, too
     wanted = Options(
         containers=options.containers or options.engine,
         pythons=options.pythons,
         faults=options.faults,
+        features=options.features,
         groups=options.groups,
         ending=options.ending,
         sabotage=options.sabotage,

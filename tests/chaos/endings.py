@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from faults import order
-from ledger import ViolationError
-from model import History
+from history import History
 from sessions import Run
+from violation import ViolationError
 
 LATE_S = 3600.0
 START_TIMEOUT_S = 5.0
@@ -34,6 +34,8 @@ class Ending:
     small_disk: bool = False
     start_timeout_s: float = 30
     weight: int = 1
+    without: frozenset[str] = frozenset()  # features that would have the session go on
+    needs: frozenset[str] = frozenset()  # features
 
 
 def interrupt(run: Run, dice: random.Random, history: History) -> str:
@@ -82,33 +84,19 @@ def kill_agent(run: Run, dice: random.Random, history: History) -> str:
 
 
 def kill_source(run: Run, dice: random.Random, history: History) -> str:
-    name = dice.choice([node.id for node in run.pipeline.nodes.values() if node.kind == "numbers"])
-    os.kill(run.worker_of(name), signal.SIGKILL)
-    return f"node '{name}'"
+    return kill_one(run, dice, [node.id for node in run.pipeline.nodes.values() if node.kind == "numbers"])
 
 
 def kill_native(run: Run, dice: random.Random, history: History) -> str:
-    """A native node's worker; a sink's where there is none."""
-    native = [node.id for node in run.pipeline.nodes.values() if node.kind.endswith(".sink")]
-    if not native:
-        name = dice.choice([node.id for node in run.pipeline.nodes.values() if node.kind == "check"])
-        os.kill(run.worker_of(name), signal.SIGKILL)
-        return f"node '{name}'"
-    name = dice.choice(native)
-    os.kill(native_worker(run, name), signal.SIGKILL)
+    """A native sink's worker; another sink's where there is none."""
+    sinks = run.pipeline.open_sinks
+    return kill_one(run, dice, [node.id for node in sinks if node.is_native] or [node.id for node in sinks])
+
+
+def kill_one(run: Run, dice: random.Random, names: list[str]) -> str:
+    name = dice.choice(names)
+    os.kill(run.worker_of(name), signal.SIGKILL)
     return f"node '{name}'"
-
-
-def native_worker(run: Run, name: str) -> int:
-    """The process that has the sink's file open."""
-    lines = run.pipeline.shared / f"lines.{name}"
-    for pid in run.place.processes():
-        try:
-            if any(Path(link).resolve() == lines.resolve() for link in Path(f"/proc/{pid}/fd").iterdir()):
-                return pid
-        except OSError:
-            continue
-    raise ViolationError(f"no process writes {lines}")
 
 
 def ask_for_too_much(run: Run, dice: random.Random, history: History) -> str:
@@ -118,8 +106,16 @@ def ask_for_too_much(run: Run, dice: random.Random, history: History) -> str:
     return "shm_quota_mb"
 
 
+def overflow(run: Run, dice: random.Random, history: History) -> str:
+    """A source sends more than an edge holds that is to fail then."""
+    (edge,) = [edge for edge in run.pipeline.edges if edge.policy == "fail"]
+    order("before", "hang")(run, edge.consumer)
+    order("hurry")(run, edge.producer)
+    return f"node '{edge.producer}' cannot send: edge '{edge.id}' overflowed"
+
+
 def quarantine_without_room(run: Run, dice: random.Random, history: History) -> str:
-    steady = [name for name in run.pipeline.targets if all(edge.repeats for edge in run.pipeline.inputs_of(name))]
+    steady = run.pipeline.steady_steps
     ballast = run.place.disk_of(run.pid) / "ballast"
     try:
         with ballast.open("wb", buffering=0) as file:
@@ -134,7 +130,7 @@ def quarantine_without_room(run: Run, dice: random.Random, history: History) -> 
 def fail_too_often(run: Run, dice: random.Random, history: History) -> str:
     """A node is killed until the session gives up: it may have had the same message in its hands at each attempt, and
     go on once that is in quarantine."""
-    name = dice.choice(run.pipeline.targets)
+    name = dice.choice(run.pipeline.busy_steps)
     for _ in range(run.pipeline.nodes[name].max_attempts ** 2 + run.pipeline.nodes[name].max_attempts):
         os.kill(run.worker_of(name), signal.SIGKILL)
         said = f"node runs again after restart {run.restarts[name] + 1}"
@@ -167,9 +163,10 @@ ENDINGS = {
         Ending("runtime kill", kill_runtime, (-signal.SIGKILL,), weight=2),
         Ending("early runtime kill", kill_runtime_early, (-signal.SIGKILL,), early=True),
         Ending("agent kill", kill_agent, (3,)),
-        Ending("source kill", kill_source, (1,)),
-        Ending("native kill", kill_native, (1,)),
-        Ending("too much shared memory", ask_for_too_much, (1,), small_quota=True),
+        Ending("source kill", kill_source, (1,), without=frozenset({"sources"})),
+        Ending("native kill", kill_native, (1,), without=frozenset({"natives"})),
+        Ending("too much shared memory", ask_for_too_much, (1,), small_quota=True, without=frozenset({"sources"})),
+        Ending("full edge", overflow, (1,), needs=frozenset({"fail"})),
         Ending("quarantine on a full disk", quarantine_without_room, (3,), small_disk=True, few_attempts=True),
         Ending("more failures than max_attempts", fail_too_often, (1,), few_attempts=True),
         Ending("start after start_timeout", start_too_late, (1,), start_timeout_s=START_TIMEOUT_S),
@@ -178,10 +175,15 @@ ENDINGS = {
 
 
 def possible(ending: Ending, run: Run) -> bool:
-    steps = run.pipeline.targets
     if ending.kind == "quarantine on a full disk":
-        return any(all(edge.repeats for edge in run.pipeline.inputs_of(name)) for name in steps)
-    return bool(steps)
+        return bool(run.pipeline.steady_steps)
+    if ending.needs:
+        return all(edge.consumer not in run.pipeline.left_out for edge in run.pipeline.edges if edge.policy == "fail")
+    if ending.kind == "native kill":
+        return bool(run.pipeline.open_sinks)
+    if ending.kind == "finish":
+        return not run.pipeline.endless
+    return bool(run.pipeline.busy_steps)
 
 
 def check_explained(run: Run, wanted: str) -> None:

@@ -13,9 +13,9 @@ from types import ModuleType
 from typing import Any
 
 from endings import Ending
-from ledger import ViolationError
-from model import History
+from history import History
 from sessions import Run
+from violation import ViolationError
 
 STOPPED = "ended with the Docker engine, which was stopped or restarted"
 

@@ -1,24 +1,21 @@
-"""What is done to the nodes of a running pipeline, and what must come of it."""
+"""What is done to the nodes of a running pipeline, and how often each is restarted for it."""
 
 from __future__ import annotations
 
-import json
 import os
-import random
 import signal
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from ledger import ViolationError
-from model import History
-from pipelines import SHORT_TIMEOUT_S, Node
 from sessions import Run
+from violation import ViolationError
 
 PAUSE_S = 0.3  # far below any process_timeout
 SLOW_S = 2.0  # far below start_timeout
 MEBIBYTE = 1 << 20
+STEPS, PYTHON, EVERYWHERE = (frozenset(roles.split()) for roles in ("step", "step source", "step source native"))
 
 
 @dataclass(frozen=True)
@@ -31,6 +28,8 @@ class Fault:
     perhaps: int = 0  # and as often again
     at_once: bool = True  # does not wait for the node's next message, so that several can be struck together
     containers: bool | None = None  # only nodes in containers, or only others
+    on: frozenset[str] = EVERYWHERE
+    hopeless: bool = False  # the restart fails, and the session goes on without the node
 
 
 def signal_worker(number: int) -> Callable[[Run, str], None]:
@@ -93,6 +92,13 @@ def start_slowly(run: Run, name: str) -> None:
     os.kill(run.worker_of(name), signal.SIGKILL)
 
 
+def start_badly(run: Run, name: str) -> None:
+    bad = run.pipeline.shared / f"bad.{name}"
+    bad.write_text("exception")
+    bad.chmod(0o666)
+    os.kill(run.worker_of(name), signal.SIGKILL)
+
+
 def kill_twice(run: Run, name: str) -> None:
     """The second time while its successor starts."""
     after = len(run.said.lines)
@@ -102,6 +108,13 @@ def kill_twice(run: Run, name: str) -> None:
         os.kill(int(run.said.lines[index].rpartition(" ")[2]), signal.SIGKILL)
     except ProcessLookupError:
         raise ViolationError(f"the new worker of {name} ended by itself") from None
+
+
+def hold_up(run: Run, name: str) -> None:
+    after = len(run.said.lines)
+    order("between", "hang")(run, name)
+    said = f"node '{name}' did not make room on edge "
+    run.said.await_line(lambda line: said in line, f"that {name} holds up others", after)
 
 
 def fill_disk(run: Run, name: str) -> None:
@@ -126,19 +139,21 @@ FAULTS = {
     for fault in (
         Fault("kill", signal_worker(signal.SIGKILL)),
         Fault("segfault", signal_worker(signal.SIGSEGV)),
-        Fault("exception anywhere", signal_worker(signal.SIGUSR1)),
+        Fault("exception anywhere", signal_worker(signal.SIGUSR1), on=PYTHON),
         Fault("pause", pause_worker, restarts=0),
         Fault("keeper kill", kill_keeper),
-        Fault("kill twice", kill_twice, restarts=2, at_once=False, containers=False),
-        Fault("slow start", start_slowly, at_once=False),
-        Fault("exception before outputs", order("before", "exception"), at_once=False),
-        Fault("exception between outputs", order("between", "exception"), at_once=False),
-        Fault("exception after outputs", order("after", "exception"), at_once=False),
-        Fault("exit between outputs", order("between", "exit"), at_once=False),
-        Fault("segfault in a handler", order("between", "segfault"), at_once=False),
-        Fault("hang", order("between", "hang"), at_once=False),
-        Fault("stopped beyond process_timeout", order("before", "stopped"), at_once=False),
-        Fault("too much shared memory", order("quota"), restarts=0, at_once=False),
+        Fault("kill twice", kill_twice, restarts=2, at_once=False, containers=False, on=PYTHON),
+        Fault("slow start", start_slowly, at_once=False, on=PYTHON),
+        Fault("failing start", start_badly, at_once=False, on=STEPS, hopeless=True),
+        Fault("exception before outputs", order("before", "exception"), at_once=False, on=PYTHON),
+        Fault("exception between outputs", order("between", "exception"), at_once=False, on=PYTHON),
+        Fault("exception after outputs", order("after", "exception"), at_once=False, on=PYTHON),
+        Fault("exit between outputs", order("between", "exit"), at_once=False, on=PYTHON),
+        Fault("segfault in a handler", order("between", "segfault"), at_once=False, on=PYTHON),
+        Fault("hang", order("between", "hang"), at_once=False, on=STEPS),
+        Fault("stopped beyond process_timeout", order("before", "stopped"), at_once=False, on=STEPS),
+        Fault("hang beyond a deadline", hold_up, at_once=False, on=STEPS),
+        Fault("too much shared memory", order("quota"), restarts=0, at_once=False, on=STEPS),
         Fault("runtime pause", pause_runtime, restarts=0),
         Fault("container kill", engine("kill"), containers=True),
         Fault("container removal", engine("rm", "--force"), containers=True),
@@ -147,69 +162,10 @@ FAULTS = {
         Fault("container pause", pause_container, restarts=0, containers=True),
         Fault("container agent kill", kill_container_agent, containers=True),
         Fault("out of memory", order("between", "memory"), at_once=False, containers=True),
-        Fault("full disk", fill_disk, restarts=0, at_once=False),
+        Fault("full disk", fill_disk, restarts=0, at_once=False, on=PYTHON),
     )
 }
 POISON = ("exception", "exit", "segfault")
 HANGS = {"hang", "stopped beyond process_timeout"}
 TOGETHER = "several together"
 QUARANTINE = "quarantine"
-
-
-def fits(fault: Fault, node: Node, run: Run) -> bool:
-    if fault.kind == "full disk" and not run.place.small_disk:
-        return False
-    if fault.kind in HANGS and run.pipeline.process_timeout_s > SHORT_TIMEOUT_S:
-        return False
-    return fault.containers is None or fault.containers == node.container
-
-
-def perform(fault: Fault, run: Run, name: str, history: History) -> None:
-    """One fault, until the pipeline is whole again."""
-    said = len(run.said.lines)
-    fault.strike(run, name)
-    history.struck.add(name)
-    history.restarts[name] += fault.restarts
-    history.spare[name] += fault.perhaps
-    if fault.perhaps:
-        run.await_replacement(name, said)
-    elif fault.restarts:
-        run.await_restart(name, fault.restarts)
-
-
-def perform_together(faults: list[tuple[Fault, str]], run: Run, history: History) -> None:
-    """Several at once. What nodes that read each other have in their hands may be lost, and must be counted."""
-    names = {name for fault, name in faults if fault.restarts}
-    for edge in run.pipeline.between(names):
-        history.gone_together[edge.id] += 1
-    for fault, name in faults:
-        fault.strike(run, name)
-        history.struck.add(name)
-    for fault, name in faults:
-        history.restarts[name] += fault.restarts
-        if fault.restarts:
-            run.await_restart(name, fault.restarts)
-
-
-def poison(run: Run, name: str, dice: random.Random, history: History) -> None:
-    """A message at which the node fails at every attempt: exactly it goes to quarantine."""
-    attempts = run.pipeline.nodes[name].max_attempts
-    place, how = dice.choice(["before", "between", "after"]), dice.choice(POISON)
-    order(place, how, "poison")(run, name)
-    history.struck.add(name)
-    history.restarts[name] += attempts
-    history.poisoned[name] += 1
-    run.await_restart(name, attempts)
-    run.said.await_line(
-        lambda line: "is in quarantine" in line and f"node '{name}'" in line, f"that {name} has put a message away"
-    )
-    (run.pipeline.shared / f"poison.{name}").unlink(missing_ok=True)
-
-
-def quarantined(run: Run) -> list[dict[str, object]]:
-    state = run.place.disk_of(run.pid) if run.place.small_disk else run.place.state
-    listed = run.penstock("quarantine", "list", "--json", state=state)
-    if listed.returncode != 0:
-        raise ViolationError(f"'penstock quarantine list' failed: {listed.stderr}")
-    messages: list[dict[str, object]] = json.loads(listed.stdout)["messages"]
-    return messages

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipelines import LONG_TIMEOUT_S, SHORT_TIMEOUT_S, Edge, Node, Pipeline
+from features import PLAIN_STEP, add
+from pipelines import LARGE_QUOTA_MB, LONG_TIMEOUT_S, SHORT_TIMEOUT_S, SMALL_QUOTA_MB, Edge, Node, Pipeline
 
 MOST_PATHS = 40
 
@@ -22,7 +23,8 @@ class Wishes:
     small_disk: bool = False
     hangs: bool = False
     few_attempts: bool = False
-    cheater: bool = False
+    cheat: str | None = None  # what a node must be able to do
+    features: tuple[str, ...] = ()
 
 
 def generate(seed: int, folder: Path, wishes: Wishes) -> Pipeline:
@@ -56,7 +58,7 @@ def attempt(seed: int, dice: random.Random, folder: Path, wishes: Wishes) -> Pip
         sink = make_sink(number, made[producer], dice)
         made[sink.id] = sink
         edges.append(make_edge(dice, producer, output, sink.id, "in" if sink.is_native else dice.choice("abc"), 0))
-    if len(made) > 12 or not all(rate_is_bounded(made, edges)):
+    if len(made) > 12 or not all(rate_is_bounded(made, edges)) or not add(wishes.features, made, edges, dice):
         return None
     if wishes.containers and not any(node.container for node in made.values()):
         return None
@@ -65,19 +67,19 @@ def attempt(seed: int, dice: random.Random, folder: Path, wishes: Wishes) -> Pip
         folder,
         made,
         edges,
-        quota_mb=96 if wishes.small_quota else 8192,
+        quota_mb=SMALL_QUOTA_MB if wishes.small_quota else LARGE_QUOTA_MB,
         process_timeout_s=SHORT_TIMEOUT_S if wishes.hangs else LONG_TIMEOUT_S,
     )
-    if wishes.cheater:
-        pipeline.cheater = next((name for name in pipeline.targets if can_cheat(pipeline, name)), None)
-    return pipeline if pipeline.targets and bool(pipeline.cheater) == wishes.cheater else None
+    if wishes.cheat:
+        pipeline.cheater = next((name for name in made if can_cheat(pipeline, made[name], wishes.cheat)), None)
+    return pipeline if pipeline.busy_steps and bool(pipeline.cheater) == bool(wishes.cheat) else None
 
 
 def make_source(name: str, dice: random.Random, wishes: Wishes) -> Node:
     # A handler that takes long must not be taken for one that hangs, and messages in quarantine need room.
     small = wishes.small_quota or wishes.small_disk or wishes.hangs
     largest = dice.choice([20_000] if small else [50_000, 1_000_000, 16_000_000])
-    params = {"seed": dice.random(), "largest": largest, "pace": dice.choice([0.0005, 0.002, 0.005])}
+    params = {"seed": dice.random(), "largest": largest, "pace": dice.choice([0.0005, 0.002, 0.005]), "period": 1000}
     if dice.random() < 0.15 and name != "s0":
         return Node("media", "media")
     return Node(name, "numbers", params, container=wishes.containers and dice.random() < 0.3)
@@ -97,7 +99,7 @@ def make_step(name: str, dice: random.Random, wishes: Wishes) -> Node:
     }
     container = wishes.containers and dice.random() < 0.4
     python = dice.choice(wishes.pythons) if container else None
-    return Node(name, kind, params, container, python, max_attempts=3 if wishes.few_attempts else 100)
+    return Node(name, kind, params, container, python, max_attempts=3 if wishes.few_attempts else 100, retried=True)
 
 
 def make_edge(dice: random.Random, producer: str, output: str, consumer: str, port: str, hold: int) -> Edge:
@@ -126,8 +128,7 @@ def make_sink(number: int, producer: Node, dice: random.Random) -> Node:
     if producer.kind != "media" and producer.params.get("as_text"):
         kinds.append("text.sink")
     kind = dice.choice(kinds)
-    params = {"every": 1, "times": 1, "as_text": False, "alt": False, "style": "list", "hold": 0}
-    return Node(f"e{number}", kind, {**params, "pace": dice.choice([0, 0, 0.004])} if kind == "check" else {})
+    return Node(f"e{number}", kind, {**PLAIN_STEP, "pace": dice.choice([0, 0, 0.004])} if kind == "check" else {})
 
 
 def rate_is_bounded(made: dict[str, Node], edges: list[Edge]) -> Iterator[bool]:
@@ -142,10 +143,13 @@ def rate_is_bounded(made: dict[str, Node], edges: list[Edge]) -> Iterator[bool]:
             rate[name] *= node.params["times"] / node.params["every"]
 
 
-def can_cheat(pipeline: Pipeline, name: str) -> bool:
-    """A step that sends two messages at a time, on edges that lose nothing, to nodes that check payloads."""
-    node = pipeline.nodes[name]
-    read = pipeline.edges_of(name, "out")
+def can_cheat(pipeline: Pipeline, node: Node, how: str) -> bool:
+    if how in ("forget", "miscount"):  # its state; its own messages
+        return node.state == "kept" and node.is_step == (how == "forget")
+    # A step that sends two messages at a time, on edges that lose nothing, to nodes that check payloads.
+    if node.kind != "mix" or node.id not in pipeline.targets:
+        return False
+    read = pipeline.edges_of(node.id, "out")
     steady = all(edge.repeats and not pipeline.nodes[edge.consumer].is_native for edge in read)
     double = node.params["every"] == 1 and node.params["times"] == 2
-    return node.kind == "mix" and steady and double and node.params["style"] != "emit" and not node.params["as_text"]
+    return steady and double and node.params["style"] != "emit" and not node.params["as_text"]

@@ -1,9 +1,10 @@
 """What the nodes wrote down of what they saw.
 
-Lines of nodes.py: `S` a worker begins; `B port output sequence redelivered path number` a message begins to be handled;
-`F …` an order was taken; `P port output sequence n` it fails on purpose, having sent n messages for it; `Q …` how a
-request for too much memory ended; `E n` a source ended after n messages; `X …` something was changed on its way. Native
-sinks write what they are sent.
+Lines of nodes.py and sources.py: `S` a worker begins; `B port output sequence redelivered path number` a message begins
+to be handled, with `state=…` where a node keeps one and `with=…` where it joins its inputs; `F …` an order was taken;
+`P port output sequence n` it fails on purpose, having sent n messages for it; `Q …` how a request for too much memory
+ended; `M number` a source is about to send a message, `E n` it ended after n; `X …` something was changed on its way.
+Native sinks write what they are sent.
 """
 
 from __future__ import annotations
@@ -12,11 +13,9 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from made import Made
 from pipelines import Edge, Ident, Node, Pipeline
-
-
-class ViolationError(Exception):
-    """The pipeline did not do what was predicted."""
+from violation import ViolationError
 
 
 @dataclass
@@ -30,6 +29,8 @@ class Seen:
     redelivered: bool = False
     cut: bool = False  # the worker ended before it began anything else
     sent: int | None = None  # for a message in quarantine: how many messages, at each output, before it failed
+    state: str = ""  # what the node had kept of those before
+    partner: Ident | None = None  # what it was joined with
 
 
 @dataclass
@@ -37,7 +38,7 @@ class Ledger:
     node: str
     seen: list[Seen] = field(default_factory=list)
     workers: int = 0
-    ended: int | None = None  # of a source: how many messages it sent
+    made: Made = field(default_factory=Made)
     orders: list[str] = field(default_factory=list)
     quota: list[str] = field(default_factory=list)
 
@@ -67,6 +68,7 @@ def parse(pipeline: Pipeline, name: str, lines: list[str]) -> Ledger:
             raise ViolationError(f"{name}: {rest}")
         if mark == "S":
             ledger.workers += 1
+            ledger.made.begin()
             replaced = last is not None
             if last is not None:
                 last.cut = True
@@ -74,29 +76,44 @@ def parse(pipeline: Pipeline, name: str, lines: list[str]) -> Ledger:
             ledger.orders.append(rest)
         elif mark == "Q":
             ledger.quota.append(rest)
+        elif mark == "M":
+            ledger.made.add(pipeline.nodes[name], int(rest))
         elif mark == "E":
-            ledger.ended = int(rest)
+            ledger.made.ended = int(rest)
         elif mark == "P":
             assert last is not None
             last.sent = int(rest.split(" ")[3])
         elif mark == "B":
-            port, left, sequence, redelivered, path, index = rest.split(" ")
+            port, left, sequence, redelivered, path, index, *more = rest.split(" ")
+            told = dict(word.split("=", 1) for word in more)
             edge = edges.get((port, left))
             if edge is None:
                 raise ViolationError(f"{name} was sent a message of {left} at its input {port}, which it does not read")
             seen = known.get((edge.id, int(sequence)))
             if seen is None:
                 seen = Seen(edge, int(sequence), (path, int(index)), redelivered=redelivered == "1")
+                seen.state, seen.partner = told.get("state", ""), partner_of(told)
                 if seen.redelivered and ledger.workers < 2:
                     raise ViolationError(f"{name} was told that message {sequence} of {edge.id} came before")
                 known[edge.id, int(sequence)] = seen
                 ledger.seen.append(seen)
             else:
                 check_repetition(name, seen, last, replaced, redelivered == "1", (path, int(index)))
+                if told.get("state", "") != seen.state:
+                    raise ViolationError(f"{name} had {seen.state} before {seen.ident}, and {told} when it came again")
+                if partner_of(told) != seen.partner:
+                    raise ViolationError(f"{name} joined {seen.ident} with {seen.partner}, and then with {told}")
                 seen.begun += 1
                 seen.cut = False
             last, replaced = seen, False
     return ledger
+
+
+def partner_of(told: dict[str, str]) -> Ident | None:
+    if "with" not in told:
+        return None
+    _, path, index = told["with"].split("|")
+    return path, int(index)
 
 
 def check_repetition(name: str, seen: Seen, last: Seen | None, replaced: bool, redelivered: bool, ident: Ident) -> None:
@@ -112,9 +129,9 @@ def check_repetition(name: str, seen: Seen, last: Seen | None, replaced: bool, r
 
 
 def read_lines(pipeline: Pipeline, node: Node) -> Ledger:
-    """Of a native sink, which is never restarted. A last line without its end was cut with its session."""
-    ledger = Ledger(node.id, workers=1)
-    path = pipeline.shared / f"lines.{node.id}"
+    """Of a native sink. A last line without its end was cut with its session."""
+    ledger = Ledger(node.id)
+    path = pipeline.file_of(node.id)
     text = path.read_text() if path.exists() else ""
     edges = {f"{edge.producer}.{edge.output}": edge for edge in pipeline.inputs_of(node.id)}
     for who, sequence in whose(text[: text.rfind("\n") + 1].splitlines(), node.kind):

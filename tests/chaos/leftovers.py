@@ -2,43 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import select
 import time
-from contextlib import suppress
 from pathlib import Path
 
-from ledger import ViolationError
+from host_view import Watched, holders, memory_of
 from places import PATIENCE, Place
 from sessions import PENSTOCK, Run
-
-# What tells one piece of memory from all others, also from one that the kernel gives the same number later.
-Memory = tuple[str, int, int, int]
+from violation import ViolationError
 
 
-def memory_of(pid: int) -> set[Memory]:
-    """The control blocks, the doorbells and the realms whose descriptors a process holds."""
-    held: set[Memory] = set()
-    host = Path("/").stat().st_dev
-    try:
-        for entry in Path(f"/proc/{pid}/fd").iterdir():
-            with suppress(FileNotFoundError):
-                link, status = str(entry.readlink()), entry.stat()
-                # A detached file system's root has no path but this one.
-                realm = link == "/" and status.st_dev != host
-                if realm or link.startswith("/memfd:penstock"):
-                    kind = "realm" if realm else "memfd"
-                    held.add((kind, status.st_dev, status.st_ino, status.st_ctime_ns if realm else 0))
-    except (FileNotFoundError, PermissionError, ProcessLookupError):
-        pass
-    return held
-
-
-def processes() -> list[int]:
-    return [int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit()]
-
-
-def name_of(pid: int) -> str:
+def command_of(pid: int) -> str:
     try:
         return Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ").strip()
     except OSError:
@@ -50,26 +23,17 @@ class Belongings:
 
     def __init__(self, run: Run) -> None:
         self.place = run.place
-        runtime = run.pid
-        self.memory = memory_of(runtime)
-        holders = {pid for pid in processes() if pid != runtime and memory_of(pid) & self.memory}
-        self.pidfds: dict[int, int] = {}
-        for pid in holders | set(self.place.processes()) - {runtime, run.process.pid}:
-            with suppress(ProcessLookupError):
-                self.pidfds[pid] = os.pidfd_open(pid)
+        self.memory = memory_of(run.pid)
+        self.watched = Watched.of((holders(self.memory) | self.place.processes()) - {run.pid, run.process.pid})
 
     def must_be_gone(self) -> None:
         """After the runtime has ended, in whatever way."""
         try:
-            for pid, pidfd in self.pidfds.items():
-                if not select.select([pidfd], [], [], PATIENCE)[0]:
-                    raise ViolationError(f"process {pid} outlived its session: {name_of(pid)}")
-            holders = [pid for pid in processes() if memory_of(pid) & self.memory]
-            if holders:
-                raise ViolationError(f"memory of the session is still held by {[name_of(pid) for pid in holders]}")
-        finally:
-            for pidfd in self.pidfds.values():
-                os.close(pidfd)
+            self.watched.wait_gone(PATIENCE)
+        except AssertionError as error:
+            raise ViolationError(f"{error} after its session") from None
+        if left := holders(self.memory):
+            raise ViolationError(f"memory of the session is still held by {[command_of(pid) for pid in left]}")
         must_leave_nothing(self.place)
 
 
@@ -87,7 +51,7 @@ def must_leave_nothing(place: Place) -> None:
         if time.monotonic() > deadline:
             raise ViolationError(f"containers are left: {left}")
     if alive := place.processes():
-        raise ViolationError(f"processes are left: {[name_of(pid) for pid in alive]}")
+        raise ViolationError(f"processes are left: {[command_of(pid) for pid in alive]}")
     if folders := [str(path) for path in place.runtime.glob("penstock/[cs]/*") if path.suffix != ".lock"]:
         raise ViolationError(f"folders are left: {folders}")
     listed = place.run([str(PENSTOCK), "ps"])

@@ -9,38 +9,25 @@ ledgers of its consumers and the accounts in the report, edge by edge:
 - With `delivery: at_most_once`, the message that a worker had in its hands when it ended may be missing, too.
 - On `drop_oldest` and `latest` edges it sees a part in order, and the account says how many it does not see.
 - A message in quarantine has sent what it had sent before it failed.
+- A node that was left out sees a part from the beginning, and the account says how many are left; its consumers see all
+  that it had sent.
 - What was in a worker's hands when it ended, on an edge that delivers at most once, or whose producer was gone too, may
   or may not have been sent.
 """
 
 from __future__ import annotations
 
-import collections
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
-from ledger import Ledger, Seen, ViolationError, read
-from pipelines import Edge, Ident, Node, Pipeline
-
-
-@dataclass
-class History:
-    """What was done to a pipeline, as far as it matters for what may be lost."""
-
-    gone_together: collections.Counter[str] = field(default_factory=collections.Counter)  # by edge id: how often
-    restarts: collections.Counter[str] = field(default_factory=collections.Counter)  # by node: how many must have been
-    spare: collections.Counter[str] = field(default_factory=collections.Counter)  # and perhaps so many more
-    struck: set[str] = field(default_factory=set)
-    poisoned: collections.Counter[str] = field(default_factory=collections.Counter)
-    aborted: bool = False  # the session ended before its streams had
-
-    def loses(self, edge: Edge) -> bool:
-        """Messages may never reach the consumer."""
-        return not edge.blocks or self.gone_together[edge.id] > 0
-
-    def skips(self, edge: Edge) -> bool:
-        """Messages may have reached it, and have ended with its worker."""
-        return self.loses(edge) or not edge.repeats
+from accounts import check_account, check_count, check_delivered, check_nodes
+from arrivals import Sent, SentNumbers, SourceNumbers, check_arrivals, resolved
+from history import History
+from joins import check_join
+from ledger import Ledger, read
+from pipelines import Edge, Ident, Pipeline
+from states import check_states
+from violation import ViolationError
 
 
 @dataclass
@@ -51,14 +38,6 @@ class Account:
     began: int = 0  # handlers of all nodes
 
 
-@dataclass(frozen=True)
-class Sent:
-    """One message of what an output was sent; `sure` unless its handler may have been cut before it was."""
-
-    ident: Ident
-    sure: bool = True
-
-
 def check(pipeline: Pipeline, report: dict[str, Any] | None, history: History) -> Account:
     """Raises ViolationError where what was seen is not what was predicted. Without a report, or of an aborted session,
     only what does not depend on how far it came is checked."""
@@ -67,14 +46,10 @@ def check(pipeline: Pipeline, report: dict[str, Any] | None, history: History) -
     if set(accounts) != {edge.id for edge in pipeline.edges} and report:
         raise ViolationError(f"the report has other edges: {sorted(accounts)}")
     if report and not history.aborted:
-        check_restarts(report, history)
+        check_nodes(report, pipeline, history)
         for edge in pipeline.edges:
-            check_account(edge, accounts[edge.id], history)
-    for name, node in pipeline.nodes.items():
-        for output in node.outputs:
-            edges = pipeline.edges_of(name, output)
-            if edges:
-                check_output(pipeline, node, output, edges, ledgers, {} if history.aborted else accounts, history)
+            check_account(edge, accounts[edge.id], pipeline, history)
+    Model(pipeline, ledgers, {} if history.aborted else accounts, history).check()
     account = Account(began=sum(len(ledger.seen) for ledger in ledgers.values()))
     account.arrived = sum(
         len(ledgers[name].seen) for name, node in pipeline.nodes.items() if not node.outputs and not node.is_source
@@ -82,154 +57,67 @@ def check(pipeline: Pipeline, report: dict[str, Any] | None, history: History) -
     return account
 
 
-def check_restarts(report: dict[str, Any], history: History) -> None:
-    for node in report["nodes"]:
-        least = history.restarts[node["id"]]
-        if not least <= node["restarts"] <= least + history.spare[node["id"]]:
-            raise ViolationError(f"{node['id']} was restarted {node['restarts']} times, instead of {least}")
-        if node["quarantined"] != history.poisoned[node["id"]]:
-            raise ViolationError(f"{node['id']} has {node['quarantined']} messages in quarantine")
+@dataclass
+class Model:
+    pipeline: Pipeline
+    ledgers: dict[str, Ledger]
+    accounts: dict[str, dict[str, Any]]  # none of a session that was aborted
+    history: History
 
+    def check(self) -> None:
+        for name, node in self.pipeline.nodes.items():
+            if node.is_native:
+                self.ledgers[name].workers = 1 + self.history.restarts[name]
+            if node.state and node.is_step:
+                check_states(self.ledgers[name], self.history)
+            if node.kind == "join":
+                streams = {edge.port: self.stream(edge) for edge in self.pipeline.inputs_of(name)}
+                check_join(self.pipeline, node, self.ledgers[name].seen, streams, self.accounts, self.history)
+        for edge in self.pipeline.edges:
+            self.check_edge(edge)
 
-def check_account(edge: Edge, account: dict[str, Any], history: History) -> None:
-    if account["sent"] != account["delivered"] + account["lost"] or account.get("in_flight", 0) != 0:
-        raise ViolationError(f"the account of {edge.id} does not add up: {account}")
-    if account["acknowledged"] != account["sent"]:
-        raise ViolationError(f"not all of {edge.id} is acknowledged: {account}")
-    if not history.loses(edge) and account["lost"]:
-        raise ViolationError(f"{edge.id} lost {account['lost']} messages, and nothing explains it: {account}")
-    most = edge.depth * history.gone_together[edge.id]
-    if edge.blocks and account["lost"] > most:
-        raise ViolationError(f"{edge.id} lost {account['lost']} messages, of at most {most}: {account}")
-
-
-def check_output(
-    pipeline: Pipeline,
-    node: Node,
-    output: str,
-    edges: list[Edge],
-    ledgers: dict[str, Ledger],
-    accounts: dict[str, dict[str, Any]],
-    history: History,
-) -> None:
-    sent = predicted(node, output, ledgers[node.id], history)
-    for edge in edges:
-        got = ledgers[edge.consumer].of(edge)
-        account = accounts.get(edge.id)
-        if node.is_source:
-            check_arrivals(edge, got, SourceNumbers(node.id), account["sent"] if account else None, history)
-        else:
-            places = {each.ident: place for place, each in enumerate(sent)}
-            if len(places) != len(sent):
-                raise ViolationError(f"the model is wrong: {node.id} sends a message twice")
-            check_arrivals(edge, got, SentNumbers(sent, places), len(sent), history, cut_short=account is None)
+    def check_edge(self, edge: Edge) -> None:
+        producer, account = self.pipeline.nodes[edge.producer], self.accounts.get(edge.id)
         if account:
-            check_count(edge, sent, account, ledgers, node, history)
-            check_delivered(edge, len(got), account, ledgers[edge.consumer], history)
+            check_count(edge, self.predicted(edge), account, self.ledgers, producer)
+        if self.pipeline.nodes[edge.consumer].kind == "join":
+            return
+        got = self.ledgers[edge.consumer].of(edge)
+        cut_short = account is None or edge.consumer in self.pipeline.left_out
+        if producer.is_source:
+            total = account["sent"] if account else None
+            check_arrivals(edge, got, SourceNumbers(producer.id), total, self.history, cut_short)
+        else:
+            sent = self.sent(edge)
+            check_arrivals(edge, got, SentNumbers(producer.id, sent), len(sent), self.history, cut_short)
+        if account:
+            check_delivered(edge, len(got), account, self.ledgers[edge.consumer], self.pipeline, self.history)
 
+    def sent(self, edge: Edge) -> list[Sent]:
+        """Of a node with inputs."""
+        made = self.predicted(edge)
+        return resolved(made, self.accounts[edge.id]["sent"]) if self.accounts else made
 
-def predicted(node: Node, output: str, ledger: Ledger, history: History) -> list[Sent]:
-    """What a node with inputs sent at an output, by what it handled."""
-    made: list[Sent] = []
-    for seen in ledger.seen:
-        idents = node.outputs_of(seen.edge.port, seen.ident, output)
-        if seen.sent is not None:
-            before = seen.sent if node.kind == "mix" else (seen.sent + (output == "out")) // 2
-            idents = idents[:before]
-        # The last one of an aborted session may be under way.
-        sure = not (seen.cut and history.skips(seen.edge))
-        made.extend(Sent(ident, sure) for ident in idents)
-    return made
+    def stream(self, edge: Edge) -> list[Ident] | None:
+        """All messages of an edge, where it is known which they are."""
+        if not self.accounts:
+            return None
+        if self.pipeline.nodes[edge.producer].is_source:
+            return [(edge.producer, index) for index in range(self.accounts[edge.id]["sent"])]
+        sent = self.sent(edge)
+        return [each.ident for each in sent] if all(each.sure for each in sent) else None
 
-
-class SourceNumbers:
-    """Where a source's messages stand in its stream: at their own number."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-
-    def place(self, ident: Ident) -> int | None:
-        return ident[1] if ident[0] == self.name else None
-
-    def unsure(self, place: int) -> bool:
-        return False
-
-    exact = True
-
-
-class SentNumbers:
-    def __init__(self, sent: list[Sent], places: dict[Ident, int]) -> None:
-        self.sent, self.places = sent, places
-        self.exact = all(each.sure for each in sent)
-
-    def place(self, ident: Ident) -> int | None:
-        return self.places.get(ident)
-
-    def unsure(self, place: int) -> bool:
-        return not self.sent[place].sure
-
-
-def check_arrivals(
-    edge: Edge,
-    got: list[Seen],
-    stream: SourceNumbers | SentNumbers,
-    total: int | None,
-    history: History,
-    cut_short: bool = False,
-) -> None:
-    """The consumer saw messages of the stream, in its order, each once; and all of them where nothing may be lost."""
-    next_place, last_sequence = 0, -1
-    for seen in got:
-        place = stream.place(seen.ident)
-        if place is None:
-            raise ViolationError(f"{edge.consumer} saw {seen.ident} on {edge.id}, which was never sent there")
-        if place < next_place:
-            raise ViolationError(f"{edge.consumer} saw {seen.ident} on {edge.id} again, or out of order")
-        if seen.sequence is not None:
-            if seen.sequence <= last_sequence:
-                raise ViolationError(f"{edge.id}: number {seen.sequence} came after {last_sequence}")
-            last_sequence = seen.sequence
-            if stream.exact and seen.sequence != place:
-                raise ViolationError(f"{edge.id}: {seen.ident} came with number {seen.sequence} instead of {place}")
-        require_nothing_between(edge, stream, next_place, place, history)
-        next_place = place + 1
-    if total is not None and not cut_short:
-        require_nothing_between(edge, stream, next_place, total, history)
-
-
-def require_nothing_between(
-    edge: Edge, stream: SourceNumbers | SentNumbers, first: int, end: int, history: History
-) -> None:
-    if history.skips(edge):  # how many they are, check_delivered sees
-        return
-    missed = [place for place in range(first, end) if not stream.unsure(place)]
-    if missed:
-        raise ViolationError(f"{edge.consumer} never saw {len(missed)} messages of {edge.id}, from number {missed[0]}")
-
-
-def check_count(
-    edge: Edge,
-    sent: list[Sent],
-    account: dict[str, Any],
-    ledgers: dict[str, Ledger],
-    node: Node,
-    history: History,
-) -> None:
-    """The account's `sent` against what the producer says itself."""
-    if node.is_source:
-        ended = ledgers[node.id].ended
-        if node.kind == "numbers" and ended != account["sent"]:
-            raise ViolationError(f"{edge.id}: {account['sent']} were sent, but {node.id} made {ended}")
-        return
-    least = sum(each.sure for each in sent)
-    if not least <= account["sent"] <= len(sent):
-        raise ViolationError(f"{edge.id}: {account['sent']} were sent, instead of {least} to {len(sent)}")
-
-
-def check_delivered(edge: Edge, got: int, account: dict[str, Any], ledger: Ledger, history: History) -> None:
-    """The account's `delivered` against what the consumer counted itself."""
-    delivered = account["delivered"]
-    unwritten = ledger.workers - 1 if history.skips(edge) else 0  # taken, and killed before that was written down
-    given_up = ledger.workers - 1 if history.gone_together[edge.id] else 0  # begun, killed, and lost with its producer
-    if not got - given_up <= delivered <= got + unwritten:
-        raise ViolationError(f"{edge.id}: {delivered} were delivered, but {edge.consumer} counted {got}")
+    def predicted(self, edge: Edge) -> list[Sent]:
+        """What a node with inputs sent at an output, by what it handled."""
+        node, ledger = self.pipeline.nodes[edge.producer], self.ledgers[edge.producer]
+        made: list[Sent] = []
+        for seen in ledger.seen:
+            idents = node.outputs_of(seen.edge.port, seen.ident, edge.output)
+            if seen.sent is not None:
+                before = (seen.sent + (edge.output == "out")) // 2 if node.kind == "fork" else seen.sent
+                idents = idents[:before]
+            # The last one of an aborted session may be under way, and so may that of a node that was left out.
+            sure = not (seen.cut and self.history.skips(seen.edge))
+            sure = sure and not (node.id in self.pipeline.left_out and seen is ledger.seen[-1])
+            made.extend(Sent(ident, sure) for ident in idents)
+        return made

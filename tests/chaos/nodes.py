@@ -1,16 +1,8 @@
-# ruff: noqa: PTH108, PTH110, PTH118, PTH123
-"""The nodes of random pipelines. Copied beside each manifest; runs in every Python that Penstock supports.
+# ruff: noqa: PTH110, PTH123
+"""The nodes of random pipelines that have inputs; see noted.py."""
 
-Who a message is travels in its metadata, and in its text where it is one: the output that it left, the way it came, its
-number on that way, and a checksum over these and the payload. Each node writes down what it begins to handle, before it
-does anything else, with a system call a line: what was written stays when the process is killed. See ledger.py.
-"""
-
-import ctypes
 import os
 import random
-import signal
-import threading
 import time
 import zlib
 from array import array
@@ -19,15 +11,11 @@ from collections.abc import Iterator
 from typing import Any, ClassVar, Union
 
 import penstock
+from noted import OVER_ANY_QUOTA, Ledger, checksum, perform, stamped, talk
 from penstock import Audio, Bytes, Text
 
 Handled = Union[Bytes, Text, Audio]
-OVER_ANY_QUOTA = 60 << 20  # below the default max_message_bytes, above what an output of a small quota gets
 FRAME = 80  # samples of a frame of media.source
-
-
-def checksum(who: str, body: Any) -> int:
-    return zlib.crc32(body, zlib.crc32(who.encode()))
 
 
 def level_of(frame: int) -> int:
@@ -35,109 +23,19 @@ def level_of(frame: int) -> int:
     return (frame % 200 - 100) * 256
 
 
-def fail(*_: object) -> None:
-    raise RuntimeError("chaos")
-
-
-class Ledger:
-    """What a node writes down, and the orders that it finds in the folder that it shares with the driver."""
-
-    def __init__(self, params: dict[str, Any]) -> None:
-        self.name, self.folder = params["name"], params["folder"]
-        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
-        self.fd = os.open(os.path.join(self.folder, f"ledger.{self.name}"), flags, 0o666)
-        self.order = os.path.join(self.folder, f"order.{self.name}")
-        self.poisoned = os.path.join(self.folder, f"poison.{self.name}")
-
-    def write(self, line: str) -> None:
-        os.write(self.fd, f"{line}\n".encode())
-
-    def take_order(self) -> list[str]:
-        """What the driver wants done now; once."""
-        if not os.path.exists(self.order):
-            return []
-        with open(self.order) as file:
-            words = file.read().split()
-        os.unlink(self.order)
-        self.write(f"F {' '.join(words)}")
-        return words
-
-
-def perform(how: str) -> None:
-    if how == "exception":
-        fail()
-    elif how == "exit":
-        os._exit(3)
-    elif how == "segfault":
-        ctypes.string_at(0)
-    elif how == "hang":
-        threading.Event().wait()
-    elif how == "stopped":
-        os.kill(os.getpid(), signal.SIGSTOP)
-    elif how == "memory":
-        hoard = []
-        while True:
-            hoard.append(b"\x01" * (8 << 20))
-
-
-class Numbers(penstock.Node):
-    """A source, until it is stopped or told to finish. Mostly small messages, a large one now and then."""
-
-    def setup(self, params: dict[str, Any]) -> None:
-        self.ledger = Ledger(params)
-        self.dice, self.largest, self.pace = random.Random(params["seed"]), params["largest"], params["pace"]
-        self.last = os.path.join(params["folder"], "finish")
-        self.ledger.write("S")
-        print("pid", os.getpid(), flush=True)
-
-    def process(self) -> Iterator[Bytes]:
-        index = 0
-        try:
-            while not os.path.exists(self.last):
-                for word in self.ledger.take_order()[:1]:
-                    if word == "quota":
-                        yield Bytes(bytes(OVER_ANY_QUOTA))
-                    perform(word)
-                made = self.message(index)
-                index += 1
-                yield made
-                time.sleep(self.dice.random() * self.pace)
-        finally:
-            self.ledger.write(f"E {index}")
-
-    def message(self, index: int) -> Bytes:
-        size = self.dice.choice([0, 0, 1, 100, 5000]) if self.dice.random() < 0.99 else self.largest
-        return stamped(f"{self.ledger.name}.out {self.ledger.name} {index}", bytes([index % 251]) * size)
-
-
-def stamped(who: str, body: bytes, as_text: bool = False) -> Any:
-    if as_text:
-        return Text(who, metadata={"who": who, "sum": checksum(who, who.encode())})
-    return Bytes(body, metadata={"who": who, "sum": checksum(who, body)})
-
-
 class Step(penstock.Node):
     """What all nodes with inputs have in common: they check what comes, write it down, and do what they are told."""
-
-    inputs: ClassVar[dict[str, Any]] = {"a": Handled, "b": Handled, "c": Handled}
 
     def setup(self, params: dict[str, Any]) -> None:
         self.ledger, self.params = Ledger(params), params
         self.held: deque[Any] = deque(maxlen=params.get("hold", 0))
         self.dice = random.Random(params["name"])
         self.poison = self.cheat = ""
-        if os.path.exists(self.ledger.poisoned):
-            with open(self.ledger.poisoned) as file:
+        self.poisoned = self.ledger.file("poison")
+        if os.path.exists(self.poisoned):
+            with open(self.poisoned) as file:
                 self.poison = file.read()
-        slow = os.path.join(params["folder"], f"slow.{params['name']}")
-        self.ledger.write("S")
-        signal.signal(signal.SIGUSR1, fail)
-        print("pid", os.getpid(), flush=True)
-        if os.path.exists(slow):
-            with open(slow) as file:
-                seconds = float(file.read())
-            os.unlink(slow)
-            threading.Event().wait(seconds)
+        self.ledger.begin()
 
     def identify(self, message: Any) -> tuple[str, str, int]:
         """Where it left, its way, its number. A changed message is written down: its handler would be repeated."""
@@ -154,25 +52,27 @@ class Step(penstock.Node):
         left, path, index = who.split(" ")
         return left, path, int(index)
 
-    def steps(self, port: str, message: Any) -> Iterator[tuple[str, Any]]:
+    def steps(self, port: str, message: Any, partner: Any) -> Iterator[tuple[str, Any]]:
         """Each output port and what to send there, with faults where they were ordered."""
         left, path, index = self.identify(message)
         key = f"{port} {left} {message.sequence}"
-        self.ledger.write(f"B {key} {int(message.redelivered)} {path} {index}")
+        beside = "" if partner is None else " with={}|{}|{}".format(*self.identify(partner))
+        self.ledger.write(f"B {key} {int(message.redelivered)} {path} {index}{beside}{self.state_before(path, index)}")
         self.held.append(message)
         place, how = "", ""
         order = self.ledger.take_order()
         if order[:1] == ["quota"]:
             self.ask_for_too_much()
         elif order[:1] == ["talk"]:
-            for _ in range(200):
-                print("x" * 1000)
+            talk()
+        elif order == ["cheat", "forget"]:
+            self.restore({"count": 0, "digest": 0})
         elif order[:1] == ["cheat"]:
             self.cheat = order[1]
         elif order:
             place, how = order[:2]
             if order[2:] == ["poison"]:
-                with open(self.ledger.poisoned, "w") as file:
+                with open(self.poisoned, "w") as file:
                     file.write(f"{key} {place} {how}")
                 self.poison = f"{key} {place} {how}"
         if self.poison.startswith(f"{key} "):
@@ -189,6 +89,10 @@ class Step(penstock.Node):
             self.strike(key, how, done)
         if self.params.get("pace"):
             time.sleep(self.dice.random() * self.params["pace"])
+
+    def state_before(self, path: str, index: int) -> str:
+        """What is kept of the messages before this one, which becomes part of it. Of nodes that keep nothing: none."""
+        return ""
 
     def strike(self, key: str, how: str, done: int) -> None:
         if self.poison.startswith(f"{key} "):
@@ -215,22 +119,13 @@ class Step(penstock.Node):
                 who = f"{name}.{output} {path}/{name}.{port}{mark} {index * times + number}"
                 yield output, stamped(who, body, as_text)
 
-    def on_a(self, message: Handled) -> Any:
-        return self.handle("a", message)
-
-    def on_b(self, message: Handled) -> Any:
-        return self.handle("b", message)
-
-    def on_c(self, message: Handled) -> Any:
-        return self.handle("c", message)
-
-    def handle(self, port: str, message: Any) -> Any:
+    def handle(self, port: str, message: Any, partner: Any = None) -> Any:
         style = self.params["style"]
         if style == "emit":
-            for output, made in self.steps(port, message):
+            for output, made in self.steps(port, message, partner):
                 self.emit(output, made)
             return None
-        made = self.cheated(made for _, made in self.steps(port, message))
+        made = self.cheated(made for _, made in self.steps(port, message, partner))
         return list(made) if style == "list" else made
 
     def cheated(self, made: Iterator[Any]) -> Iterator[Any]:
@@ -262,19 +157,74 @@ def tampered(how: str, messages: list[Any]) -> Iterator[Any]:
     yield from messages
 
 
-class Mix(Step):
+class Apart(Step):
+    """One that handles the messages of each input by themselves."""
+
+    inputs: ClassVar[dict[str, Any]] = {"a": Handled, "b": Handled, "c": Handled}
+
+    def on_a(self, message: Handled) -> Any:
+        return self.handle("a", message)
+
+    def on_b(self, message: Handled) -> Any:
+        return self.handle("b", message)
+
+    def on_c(self, message: Handled) -> Any:
+        return self.handle("c", message)
+
+
+class Mix(Apart):
     """Passes on what comes at any input, with its own name in the path."""
 
     outputs: ClassVar[dict[str, Any]] = {"out": Union[Bytes, Text]}
 
 
-class Fork(Step):
+class Fork(Apart):
     """The same at two outputs."""
 
     outputs: ClassVar[dict[str, Any]] = {"out": Union[Bytes, Text], "alt": Union[Bytes, Text]}
 
 
-class Check(Step):
+class Join(Step):
+    """Passes on what comes at its first input, where there is something at the other one that belongs to it."""
+
+    inputs: ClassVar[dict[str, Any]] = {"a": Handled, "b": Handled}
+    outputs: ClassVar[dict[str, Any]] = {"out": Union[Bytes, Text]}
+
+    def process(self, a: Handled, b: Handled) -> Any:
+        return self.handle("a", a, b)
+
+
+class Kept(Step):
+    """What a step keeps over the end of its worker: how many messages it handled, and a checksum over all of them."""
+
+    count = digest = 0
+
+    def state_before(self, path: str, index: int) -> str:
+        before = f" state={self.count}:{self.digest}"
+        self.count += 1
+        self.digest = zlib.crc32(f"{path} {index}".encode(), self.digest)
+        return before
+
+    def checkpoint(self) -> dict[str, Any]:
+        return {"count": self.count, "digest": self.digest, "ballast": "x" * self.params["ballast"]}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        self.count, self.digest = state["count"], state["digest"]
+
+
+class KeptMix(Kept, Mix):
+    pass
+
+
+class KeptFork(Kept, Fork):
+    pass
+
+
+class KeptJoin(Kept, Join):
+    pass
+
+
+class Check(Apart):
     """An end: writes down what arrives."""
 
     outputs: ClassVar[dict[str, Any]] = {}

@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import json
-import shutil
-import wave
-from array import array
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-HERE = Path(__file__).parent
-FRAMES = 3_000  # of the audio file
-LIMITS = {"memory_mb": 256, "cpu_cores": 1}
+SMALL_QUOTA_MB, LARGE_QUOTA_MB = 96, 8192
 LONG_TIMEOUT_S, SHORT_TIMEOUT_S = 60.0, 4.0  # process_timeout: of a busy machine, and where handlers are to hang
 
 Ident = tuple[str, int]  # the way a message came, and its number on that way
@@ -29,6 +23,7 @@ class Edge:
     max_held: int
     once: bool = False  # at_most_once, also where the policy is `block`
     most_bytes: int = 0  # in flight; 0: as many as the depth allows
+    deadline_s: float | None = None  # for the consumer that holds up the producer
 
     @property
     def id(self) -> str:
@@ -36,7 +31,8 @@ class Edge:
 
     @property
     def blocks(self) -> bool:
-        return self.policy == "block"
+        """It loses nothing: the producer waits where there is no room, or the session fails."""
+        return self.policy in ("block", "fail")
 
     @property
     def repeats(self) -> bool:
@@ -49,11 +45,14 @@ class Node:
     """A node, as the model sees it."""
 
     id: str
-    kind: str  # "numbers", "media", "mix", "fork", "check", "text.sink", "json.sink"
+    kind: str  # "numbers", "media", "mix", "fork", "join", "check", "text.sink", "json.sink"
     params: dict[str, Any] = field(default_factory=dict)
     container: bool = False
     python: str | None = None
     max_attempts: int = 100
+    retried: bool = False
+    skips: bool = False  # the session goes on without it, when a failure is not mended by a restart
+    state: str = ""  # what a successor begins with: "kept"; of sources "replayed"; "": nothing, of sources no successor
 
     @property
     def is_source(self) -> bool:
@@ -65,12 +64,21 @@ class Node:
 
     @property
     def is_step(self) -> bool:
-        """It can be struck, and is restarted."""
-        return self.kind in ("mix", "fork")
+        return self.kind in ("mix", "fork", "join")
+
+    @property
+    def role(self) -> str:
+        return "native" if self.is_native else "source" if self.is_source else "step"
 
     @property
     def outputs(self) -> list[str]:
-        return {"fork": ["out", "alt"], "mix": ["out"], "numbers": ["out"], "media": ["out"]}.get(self.kind, [])
+        return ["out", "alt"] if self.kind == "fork" else ["out"] if self.is_source or self.is_step else []
+
+    @property
+    def node_type(self) -> str:
+        if self.is_native:
+            return "media.source" if self.kind == "media" else self.kind
+        return f"{'sources' if self.is_source else 'nodes'}:{self.state.capitalize()}{self.kind.capitalize()}"
 
     def outputs_of(self, port: str, ident: Ident, output: str) -> list[Ident]:
         """What it sends at `output` for the message `ident` at input `port`. See nodes.Step.outputs_for."""
@@ -94,6 +102,7 @@ class Pipeline:
     cheater: str | None = None  # the node that is to do what must be noticed
     process_timeout_s: float = LONG_TIMEOUT_S
     start_timeout_s: float = 30
+    left_out: set[str] = field(default_factory=set)  # nodes that the session goes on without by now
 
     @property
     def shared(self) -> Path:
@@ -105,13 +114,44 @@ class Pipeline:
         return [node.id for node in self.nodes.values() if node.is_step]
 
     @property
+    def fed(self) -> set[str]:
+        """The nodes that send or are sent something as long as the session runs: an audio file may end before."""
+        fed = {node.id for node in self.nodes.values() if node.kind == "numbers"} | self.endless
+        for name, node in self.nodes.items():  # each behind those that it reads
+            needs = all if node.kind == "join" else any
+            if node.role != "source" and name not in self.left_out:
+                fed |= {name} if needs(edge.producer in fed for edge in self.inputs_of(name)) else set()
+        return fed
+
+    @property
+    def endless(self) -> set[str]:
+        """Sources that do not come to an end when they are told to finish."""
+        return {node.id for node in self.nodes.values() if node.kind == "media" and node.retried}
+
+    @property
     def targets(self) -> list[str]:
-        """The steps that are sent something as long as the session runs: the audio file ends before."""
-        fed = {node.id for node in self.nodes.values() if node.kind == "numbers"}
-        for name in self.steps:  # each behind those that it reads
-            if any(edge.producer in fed for edge in self.inputs_of(name)):
-                fed.add(name)
-        return [name for name in self.steps if name in fed]
+        """The nodes that can be struck, and are restarted or left out."""
+        fed = self.fed
+        return [name for name, node in self.nodes.items() if name in fed and (node.retried or node.skips)]
+
+    @property
+    def busy_steps(self) -> list[str]:
+        """Those that the session does not go on without."""
+        return [name for name in self.targets if self.nodes[name].is_step and not self.nodes[name].skips]
+
+    @property
+    def steady_steps(self) -> list[str]:
+        """Those that are given again whatever they had in their hands."""
+        return [name for name in self.busy_steps if all(edge.repeats for edge in self.inputs_of(name))]
+
+    @property
+    def open_sinks(self) -> list[Node]:
+        fed = self.fed
+        return [node for name, node in self.nodes.items() if name in fed and not node.outputs]
+
+    @property
+    def small_quota(self) -> bool:
+        return self.quota_mb == SMALL_QUOTA_MB
 
     @property
     def containers(self) -> set[str]:
@@ -126,72 +166,10 @@ class Pipeline:
     def between(self, names: set[str]) -> list[Edge]:
         return [edge for edge in self.edges if edge.blocks and edge.producer in names and edge.consumer in names]
 
-    def write(self) -> Path:
-        self.folder.chmod(0o755)
-        self.shared.mkdir(exist_ok=True)
-        self.shared.chmod(0o777)
-        shutil.copy(HERE / "nodes.py", self.folder / "nodes.py")
-        (self.folder / "nodes.py").chmod(0o644)
-        if any(node.kind == "media" for node in self.nodes.values()):
-            write_audio(self.folder / "audio.wav")
-        manifest = self.folder / "pipeline.json"
-        manifest.write_text(json.dumps(self.manifest(), indent=1))
-        return manifest
+    @property
+    def audio(self) -> Path:
+        return self.folder / "audio.wav"
 
-    def manifest(self) -> dict[str, Any]:
-        return {
-            "version": "v1",
-            "metadata": {"name": f"chaos-{self.seed}"},
-            "session": {"shm_quota_mb": self.quota_mb},
-            "nodes": [self.manifest_of(node) for node in self.nodes.values()],
-            "connections": [connection_of(edge) for edge in self.edges],
-        }
-
-    def manifest_of(self, node: Node) -> dict[str, Any]:
-        if node.kind == "media":
-            audio = {"frame_ms": 10, "rate": 8000, "channels": 1}
-            return {"id": node.id, "node_type": "media.source", "params": {"url": "audio.wav", "audio": audio}}
-        if node.is_native:
-            path = str(self.shared / f"lines.{node.id}")
-            return {"id": node.id, "node_type": node.kind, "params": {"path": path}}
-        folder = "/shared" if node.container else str(self.shared)
-        params = {**node.params, "name": node.id, "folder": folder}
-        made: dict[str, Any] = {"id": node.id, "node_type": f"nodes:{node.kind.capitalize()}", "params": params}
-        made["start_timeout"] = f"{self.start_timeout_s}s"
-        if node.is_step:
-            made["retry"] = {"max_attempts": node.max_attempts, "backoff": node.params["backoff"], "window": "1h"}
-            made["process_timeout"] = f"{self.process_timeout_s}s"
-        if node.container:
-            volume = {"host_path": str(self.shared), "container_path": "/shared"}
-            section = {"resource_limits": LIMITS, "keep_warm": 0, "volumes": [volume]}
-            made["docker"] = {"python_version": node.python or "3.11", **section}
-        elif node.python:
-            made["python"] = node.python
-        return made
-
-
-def connection_of(edge: Edge) -> dict[str, Any]:
-    made: dict[str, Any] = {
-        "from": edge.producer,
-        "from_output": edge.output,
-        "to": edge.consumer,
-        "to_input": edge.port,
-        "policy": edge.policy,
-        "depth": edge.depth,
-        "max_held": edge.max_held,
-    }
-    if edge.blocks and edge.once:
-        made["delivery"] = "at_most_once"
-    if edge.most_bytes:
-        made["max_in_flight_bytes"] = edge.most_bytes
-    return made
-
-
-def write_audio(path: Path) -> None:
-    """Each frame tells its number, as nodes.level_of says."""
-    with wave.open(str(path), "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(8000)
-        for frame in range(FRAMES):
-            file.writeframes(array("h", [(frame % 200 - 100) * 256] * 80).tobytes())
+    def file_of(self, name: str) -> Path:
+        """That a native node reads or writes."""
+        return self.audio if self.nodes[name].is_source else self.shared / f"lines.{name}"

@@ -13,30 +13,20 @@ from typing import Any
 
 from endings import ENDINGS, Ending, check_explained, possible
 from engines import ENGINE_ENDINGS, again
-from faults import (
-    FAULTS,
-    HANGS,
-    QUARANTINE,
-    TOGETHER,
-    Fault,
-    fits,
-    order,
-    perform,
-    perform_together,
-    poison,
-    quarantined,
-)
+from faults import FAULTS, HANGS, QUARANTINE, TOGETHER, order
+from features import FEATURES
 from generator import Wishes, generate
-from ledger import ViolationError
+from history import History
 from leftovers import Belongings, must_leave_nothing
-from model import History, check
+from model import check
 from pipelines import Pipeline
 from places import Place
 from sessions import Run
+from strikes import perform, perform_together, poison, possible_faults, quarantined, together
 from tally import Tally, figures_of
+from violation import ViolationError
 
 GROUPS = 6  # of faults in a round: one, or several together
-TARGETS = 3  # at most, of several together
 
 
 @dataclass(frozen=True)
@@ -44,6 +34,7 @@ class Options:
     containers: bool = False
     pythons: tuple[str, ...] = ("3.11",)
     faults: tuple[str, ...] = ()  # only these
+    features: tuple[str, ...] | None = None  # these
     groups: int = GROUPS
     ending: str | None = None
     sabotage: str | None = None
@@ -55,6 +46,7 @@ class Options:
         said = " --containers" if self.containers else ""
         said += f" --pythons {','.join(self.pythons)}" if self.pythons != ("3.11",) else ""
         said += f" --faults '{','.join(self.faults)}'" if self.faults else ""
+        said += f" --features '{','.join(self.features)}'" if self.features is not None else ""
         said += f" --groups {self.groups}" if self.groups != GROUPS else ""
         said += f" --ending '{self.ending}'" if self.ending else ""
         said += f" --sabotage {self.sabotage}" if self.sabotage else ""
@@ -76,7 +68,8 @@ class Round:
         self.dice = random.Random(f"faults {self.seed}")
         endings = ENDINGS if self.options.engine is None else ENGINE_ENDINGS
         root = os.geteuid() == 0  # who may mount a disk, and choose a clock
-        kinds = [kind for kind, ending in endings.items() if root or not ending.small_disk]
+        given = set(self.options.features or ())
+        kinds = [kind for kind, each in endings.items() if (root or not each.small_disk) and not given & each.without]
         kinds = [self.options.ending] if self.options.ending else kinds
         weights = [endings[kind].weight for kind in kinds]
         self.ending: Ending = endings[self.dice.choices(kinds, weights)[0]]
@@ -91,6 +84,13 @@ class Round:
         """Whether the pipeline is to be one in which these faults are possible."""
         return self.dice.random() < chance if not self.options.faults else bool(kinds & set(self.options.faults))
 
+    def features(self) -> tuple[str, ...]:
+        if self.options.features is not None:
+            return (*self.options.features, *self.ending.needs)
+        dice = random.Random(f"features {self.seed}")
+        wanted = {name for name in FEATURES if dice.random() < 0.3} - self.ending.without
+        return tuple(wanted | self.ending.needs)
+
     def pipeline(self) -> Pipeline:
         options = self.options
         wishes = Wishes(
@@ -100,7 +100,8 @@ class Round:
             small_disk=self.small_disk,
             hangs=self.hangs,
             few_attempts=self.few_attempts,
-            cheater=options.sabotage is not None,
+            cheat=options.sabotage,
+            features=self.features(),
         )
         pipeline = generate(self.seed, self.folder, wishes)
         pipeline.start_timeout_s = self.ending.start_timeout_s
@@ -147,6 +148,7 @@ class Round:
         else:
             must_leave_nothing(run.place)
         self.tally.endings[self.ending.kind] += 1
+        self.tally.left_out += len(run.pipeline.left_out)
         report = run.report() if run.report_file.exists() else None
         account = check(run.pipeline, report, self.history)
         self.tally.began += account.began
@@ -166,64 +168,30 @@ class Round:
         self.played.add(kind)
         before = figures_of(run.status())
         if kind == TOGETHER:
-            self.strike_together(run)
+            faults = together(run, self.dice, self.history)
+            names = [name for _, name in faults]
+            self.done.append("together: " + ", ".join(f"{fault.kind} at {name}" for fault, name in faults))
+            perform_together(faults, run, self.history)
         else:
             name = self.dice.choice(names)
+            names = [name]
             self.done.append(f"{kind} at {name}")
             if kind == QUARANTINE:
                 poison(run, name, self.dice, self.history)
             else:
                 perform(FAULTS[kind], run, name, self.history)
         self.tally.add_fault(kind, before, figures_of(run.status()))
+        self.tally.roles.update(run.pipeline.nodes[name].role for name in names)
 
     def choices(self, run: Run) -> list[tuple[str, str]]:
-        """Kinds of faults, and the nodes that they can happen to."""
-        nodes = [run.pipeline.nodes[name] for name in run.pipeline.targets]
-        found = [
-            (fault.kind, node.id)
-            for fault in FAULTS.values()
-            for node in nodes
-            if fits(fault, node, run) and self.affords(run, node.id, fault.restarts + fault.perhaps)
-        ]
-        if len(self.struck_together(run)) > 1:
-            found.append((TOGETHER, ""))
-        for node in nodes:
-            steady = all(edge.repeats for edge in run.pipeline.inputs_of(node.id))
-            if steady and node.max_attempts < 100 and not self.history.poisoned[node.id]:
-                found.append((QUARANTINE, node.id))
         wanted = self.options.faults
-        return [(kind, name) for kind, name in found if not wanted or kind in wanted]
-
-    def affords(self, run: Run, name: str, restarts: int) -> bool:
-        """A node with few attempts is to have them for a message that goes to quarantine."""
-        if run.pipeline.nodes[name].max_attempts >= 100 or restarts == 0:
-            return True
-        return self.history.restarts[name] + restarts <= 1 and not self.history.poisoned[name]
-
-    def struck_together(self, run: Run) -> list[tuple[Fault, str]]:
-        return [
-            (fault, name)
-            for name in run.pipeline.targets
-            for fault in FAULTS.values()
-            if fault.at_once
-            and fault.restarts == 1
-            and fits(fault, run.pipeline.nodes[name], run)
-            and self.affords(run, name, 1)
-        ]
-
-    def strike_together(self, run: Run) -> None:
-        possible_faults = self.struck_together(run)
-        names = sorted({name for _, name in possible_faults})
-        chosen = self.dice.sample(names, min(len(names), self.dice.randint(2, TARGETS)))
-        faults = [(self.dice.choice([f for f, each in possible_faults if each == name]), name) for name in chosen]
-        self.done.append("together: " + ", ".join(f"{fault.kind} at {name}" for fault, name in faults))
-        perform_together(faults, run, self.history)
+        return [(kind, name) for kind, name in possible_faults(run, self.history) if not wanted or kind in wanted]
 
     def check_quarantine(self, run: Run) -> None:
         """Exactly the messages that were made to fail are kept, each with the payload that it had."""
         kept: list[dict[str, Any]] = quarantined(run)
-        counted = {name: sum(each["node"] == name for each in kept) for name in run.pipeline.targets}
-        wanted = {name: self.history.poisoned[name] for name in run.pipeline.targets}
+        counted = {name: sum(each["node"] == name for each in kept) for name in run.pipeline.busy_steps}
+        wanted = {name: self.history.poisoned[name] for name in run.pipeline.busy_steps}
         if counted != wanted:
             raise ViolationError(f"in quarantine are {counted}, instead of {wanted}")
         for each in kept:

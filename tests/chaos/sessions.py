@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import signal
 import subprocess
 import threading
@@ -12,13 +13,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ledger import ViolationError
+from inotify import DELETED, watched
+from manifests import write
 from pipelines import Pipeline
-from places import Place
+from places import PATIENCE, Place
+from violation import ViolationError
 
 REPOSITORY = Path(__file__).parents[2]
 PENSTOCK = Path(os.environ.get("PENSTOCK_BIN", REPOSITORY / "build/bin/penstock"))
-PATIENCE = 60  # seconds until a pipeline that says nothing is a violation; nothing is measured against it
 
 
 class Transcript:
@@ -71,7 +73,7 @@ class Run:
     def __init__(self, pipeline: Pipeline, place: Place) -> None:
         self.pipeline, self.place = pipeline, place
         self.report_file = pipeline.folder / "report.json"
-        command = [str(PENSTOCK), "run", str(pipeline.write()), "--report", str(self.report_file)]
+        command = [str(PENSTOCK), "run", str(write(pipeline)), "--report", str(self.report_file)]
         self.process = subprocess.Popen(
             place.command(command),
             stdout=subprocess.DEVNULL,
@@ -98,7 +100,7 @@ class Run:
         return self.said.lines[index].split()[1]
 
     def pid_of(self, name: str) -> int:
-        """Of the worker that runs now, as it said itself: of nodes outside containers."""
+        """Of the worker that runs now, as it said itself: of Python nodes outside containers."""
         said = f"[{name}] pid "
         pids = [line for line in self.said.lines if line.startswith(said)]
         if not pids:
@@ -108,6 +110,8 @@ class Run:
 
     def worker_of(self, name: str) -> int:
         """As the host counts, wherever it runs."""
+        if self.pipeline.nodes[name].is_native:
+            return self.place.process_with(self.pipeline.file_of(name))
         if name not in self.pipeline.containers:
             return self.pid_of(name)
         lines = self.docker("top", self.container_of(name), "-eo", "pid,args").splitlines()
@@ -130,6 +134,10 @@ class Run:
         self.said.await_line(
             lambda line: line.startswith(said + ":") and line.split()[-1] == name, f"that {name} runs again"
         )
+
+    def await_left_out(self, name: str) -> None:
+        said = f"penstock: node '{name}' is left out"
+        self.said.await_line(lambda line: line.startswith(said), f"that {name} is left out")
 
     def await_replacement(self, name: str, after: int) -> None:
         """Until it runs in another container, however often it was restarted on the way."""
@@ -156,13 +164,18 @@ class Run:
     def await_taken(self, name: str) -> None:
         """Until the node has read its order: it begins with it then."""
         order = self.pipeline.shared / f"order.{name}"
-        deadline = time.monotonic() + PATIENCE
-        while order.exists():
-            if self.process.poll() is not None:
-                raise ViolationError(f"it ended before {name} had another message")
-            if time.monotonic() > deadline:
-                raise ViolationError(f"{name} was sent nothing for {PATIENCE} s")
-            time.sleep(0.01)
+        ended = os.pidfd_open(self.process.pid)
+        try:
+            with watched(self.pipeline.shared, DELETED) as folder:
+                while order.exists():
+                    ready = select.select([folder.fd, ended], [], [], PATIENCE)[0]
+                    if ended in ready:
+                        raise ViolationError(f"it ended before {name} had another message")
+                    if not ready:
+                        raise ViolationError(f"{name} was sent nothing for {PATIENCE} s")
+                    folder.next_name(PATIENCE)
+        finally:
+            os.close(ended)
 
     def signal(self, number: int) -> None:
         os.kill(self.pid, number)

@@ -17,7 +17,7 @@ def figures_of(status: dict[str, Any]) -> collections.Counter[str]:
     for edge in status["edges"]:
         for name in ("sent", "delivered", "redelivered", "suppressed"):
             figures[name] += edge[name]
-        figures["lost" if edge["policy"] == "block" else "dropped"] += edge["lost"]
+        figures["lost" if edge["policy"] in ("block", "fail") else "dropped"] += edge["lost"]
     figures["restarts"] = sum(node["restarts"] for node in status["nodes"])
     return figures
 
@@ -28,6 +28,8 @@ class Tally:
     began: int = 0
     arrived: int = 0
     faults: dict[str, collections.Counter[str]] = field(default_factory=dict)  # by kind; with `times`
+    roles: collections.Counter[str] = field(default_factory=collections.Counter)  # of the nodes that were struck
+    left_out: int = 0  # nodes
     endings: collections.Counter[str] = field(default_factory=collections.Counter)
     totals: collections.Counter[str] = field(default_factory=collections.Counter)  # of all reports
     violations: list[dict[str, str]] = field(default_factory=list)
@@ -57,6 +59,8 @@ class Tally:
             "handled": self.began,
             "arrived": self.arrived,
             "faults": {kind: dict(figures) for kind, figures in sorted(self.faults.items())},
+            "struck": dict(self.roles),
+            "left_out": self.left_out,
             "endings": dict(self.endings),
             "totals": {name: self.totals[name] for name in FIGURES},
             "violations": self.violations,

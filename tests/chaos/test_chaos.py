@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from endings import ENDINGS
 from faults import FAULTS, QUARANTINE, TOGETHER
+from features import FEATURES
 
 HERE = Path(__file__).parent
 DEADLINE = 500  # seconds until a hanging run is a failed test; nothing is measured against it
@@ -38,13 +39,36 @@ PROCESSES = {
     ),
     4: ((QUARANTINE, TOGETHER), "interrupt"),
 }
+# By seed: what the nodes of its pipeline have beyond those of the others, who is struck, by what, and how often.
+FEATURED = {
+    11: ("sources,states", "source step", ("kill", "keeper kill", "exit between outputs", "pause", TOGETHER), 5),
+    12: ("natives", "native step", ("kill", "segfault", "keeper kill", "pause", TOGETHER), 5),
+    46: ("left out", "step", ("kill", "exception after outputs", "keeper kill", "failing start"), 6),
+    14: ("joins,fan-in,fail", "step", ("kill", "exit between outputs", "pause", TOGETHER), 4),
+    15: ("deadlines", "step", ("hang beyond a deadline",), 2),
+}
+CHEATS = {
+    **dict.fromkeys(("drop", "repeat", "reorder", "change", "renumber"), "plain"),
+    "forget": "states",
+    "miscount": "sources",
+}
 CONTAINERS = {5: tuple(kind for kind, fault in FAULTS.items() if fault.containers)}
 
 
 def chaos(
     report: Path, seed: int, *arguments: str, env: dict[str, str] | None = None
 ) -> tuple[subprocess.CompletedProcess[str], dict[str, Any]]:
-    command = [sys.executable, HERE / "chaos.py", "--seed", str(seed), "--rounds", "1", "--report", report, *arguments]
+    command = [
+        sys.executable,
+        HERE / "chaos.py",
+        "--seed",
+        str(seed),
+        "--rounds",
+        "1",
+        "--report",
+        report,
+        *arguments,
+    ]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=DEADLINE, env=env)
     return done, json.loads(report.read_text())
 
@@ -66,37 +90,50 @@ def need_root(needed: bool) -> None:
 def test_faults_of_processes_lose_repeat_and_change_nothing_but_what_is_predicted(tmp_path: Path, seed: int) -> None:
     faults, ending = PROCESSES[seed]
     need_root("full disk" in faults)
-    told = must_be_good(tmp_path / "report.json", seed, "--faults", ",".join(faults), "--ending", ending)
+    arguments = ("--features", "plain", "--faults", ",".join(faults), "--ending", ending)
+    told = must_be_good(tmp_path / "report.json", seed, *arguments)
     assert set(told["faults"]) == set(faults)
     assert told["endings"] == {ending: 1}
+
+
+@pytest.mark.parametrize("seed", FEATURED, ids=[features for features, *_ in FEATURED.values()])
+def test_whatever_node_is_struck_loses_repeats_and_changes_nothing(tmp_path: Path, seed: int) -> None:
+    features, struck, faults, groups = FEATURED[seed]
+    arguments = ("--features", features, "--faults", ",".join(faults), "--ending", "interrupt", "--groups", str(groups))
+    told = must_be_good(tmp_path / "report.json", seed, *arguments)
+    assert set(told["faults"]) == set(faults)
+    assert set(told["struck"]) == set(struck.split())
+    assert (told["left_out"] > 1) == (features == "left out")
+
+
+def test_every_feature_is_among_these() -> None:
+    assert {name for features, *_ in FEATURED.values() for name in features.split(",")} == set(FEATURES)
 
 
 @pytest.mark.parametrize("seed", CONTAINERS)
 def test_faults_of_containers_lose_repeat_and_change_nothing(tmp_path: Path, seed: int) -> None:
     faults = CONTAINERS[seed]
-    arguments = ["--containers", "--faults", ",".join(faults), "--ending", "interrupt"]
+    arguments = ["--containers", "--features", "plain", "--faults", ",".join(faults), "--ending", "interrupt"]
     told = must_be_good(tmp_path / "report.json", seed, *arguments)
     assert set(told["faults"]) == set(faults)
 
 
 def test_every_fault_is_among_these() -> None:
-    played = {kind for faults, _ in PROCESSES.values() for kind in faults} | {
-        k for ks in CONTAINERS.values() for k in ks
-    }
-    assert played == {*FAULTS, TOGETHER, QUARANTINE}
+    played = [faults for faults, _ in PROCESSES.values()] + [faults for _, _, faults, _ in FEATURED.values()]
+    assert {kind for faults in [*played, *CONTAINERS.values()] for kind in faults} == {*FAULTS, TOGETHER, QUARANTINE}
 
 
 @pytest.mark.parametrize("ending", [kind for kind, ending in ENDINGS.items() if ending.aborts])
 def test_a_session_that_cannot_go_on_says_why_and_leaves_nothing(tmp_path: Path, ending: str) -> None:
     need_root(ENDINGS[ending].small_disk)
-    told = must_be_good(tmp_path / "report.json", 6, "--groups", "0", "--ending", ending)
+    told = must_be_good(tmp_path / "report.json", 6, "--features", "plain", "--groups", "0", "--ending", ending)
     assert told["endings"] == {ending: 1}
 
 
-@pytest.mark.parametrize("sabotage", ["drop", "repeat", "reorder", "change", "renumber"])
+@pytest.mark.parametrize("sabotage", CHEATS)
 def test_a_node_that_cheats_is_found_out(tmp_path: Path, sabotage: str) -> None:
     report = tmp_path / "report.json"
-    short = ("--groups", "0", "--ending", "interrupt")
+    short = ("--features", CHEATS[sabotage], "--groups", "0", "--ending", "interrupt")
     here = {**os.environ, "TMPDIR": str(tmp_path)}  # what is kept of a violation
     done, told = chaos(report, 300, *short, "--sabotage", sabotage, env=here)
     assert done.returncode == 1

@@ -4,50 +4,13 @@ from __future__ import annotations
 
 import collections
 from pathlib import Path
-from typing import Any
 
 import pytest
-from ledger import ViolationError
-from model import History, check
-from pipelines import Edge, Node, Pipeline
-
-STEP = {"every": 1, "times": 2, "as_text": False, "alt": False, "style": "generator", "hold": 0}
-
-
-@pytest.fixture
-def pipeline(tmp_path: Path) -> Pipeline:
-    """s0 → m0 → e0, of which the last edge is the one that the tests change."""
-    return make(tmp_path, "block")
-
-
-def make(folder: Path, policy: str, once: bool = False) -> Pipeline:
-    nodes = {"s0": Node("s0", "numbers"), "m0": Node("m0", "mix", STEP), "e0": Node("e0", "check", STEP)}
-    edges = [
-        Edge("s0", "out", "m0", "a", "block", 8, 4),
-        Edge("m0", "out", "e0", "a", policy, 8, 4, once),
-    ]
-    pipeline = Pipeline(0, folder, nodes, edges, 1024)
-    pipeline.shared.mkdir()
-    write(pipeline, "s0", ["S", "E 3"])
-    write(pipeline, "m0", ["S", *(f"B a s0.out {i} 0 s0 {i}" for i in range(3))])
-    write(pipeline, "e0", arrivals())
-    return pipeline
-
-
-def write(pipeline: Pipeline, name: str, lines: list[str]) -> None:
-    (pipeline.shared / f"ledger.{name}").write_text("".join(f"{line}\n" for line in lines))
-
-
-def arrivals(*numbers: int) -> list[str]:
-    return ["S", *(f"B a m0.out {i} 0 s0/m0.a {i}" for i in numbers or range(6))]
-
-
-def report(**last_edge: int) -> dict[str, Any]:
-    edges = []
-    for edge, sent in (("s0.out->m0.a", 3), ("m0.out->e0.a", 6)):
-        account = {"sent": sent, "delivered": sent, "acknowledged": sent, "lost": 0}
-        edges.append({"id": edge, **account, **(last_edge if edge.startswith("m0") else {})})
-    return {"edges": edges, "nodes": [{"id": name, "restarts": 0, "quarantined": 0} for name in ("s0", "m0", "e0")]}
+from histories import arrivals, make, report, write
+from history import History
+from model import check
+from pipelines import Edge, Pipeline
+from violation import ViolationError
 
 
 def test_what_was_predicted_is_no_violation(pipeline: Pipeline) -> None:
@@ -169,3 +132,24 @@ def test_a_session_that_was_ended_may_lack_its_last_messages_and_none_before(pip
     write(pipeline, "e0", arrivals(0, 2))
     with pytest.raises(ViolationError):
         check(pipeline, None, History(aborted=True))
+
+
+def test_an_edge_that_is_to_fail_when_it_is_full_loses_nothing(tmp_path: Path) -> None:
+    pipeline = make(tmp_path, "fail")
+    check(pipeline, report(), History())
+    write(pipeline, "e0", arrivals(0, 1, 2, 3, 5))
+    with pytest.raises(ViolationError):
+        check(pipeline, report(delivered=5, lost=1), History())
+
+
+def test_of_several_edges_at_one_input_each_is_followed_by_itself(pipeline: Pipeline) -> None:
+    pipeline.edges.append(Edge("s0", "out", "e0", "a", "block", 8, 4))
+    told = report()
+    told["edges"].append({"id": "s0.out->e0.a", "sent": 3, "delivered": 3, "acknowledged": 3, "lost": 0})
+    begun, others = arrivals(), [f"B a s0.out {i} 0 s0 {i}" for i in range(3)]
+    write(pipeline, "e0", [*begun[:3], *others[:2], *begun[3:], others[2]])
+    check(pipeline, told, History())
+    for wrong in ([others[1], others[0], others[2]], others[:2]):
+        write(pipeline, "e0", [*begun, *wrong])
+        with pytest.raises(ViolationError):
+            check(pipeline, told, History())

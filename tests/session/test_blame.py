@@ -51,6 +51,27 @@ class Burst(penstock.Node):
             yield text
 
 
+class Tenfold(penstock.Node):
+    def process(self, tick: Json) -> Iterator[Text]:
+        for _ in range(10):
+            yield Text(str(tick.value))
+
+
+class Heir(penstock.Node):
+    """Hangs at its third message, once; its successor takes long for its start and its first message."""
+
+    def setup(self, params: dict) -> None:
+        self.marker, self.handled = Path(params["marker"]), 0
+        threading.Event().wait(0.8 if self.marker.exists() else 0)
+
+    def process(self, text: Text) -> None:
+        if self.handled == 2 and not self.marker.exists():
+            self.marker.touch()
+            threading.Event().wait()
+        threading.Event().wait(1.4 if self.handled == 0 and self.marker.exists() else 0)
+        self.handled += 1
+
+
 class Steady(penstock.Node):
     """A few milliseconds for each message, always."""
 
@@ -112,6 +133,24 @@ def test_a_node_that_handles_one_message_too_long_is_blamed_and_not_its_consumer
     result = project.run()
     assert result.returncode == 1
     assert "node 'burst' did not make room on edge source.out->burst.in within 1.0 s" in result.stderr
+
+
+# The one that hung leaves room for one message, so that the wait of who sends to it begins anew.
+def test_who_was_held_up_by_a_worker_that_was_replaced_is_not_blamed(project: Project) -> None:
+    project.write(
+        [
+            node("source", "Ticks", params={"n": 3, "every": 0.3}),
+            node("tenfold", "Tenfold"),
+            node("heir", "Heir", params={"marker": str(project.folder / "marker")}, on_failure="restart"),
+        ],
+        [
+            {"from": "source", "to": "tenfold", "depth": 1, "deadline": "2s"},
+            {"from": "tenfold", "to": "heir", "depth": 4, "delivery": "at_most_once", "deadline": "2s"},
+        ],
+    )
+    result = project.run()
+    assert result.returncode == 0, result.stderr
+    assert result.stderr.count("did not make room") == 1
 
 
 def test_a_join_that_waits_for_another_input_is_not_ended_but_told_of(project: Project) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-CREATED, MOVED_HERE = 0x100, 0x80
+CREATED, MOVED_HERE, DELETED = 0x100, 0x80, 0x200
 
 
 class Folder:
@@ -18,7 +18,8 @@ class Folder:
         self.fd = fd
 
     def next_name(self, deadline: float) -> str:
-        """Of what was made in the folder, or moved to it, since the last call; `deadline` is when a test gives up."""
+        """Of what was made in the folder, or what else is watched for, since the last call; `deadline` is when a test
+        gives up."""
         assert select.select([self.fd], [], [], deadline)[0], "nothing happened in the folder"
         event = os.read(self.fd, 4096)
         (length,) = struct.unpack_from("I", event, 12)
