@@ -145,7 +145,7 @@ def fail_too_often(run: Run, dice: random.Random, history: History) -> str:
 
 
 def start_too_late(run: Run, dice: random.Random, history: History) -> str:
-    name = dice.choice(run.pipeline.targets)
+    name = dice.choice([name for name in run.pipeline.targets if not run.pipeline.nodes[name].skips])
     slow = run.pipeline.shared / f"slow.{name}"
     slow.write_text(str(LATE_S))
     slow.chmod(0o666)
