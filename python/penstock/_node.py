@@ -56,6 +56,23 @@ class Node:
     >>> [m.text for m in testing.run(Shout, [Text("hello")])]
     ['HELLO']
 
+    Handlers, `setup`, `finish` and `teardown` may be coroutines, and handlers async generators. They run on an event
+    loop of the node's own, on its thread, one message after the other: a message is acknowledged when its coroutine has
+    ended and what it gave is sent. Tasks that a node starts go on between messages too, but what they find is emitted
+    by a handler, which awaits them or a queue of theirs; where a handler waits because an output has no room, the loop
+    stands still with it. An async source is cancelled where it awaits something when the stream is to end. Block the
+    loop nowhere: use `await asyncio.sleep(...)`, and `asyncio.to_thread` for what takes long.
+
+    >>> import asyncio
+    >>> class Answers(Node):
+    ...     async def setup(self, params):
+    ...         self.known = asyncio.Queue()
+    ...         await self.known.put("42")
+    ...     async def process(self, question: Text) -> Text:
+    ...         return Text(f"{question.text} {await self.known.get()}")
+    >>> [m.text for m in testing.run(Answers, [Text("six by nine?")])]
+    ['six by nine? 42']
+
     With `join` in the manifest, `process` gets one message of every input at a time, which belong together by their
     media times. The first of the `inputs` leads: what is sent has its time.
 

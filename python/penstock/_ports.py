@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
-import collections.abc
 import inspect
-import sys
-import typing
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Callable, Optional
+from typing import Optional
 
+from penstock._annotations import Types, evaluate, message_types, returned_types
 from penstock._errors import NodeError
 from penstock._messages import Message
 from penstock._node import Node
-
-Types = Optional[frozenset[type[Message]]]  # None: any
-
-_ITERABLES = (
-    collections.abc.Iterator, collections.abc.Iterable, collections.abc.Generator, collections.abc.Sequence,
-    list, tuple,
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -37,6 +28,8 @@ class NodePorts:
     inputs: dict[str, Types]
     outputs: dict[str, Types]
     handlers: dict[str, Handler]
+    has_coroutines: bool = False
+    """Whether the node needs an event loop."""
 
     @property
     def is_source(self) -> bool:
@@ -59,8 +52,9 @@ def inspect_node(cls: type[Node], *, joins: bool = False) -> NodePorts:
     `joins`: its manifest has `join`, so `process` gets one message of every input at a time.
 
     >>> from penstock import Audio, Text
+    >>> from collections.abc import Iterator
     >>> class Recognizer(Node):
-    ...     def process(self, speech: Audio) -> typing.Iterator[Text]: ...
+    ...     def process(self, speech: Audio) -> Iterator[Text]: ...
     >>> ports = inspect_node(Recognizer)
     >>> type_name(ports.inputs["in"]), type_name(ports.outputs["out"])
     ('Audio', 'Text')
@@ -68,12 +62,16 @@ def inspect_node(cls: type[Node], *, joins: bool = False) -> NodePorts:
     methods = ["process"] if joins else _handler_methods(cls)
     if joins:
         _check_can_join(cls)
-    for name in [*methods, "setup", "finish", "teardown"]:
-        function = getattr(cls, name)
-        if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
-            raise NodeError(f"{cls.__name__}.{name} is a coroutine (async def); handlers are functions or generators")
     handlers = _joined_handlers(cls) if joins else _handlers(cls, methods)
-    return NodePorts(_input_types(cls, handlers), _output_types(cls, methods), handlers)
+    return NodePorts(_input_types(cls, handlers), _output_types(cls, methods), handlers, _has_coroutines(cls, methods))
+
+
+def _has_coroutines(cls: type[Node], handlers: list[str]) -> bool:
+    for name in ("setup", "teardown"):
+        if inspect.isasyncgenfunction(getattr(cls, name)):
+            raise NodeError(f"{cls.__name__}.{name} is an async generator, but sends nothing: leave out its `yield`")
+    functions = [getattr(cls, name) for name in [*handlers, "setup", "finish", "teardown"]]
+    return any(inspect.iscoroutinefunction(each) or inspect.isasyncgenfunction(each) for each in functions)
 
 
 def _handler_methods(cls: type[Node]) -> list[str]:
@@ -184,22 +182,21 @@ def _input_types(cls: type[Node], handlers: Mapping[str, Handler]) -> dict[str, 
         handler = handlers[port]
         where = f"{cls.__name__}.{handler.method}"
         if declared is not None:
-            types[port] = _message_types(declared, f"{cls.__name__}.inputs[{port!r}]")
+            types[port] = message_types(declared, f"{cls.__name__}.inputs[{port!r}]")
             continue
         parameters = _parameters(cls, handler.method)
         chosen = next((p for p in parameters if p.name == handler.keyword), parameters[0])
         types[port] = None
         if chosen.kind is not chosen.VAR_KEYWORD:
-            annotation = _evaluate(chosen.annotation, getattr(cls, handler.method))
-            types[port] = _message_types(annotation, f"the annotation of {chosen.name!r} of {where}")
+            annotation = evaluate(chosen.annotation, getattr(cls, handler.method))
+            types[port] = message_types(annotation, f"the annotation of {chosen.name!r} of {where}")
     return types
 
 
 def _output_types(cls: type[Node], methods: list[str]) -> dict[str, Types]:
     if cls.outputs is not None:
         return {
-            port: _message_types(declared, f"{cls.__name__}.outputs[{port!r}]")
-            for port, declared in cls.outputs.items()
+            port: message_types(declared, f"{cls.__name__}.outputs[{port!r}]") for port, declared in cls.outputs.items()
         }
     found: set[type[Message]] = set()
     for name in [*methods, "finish"]:
@@ -207,78 +204,8 @@ def _output_types(cls: type[Node], methods: list[str]) -> dict[str, Types]:
         if function is Node.finish:
             continue
         annotation = inspect.signature(function).return_annotation
-        types = _returned_types(_evaluate(annotation, function), f"the return annotation of {cls.__name__}.{name}")
+        types = returned_types(evaluate(annotation, function), f"the return annotation of {cls.__name__}.{name}")
         if types is None:
             return {"out": None}
         found |= types
     return {"out": frozenset(found) or None}
-
-
-def _returned_types(annotation: Any, where: str) -> Types:
-    if annotation is None or annotation is type(None):
-        return frozenset()
-    origin = typing.get_origin(annotation)
-    if origin is typing.Union or _is_new_union(annotation):
-        parts = [_returned_types(part, where) for part in typing.get_args(annotation)]
-        return None if any(part is None for part in parts) else frozenset().union(*(part for part in parts if part))
-    if origin in _ITERABLES:
-        arguments = typing.get_args(annotation)
-        if not arguments:
-            return None
-        used = arguments[:1] if origin is not tuple else [part for part in arguments if part is not Ellipsis]
-        parts = [_returned_types(part, where) for part in used]
-        return None if any(part is None for part in parts) else frozenset().union(*(part for part in parts if part))
-    return _message_types(annotation, where)
-
-
-def _message_types(annotation: Any, where: str) -> Types:
-    """Any, no annotation and Message itself mean: any type."""
-    if annotation in (inspect.Parameter.empty, Any, Message, object) or annotation in _ITERABLES:
-        return None
-    if isinstance(annotation, type) and issubclass(annotation, Message):
-        return frozenset([annotation])
-    if typing.get_origin(annotation) is typing.Union or _is_new_union(annotation):
-        types: set[type[Message]] = set()
-        for part in typing.get_args(annotation):
-            if part is type(None):
-                continue
-            inner = _message_types(part, where)
-            if inner is None:
-                return None
-            types |= inner
-        return frozenset(types)
-    name = getattr(annotation, "__name__", annotation)
-    raise NodeError(f"{where} is {name}, which is not a message type; use Audio, Tensor, Text, Json or Bytes")
-
-
-def _is_new_union(annotation: Any) -> bool:
-    if sys.version_info >= (3, 10):
-        import types
-
-        return isinstance(annotation, types.UnionType)
-    return False
-
-
-def _evaluate(annotation: Any, function: Callable[..., Any]) -> Any:
-    """A string annotation's value. One that cannot be evaluated here (names under TYPE_CHECKING) means: any type.
-
-    `A | B` is understood on Python 3.9 too, where only the string can be written.
-    """
-    if not isinstance(annotation, str):
-        return annotation
-    names = {**vars(typing), **getattr(function, "__globals__", {})}
-    try:
-        return eval(annotation, names)
-    except TypeError:
-        pass
-    except Exception:
-        return inspect.Parameter.empty
-    return _evaluate_union(annotation, names)
-
-
-def _evaluate_union(annotation: str, names: dict[str, Any]) -> Any:
-    try:
-        parts: tuple[Any, ...] = tuple(eval(part, names) for part in annotation.split("|"))
-        return typing.Union[parts]
-    except Exception:
-        return inspect.Parameter.empty

@@ -6,19 +6,24 @@ back as its receiver would see it.
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Optional, Union
+from typing import TYPE_CHECKING, Any, Optional, Union
 
+from penstock._context import Identity, NodeContext
 from penstock._joining import leading_first
 from penstock._local import Loan, LocalLoan, LocalView, Shape
 from penstock._matching import Matching
 from penstock._messages import BY_KIND, Message
 from penstock._node import Node, defines_load
-from penstock._ports import inspect_node
-from penstock._runner import Identity, NodeContext, Runner
+from penstock._ports import NodePorts, inspect_node
+from penstock._runner import Runner
 from penstock._state import StateKeeper, defines_checkpoint, from_kept, to_kept
+
+if TYPE_CHECKING:
+    from penstock._async import NodeLoop
 
 __all__ = ["Outputs", "run"]
 
@@ -137,43 +142,72 @@ def run(
     >>> [message.text for message in run(Who, said, join=20)]
     ['Ada: yes']
     """
-    instance = node() if isinstance(node, type) else node
-    ports = inspect_node(type(instance), joins=join is not None)
-    if defines_load(type(instance)) and "loaded" not in vars(instance):
-        instance.loaded = type(instance).load(_copied(params))  # type: ignore[attr-defined]
-    input_ports, output_ports = list(ports.inputs), list(ports.outputs)
-    recorder = _Recorder(output_ports, limit)
-    context = NodeContext(
-        instance, ports, Identity(node_id, "testing"), recorder, {port: i for i, port in enumerate(output_ports)}
+    cls = node if isinstance(node, type) else type(node)
+    ports = inspect_node(cls, joins=join is not None)
+    loop = _loop_for(cls) if ports.has_coroutines else None
+    try:
+        instance = node() if isinstance(node, type) else node
+        if defines_load(cls) and "loaded" not in vars(instance):
+            instance.loaded = cls.load(_copied(params))  # type: ignore[attr-defined]
+        recorder = _Recorder(list(ports.outputs), limit)
+        connected = {port: index for index, port in enumerate(ports.outputs)}
+        context = NodeContext(instance, ports, Identity(node_id, "testing"), recorder, connected)
+        runner = Runner(instance, ports, context, list(ports.inputs))
+        runner.use(loop)
+        runner.setup(_copied(params))
+        _restore(runner, instance, ports, recorder, state)
+        context.is_open = True
+        with contextlib.suppress(_StopError):
+            if runner.is_source:
+                runner.run_source()
+            views = _views(inputs, list(ports.inputs), cls.__name__)
+            if join is None:
+                _run_each(runner, recorder, views)
+            else:
+                _run_joined(runner, recorder, views, leading_first(ports, list(ports.inputs), node_id), join)
+            recorder.current_time = None
+            if killed:
+                return recorder.outputs
+            runner.finish()
+        runner.teardown()
+        return recorder.outputs
+    finally:
+        if loop is not None:
+            loop.close()
+
+
+def _loop_for(cls: type[Node]) -> NodeLoop:
+    import asyncio
+
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        from penstock._async import NodeLoop
+
+        return NodeLoop()
+    raise RuntimeError(
+        f"{cls.__name__} has coroutines, which run on a loop of the node's own: call penstock.testing.run in a plain "
+        "function, not in a coroutine (or in another thread: `await asyncio.to_thread(testing.run, …)`)"
     )
-    runner = Runner(instance, ports, context, input_ports)
-    instance.setup(_copied(params))
-    if defines_checkpoint(type(instance), ports):
-        runner.state = StateKeeper(instance, recorder)
+
+
+def _restore(runner: Runner, node: Node, ports: NodePorts, recorder: _Recorder, state: Any) -> None:
+    if defines_checkpoint(type(node), ports):
+        runner.state = StateKeeper(node, recorder)
         if state is not None:
-            instance.restore(from_kept(*_as_kept(to_kept(state, "the test"))))  # type: ignore[attr-defined]
+            node.restore(from_kept(*_as_kept(to_kept(state, "the test"))))  # type: ignore[attr-defined]
             recorder.outputs.state = state
     elif state is not None:
-        raise ValueError(f"{type(instance).__name__} has no state to restore: it defines no checkpoint and restore")
-    context.is_open = True
-    try:
-        if runner.is_source:
-            runner.run_source()
-        views = _views(inputs, input_ports, type(instance).__name__)
-        if join is None:
-            for port, view in views:
-                recorder.current_time = view.time
-                runner.handle(port, view)
+        raise ValueError(f"{type(node).__name__} has no state to restore: it defines no checkpoint and restore")
+
+
+def _run_each(runner: Runner, recorder: _Recorder, views: Iterable[tuple[int, LocalView]]) -> None:
+    for port, view in views:
+        recorder.current_time = view.time
+        if runner.loop is None:
+            runner.handle(port, view)
         else:
-            _run_joined(runner, recorder, views, leading_first(ports, input_ports, node_id), join)
-        recorder.current_time = None
-        if killed:
-            return recorder.outputs
-        runner.finish()
-    except _StopError:
-        pass
-    instance.teardown()
-    return recorder.outputs
+            runner.loop.run(runner.handle_on_loop(port, view))
 
 
 def _views(inputs: Iterable[Input], ports: list[str], class_name: str) -> Iterator[tuple[int, LocalView]]:

@@ -206,10 +206,6 @@ class NoHandler(penstock.Node):
     pass
 
 
-class Async(penstock.Node):
-    async def process(self, message: Text) -> None: ...
-
-
 class WrongType(penstock.Node):
     def process(self, message: str) -> None: ...
 
@@ -232,7 +228,6 @@ class Unhandled(penstock.Node):
     ("cls", "said"),
     [
         (NoHandler, "NoHandler has no process method"),
-        (Async, "Async.process is a coroutine"),
         (WrongType, "annotation of 'message' of WrongType.process is str, which is not a message type"),
         (WrongReturn, "return annotation of WrongReturn.process is str"),
         (NoDefault, "give 'a' the default None"),

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <csignal>
@@ -231,6 +233,68 @@ TEST_P(PythonWorker, NumpyArraysAreTheSharedMemoryItself) {
   NodeSpec sink{"sink", "arrays:Checks"};
   const auto ending = RunPair(python, std::move(source), std::move(sink));
   EXPECT_EQ(ending.standard_output, "ok\nok\nok\nok\n") << ending.failed.traceback;
+}
+
+auto Coroutine(std::string id, const std::string& cls, std::string params = "{}") -> NodeSpec {
+  return {std::move(id), fmt::format("coroutines:{}", cls), std::move(params)};
+}
+
+TEST_P(PythonWorker, CoroutinesHandleEveryMessageAndTheirOutputsAreSentBeforeItIsAcknowledged) {
+  Stage stage(python);
+  const auto started = stage.Start(
+      {Coroutine("source", "Numbers", R"({"count": 50})"), Coroutine("twice", "Twice"), Node("sink", "Describe")},
+      {{"source.out", "twice.in"}, {"twice.out", "sink.in"}});
+  ASSERT_TRUE(started) << started.error().ToString();
+  const auto sink = stage.Await("sink");
+  const auto twice = stage.Await("twice");
+  EXPECT_EQ(std::count(sink.standard_output.begin(), sink.standard_output.end(), '\n'), 2 * 50 + 3)
+      << twice.failed.traceback;
+  EXPECT_THAT(sink.standard_output, AllOf(HasSubstr(R"("49", 49, {}, true])"), HasSubstr(R"("\"end\"", 0, {})")));
+  EXPECT_EQ(twice.standard_output, "set up\ntorn down\n") << twice.standard_error;
+  EXPECT_EQ(twice.exit_status, 0);
+  EXPECT_EQ(stage.ControlOf("source.out")->acked.load(), 50U);
+}
+
+TEST_P(PythonWorker, FailingCoroutinesReportTheirMessageAndTheirOwnLines) {
+  const auto sink = RunPair(python, Coroutine("source", "Numbers", R"({"count": 5})"), Coroutine("sink", "FailsAt"));
+  EXPECT_EQ(sink.failed.phase, "process");
+  EXPECT_EQ(sink.failed.message, "cannot handle 3");
+  EXPECT_EQ(sink.failed.edge.value_or("none"), "source.out->sink.in");
+  EXPECT_EQ(sink.failed.sequence.value_or(0), 3U);
+  EXPECT_THAT(sink.failed.traceback, AllOf(HasSubstr("coroutines.py"), testing::Not(HasSubstr("_runner.py")),
+                                           testing::Not(HasSubstr("asyncio"))));
+}
+
+TEST_P(PythonWorker, TheLoopGoesOnWhileNoMessageIsThere) {
+  const auto pipe = std::filesystem::temp_directory_path() / fmt::format("penstock-answer-{}-{}", getpid(), GetParam());
+  ASSERT_EQ(mkfifo(pipe.c_str(), 0600), 0);
+  const auto params = fmt::format(R"({{"path": "{}"}})", pipe.string());
+  Stage stage(python);
+  const auto started = stage.Start({Coroutine("source", "Listens", params), Coroutine("sink", "Answers", params)},
+                                   {{"source.out", "sink.in"}});
+  ASSERT_TRUE(started) << started.error().ToString();
+  const auto source = stage.Await("source");
+  EXPECT_THAT(source.standard_output, HasSubstr("not sent: node 'sink': Answers.emit was called by a task that is not"))
+      << source.failed.traceback;
+  EXPECT_EQ(stage.Await("sink").exit_status, 0);
+  std::filesystem::remove(pipe);
+}
+
+TEST_P(PythonWorker, StopReachesASourceThatAwaitsSomethingElse) {
+  Stage stage(python);
+  const auto started =
+      stage.Start({Coroutine("source", "Waits"), Node("sink", "Describe")}, {{"source.out", "sink.in"}});
+  ASSERT_TRUE(started) << started.error().ToString();
+  ASSERT_TRUE(stage.SendStop("source"));
+  EXPECT_TRUE(stage.Await("sink").finished);
+  const auto source = stage.Await("source");
+  EXPECT_EQ(source.standard_output, "cancelled\n") << source.failed.traceback;
+  EXPECT_EQ(source.exit_status, 0);
+}
+
+TEST_P(PythonWorker, MessagesThatCoroutinesLeaveInReferenceCyclesAreCollected) {
+  const auto sink = RunPair(python, Node("source", "Numbers", R"({"count": 50})"), Coroutine("sink", "Keeps"));
+  EXPECT_EQ(sink.standard_output, "finished\n") << sink.failed.message;
 }
 
 // left: 0, 10, 20, …, right: 3, 28, 53, …; the smallest edges.
