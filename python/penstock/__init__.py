@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from penstock._errors import MemoryQuotaError, NodeError, PenstockError, PortError
     from penstock._messages import Audio, Bytes, Json, Message, Tensor, Text
     from penstock._node import Node, node
+    from penstock._timers import every
 
 __version__ = "0.1.0"
 
@@ -30,6 +31,7 @@ __all__ = [
     "PortError",
     "Tensor",
     "Text",
+    "every",
     "node",
 ]
 
@@ -37,6 +39,7 @@ _MODULES = {
     "_errors": ("MemoryQuotaError", "NodeError", "PenstockError", "PortError"),
     "_messages": ("Audio", "Bytes", "Json", "Message", "Tensor", "Text"),
     "_node": ("Node", "node"),
+    "_timers": ("every",),
 }
 
 

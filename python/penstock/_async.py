@@ -72,12 +72,12 @@ class Arrivals:
 class NodeLoop:
     """One node's event loop, made on its thread before the node is."""
 
-    def __init__(self, bell: Optional[Bell] = None) -> None:
-        """`bell`: without one nothing is waited for."""
+    def __init__(self, bell: Optional[Bell] = None, loop: Optional[asyncio.AbstractEventLoop] = None) -> None:
+        """`bell`: without one nothing is waited for. `loop`: one to use instead of asyncio's usual one."""
         self._bell = bell
         self._arrivals: Optional[Arrivals] = None
         self._running: Optional[object] = None  # the call of a handler that has not come to its end
-        self._loop = asyncio.new_event_loop()
+        self._loop = loop or asyncio.new_event_loop()
         asyncio.set_event_loop(self._loop)  # for what the node makes in __init__ and in a `setup` that is no coroutine
 
     def run(self, awaitable: Awaitable[_T]) -> _T:
@@ -109,6 +109,11 @@ class NodeLoop:
         """Until something arrives; `seen` was `arrivals()` before it was looked for. False when it took too long."""
         done, _ = await asyncio.wait({self._after(seen)}, timeout=timeout_s)
         return bool(done)
+
+    def sleep(self, seconds: float) -> None:
+        """Runs the loop for so long."""
+        if seconds > 0:
+            self.run(asyncio.sleep(seconds))
 
     async def give_way(self) -> None:
         """Lets others on the loop go on, once."""

@@ -160,6 +160,11 @@ class NodeContext:
         return self._backend.stop_requested()
 
     def sleep_until(self, monotonic_ns: int) -> bool:
+        if self.check_task is not None:
+            raise NodeError(
+                f"node {self.node_id!r}: {self._class_name} has coroutines, which sleep_until would hold up: "
+                "`await asyncio.sleep(...)`"
+            )
         return self._backend.sleep_until(monotonic_ns)
 
     def _check_connected(self, what: str, connected: Mapping[str, int], declared: Mapping[str, Any]) -> None:

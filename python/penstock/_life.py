@@ -71,7 +71,8 @@ class Worker:
         ports = self._ports_of(cls)
         keeps = defines_checkpoint(cls, ports)
         restarts = configuration["restarts"]
-        replayable = check_source(cls, self.node_id, keeps) if restarts and ports.is_source else None
+        replays = restarts and ports.is_source and not ports.timers
+        replayable = check_source(cls, self.node_id, keeps) if replays else None
         if ports.has_coroutines:
             from penstock._async import NodeLoop
 
@@ -101,7 +102,7 @@ class Worker:
             host.publish_anew()
         if ended:
             pass  # everything was sent already, what `finish` gives too
-        elif runner.is_source:
+        elif runner.is_source and not ports.timers:
             runner.run_source()
         else:
             self._serve(inputs, context)
@@ -127,7 +128,7 @@ class Worker:
 
     def _inputs_of(self, runner: Runner, ports: NodePorts) -> Union[Inputs, JoinedInputs]:
         if self.configuration["join_tolerance_ns"] is None:
-            return Inputs(self.host, runner)
+            return Inputs(self.host, runner, ports.timers)
         from penstock._joining import JoinedInputs  # here: the others start sooner without
 
         return JoinedInputs(self.host, runner, ports, self.configuration)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from penstock._annotations import Types, evaluate, message_types, returned_types
 from penstock._errors import NodeError
 from penstock._messages import Message
 from penstock._node import Node
+from penstock._timers import TimerMethod, timers_of
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,7 @@ class NodePorts:
     handlers: dict[str, Handler]
     has_coroutines: bool = False
     """Whether the node needs an event loop."""
+    timers: tuple[TimerMethod, ...] = ()
 
     @property
     def is_source(self) -> bool:
@@ -60,10 +63,14 @@ def inspect_node(cls: type[Node], *, joins: bool = False) -> NodePorts:
     ('Audio', 'Text')
     """
     methods = ["process"] if joins else _handler_methods(cls)
+    timers = timers_of(cls, methods)
     if joins:
-        _check_can_join(cls)
+        _check_can_join(cls, timers)
     handlers = _joined_handlers(cls) if joins else _handlers(cls, methods)
-    return NodePorts(_input_types(cls, handlers), _output_types(cls, methods), handlers, _has_coroutines(cls, methods))
+    _check_timers(cls, handlers, methods, timers)
+    called = [*methods, *(timer.name for timer in timers)]
+    inputs, outputs = _input_types(cls, handlers), _output_types(cls, called)
+    return NodePorts(inputs, outputs, handlers, _has_coroutines(cls, called), timers)
 
 
 def _has_coroutines(cls: type[Node], handlers: list[str]) -> bool:
@@ -74,19 +81,44 @@ def _has_coroutines(cls: type[Node], handlers: list[str]) -> bool:
     return any(inspect.iscoroutinefunction(each) or inspect.isasyncgenfunction(each) for each in functions)
 
 
+def _check_timers(
+    cls: type[Node], handlers: Mapping[str, Handler], methods: list[str], timers: tuple[TimerMethod, ...]
+) -> None:
+    if methods and not handlers and timers:
+        raise NodeError(
+            f"{cls.__name__} is a source: its process says itself when it sends, so {timers[0].name} would never be "
+            "called. Leave out process, and send in timers; or have inputs"
+        )
+    if not methods and not timers:
+        raise NodeError(f"{cls.__name__} has no process method (nor on_<port> methods, nor timers)")
+
+
 def _handler_methods(cls: type[Node]) -> list[str]:
-    declared = cls.inputs
     has_process = callable(getattr(cls, "process", None))
+    names = _on_port_methods(cls)
+    if has_process and names:
+        raise NodeError(
+            f"{cls.__name__} has both process and {names[0]}: handle all inputs in process, or each in a method "
+            f"on_<port> of its own. (A method that handles no input needs another name, such as _{names[0]})"
+        )
+    return ["process"] if has_process else names
+
+
+def _on_port_methods(cls: type[Node]) -> list[str]:
+    """NodeError for one without a port, unless it is from before the inputs were declared."""
     names = [name for name in dir(cls) if name.startswith("on_") and callable(getattr(cls, name))]
-    if declared is not None:
-        names = [name for name in names if name[3:] in declared]
-    elif has_process:
-        names = []  # nothing says that they are ports
-    if has_process:
-        names.append("process")
-    if not names:
-        raise NodeError(f"{cls.__name__} has no process method (nor on_<port> methods)")
-    return names
+    if cls.inputs is None:
+        return names
+    before = next(base for base in cls.__mro__ if "inputs" in vars(base)).__mro__[1:]
+    for name in names:
+        if name[3:] not in cls.inputs and not any(name in vars(base) for base in before):
+            near = difflib.get_close_matches(name[3:], list(cls.inputs), 1)
+            meant = f"; did you mean on_{near[0]}?" if near else ""
+            raise NodeError(
+                f"{cls.__name__}.{name} is for an input {name[3:]!r}, which `inputs` does not have: it has "
+                f"{', '.join(map(repr, cls.inputs)) or 'none'}{meant}"
+            )
+    return [name for name in names if name[3:] in cls.inputs]
 
 
 def _handlers(cls: type[Node], methods: list[str]) -> dict[str, Handler]:
@@ -101,7 +133,7 @@ def _handlers(cls: type[Node], methods: list[str]) -> dict[str, Handler]:
             several = len(parameters) > 1
             ports = [p.name for p in parameters] if several else ["in"] if parameters else []
         else:
-            ports = [port for port in declared if port not in handlers]
+            ports = declared
             several = len(ports) > 1 or len(parameters) > 1
         catch_all = any(p.kind is p.VAR_KEYWORD for p in parameters)
         if catch_all and declared is None:
@@ -113,12 +145,12 @@ def _handlers(cls: type[Node], methods: list[str]) -> dict[str, Handler]:
             if several and not catch_all and port not in [p.name for p in parameters]:
                 raise NodeError(
                     f"{cls.__name__}.process has no parameter for the input {port!r}; "
-                    f"add {port}=None, or a method on_{port}"
+                    f"add {port}=None, or have a method on_<port> for each input instead"
                 )
             if not parameters:
                 raise NodeError(
                     f"{cls.__name__}.process takes no message, but the input {port!r} is declared; "
-                    f"add a parameter or a method on_{port}"
+                    "add a parameter, or have a method on_<port> for each input instead"
                 )
             handlers.setdefault(port, Handler("process", port if several or catch_all else None))
         if several and not catch_all:
@@ -134,7 +166,12 @@ def _handlers(cls: type[Node], methods: list[str]) -> dict[str, Handler]:
     return handlers
 
 
-def _check_can_join(cls: type[Node]) -> None:
+def _check_can_join(cls: type[Node], timers: tuple[TimerMethod, ...]) -> None:
+    if timers:
+        raise NodeError(
+            f"{cls.__name__} has the timer {timers[0].name}, and its node has `join`: only one of the two is possible. "
+            "Join the inputs in a node of its own, before this one"
+        )
     if not callable(getattr(cls, "process", None)):
         raise NodeError(
             f"{cls.__name__} has no process method, and its node has `join`: "

@@ -90,6 +90,17 @@ class Runner:
         if self.state is not None:
             self.state.keep()
 
+    def tick(self, method: str) -> None:
+        """A timer's method, until what it gave is published, and the state that it left is kept."""
+        self.deliver(getattr(self._node, method)(), method)
+        if self.state is not None:
+            self.state.keep()
+
+    async def tick_on_loop(self, method: str) -> None:
+        await self._deliver_on_loop(getattr(self._node, method), method)
+        if self.state is not None:
+            self.state.keep()
+
     def handle_set(self, ports: Sequence[int], views: Sequence[View], clock: Optional[UserClock] = None) -> None:
         """As handle, with one message of each of `ports`, all of them given to `process` at once."""
         messages: dict[str, Message] = {}

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Optional, Union
 
 from penstock._context import Identity, NodeContext
+from penstock._fake_time import Clock, Ticks, Wait, loop_with, wait
 from penstock._joining import leading_first
 from penstock._local import Loan, LocalLoan, LocalView, Shape
 from penstock._matching import Matching
@@ -25,9 +26,9 @@ from penstock._state import StateKeeper, defines_checkpoint, from_kept, to_kept
 if TYPE_CHECKING:
     from penstock._async import NodeLoop
 
-__all__ = ["Outputs", "run"]
+__all__ = ["Clock", "Outputs", "Wait", "run", "wait"]
 
-Input = Union[Message, tuple[str, Message]]
+Input = Union[Message, tuple[str, Message], Wait]
 MAX_STATE_BYTES = 1 << 20  # as transport::StateMemory has it
 
 
@@ -114,13 +115,16 @@ def run(
     join: Optional[int] = None,
     state: Any = None,
     killed: bool = False,
+    clock: Optional[Clock] = None,
 ) -> Outputs:
     """load and setup, a handler call for each input, finish, teardown. Exceptions of the node arrive unchanged.
 
     `load` is not called for an instance whose `loaded` is set already.
 
-    `inputs` are messages, or pairs of port and message for nodes with several inputs. `limit` asks a source to stop
-    once it has emitted so many messages. `join` is the tolerance, in nanoseconds, of a node whose manifest has `join`:
+    `inputs` are messages, or pairs of port and message for nodes with several inputs; in between may stand
+    `wait("1s")`, as long as which no message comes. `limit` asks a source to stop once it has emitted so many messages.
+    `clock` is the time of the node's timers, and of its event loop if it has one; it stands still but for those waits.
+    `join` is the tolerance, in nanoseconds, of a node whose manifest has `join`:
     the first input leads, and `process` gets one message of every input.
 
     `state` is given to the node's `restore`, as after a restart; that of an earlier run is `Outputs.state`. With
@@ -144,7 +148,7 @@ def run(
     """
     cls = node if isinstance(node, type) else type(node)
     ports = inspect_node(cls, joins=join is not None)
-    loop = _loop_for(cls) if ports.has_coroutines else None
+    loop = _loop_for(cls, clock) if ports.has_coroutines else None
     try:
         instance = node() if isinstance(node, type) else node
         if defines_load(cls) and "loaded" not in vars(instance):
@@ -158,11 +162,11 @@ def run(
         _restore(runner, instance, ports, recorder, state)
         context.is_open = True
         with contextlib.suppress(_StopError):
-            if runner.is_source:
+            if runner.is_source and not ports.timers:
                 runner.run_source()
             views = _views(inputs, list(ports.inputs), cls.__name__)
             if join is None:
-                _run_each(runner, recorder, views)
+                _Stream(runner, recorder, ports, clock).run(views, runs_on=limit is not None)
             else:
                 _run_joined(runner, recorder, views, leading_first(ports, list(ports.inputs), node_id), join)
             recorder.current_time = None
@@ -176,7 +180,7 @@ def run(
             loop.close()
 
 
-def _loop_for(cls: type[Node]) -> NodeLoop:
+def _loop_for(cls: type[Node], clock: Optional[Clock]) -> NodeLoop:
     import asyncio
 
     try:
@@ -184,7 +188,7 @@ def _loop_for(cls: type[Node]) -> NodeLoop:
     except RuntimeError:
         from penstock._async import NodeLoop
 
-        return NodeLoop()
+        return NodeLoop(loop=None if clock is None else loop_with(clock))
     raise RuntimeError(
         f"{cls.__name__} has coroutines, which run on a loop of the node's own: call penstock.testing.run in a plain "
         "function, not in a coroutine (or in another thread: `await asyncio.to_thread(testing.run, …)`)"
@@ -201,18 +205,54 @@ def _restore(runner: Runner, node: Node, ports: NodePorts, recorder: _Recorder, 
         raise ValueError(f"{type(node).__name__} has no state to restore: it defines no checkpoint and restore")
 
 
-def _run_each(runner: Runner, recorder: _Recorder, views: Iterable[tuple[int, LocalView]]) -> None:
-    for port, view in views:
-        recorder.current_time = view.time
-        if runner.loop is None:
-            runner.handle(port, view)
+class _Stream:
+    """Messages one after the other, and timers in between."""
+
+    def __init__(self, runner: Runner, recorder: _Recorder, ports: NodePorts, clock: Optional[Clock]) -> None:
+        self._runner = runner
+        self._recorder = recorder
+        self._moves_loop = clock is not None
+        self._clock = clock = clock or Clock()
+        self._ticks = Ticks(ports.timers, clock, self._tick)
+        self._has_inputs = bool(ports.inputs)
+
+    def run(self, views: Iterable[Union[tuple[int, LocalView], Wait]], *, runs_on: bool) -> None:
+        """`runs_on`: a node without inputs, until its limit."""
+        for item in views:
+            if isinstance(item, Wait):
+                self._ticks.wait(item, self._move)
+            else:
+                self._handle(*item)
+                self._ticks.run_due()
+        if runs_on and not self._has_inputs:
+            self._ticks.run_forever(self._move)
+
+    def _handle(self, port: int, view: LocalView) -> None:
+        self._recorder.current_time = view.time
+        if self._runner.loop is None:
+            self._runner.handle(port, view)
         else:
-            runner.loop.run(runner.handle_on_loop(port, view))
+            self._runner.loop.run(self._runner.handle_on_loop(port, view))
+
+    def _tick(self, method: str) -> None:
+        self._recorder.current_time = None
+        if self._runner.loop is None:
+            self._runner.tick(method)
+        else:
+            self._runner.loop.run(self._runner.tick_on_loop(method))
+
+    def _move(self, time_ns: int) -> None:
+        if self._runner.loop is not None and self._moves_loop:
+            self._runner.loop.sleep((time_ns - self._clock.now_ns) / 1e9)
+        self._clock.now_ns = max(self._clock.now_ns, time_ns)
 
 
-def _views(inputs: Iterable[Input], ports: list[str], class_name: str) -> Iterator[tuple[int, LocalView]]:
+def _views(inputs: Iterable[Input], ports: list[str], class_name: str) -> Iterator[Union[tuple[int, LocalView], Wait]]:
     numbers = dict.fromkeys(ports, 0)
     for item in inputs:
+        if isinstance(item, Wait):
+            yield item
+            continue
         port, message = item if isinstance(item, tuple) else (_only(ports), item)
         if port not in ports:
             raise ValueError(f"{class_name} has no input {port!r}; it has {', '.join(map(repr, ports)) or 'none'}")
@@ -223,15 +263,17 @@ def _views(inputs: Iterable[Input], ports: list[str], class_name: str) -> Iterat
 def _run_joined(
     runner: Runner,
     recorder: _Recorder,
-    views: Iterable[tuple[int, LocalView]],
+    views: Iterable[Union[tuple[int, LocalView], Wait]],
     order: list[tuple[str, int]],
     tolerance_ns: int,
 ) -> None:
     """All inputs are there at once: when they arrive makes no difference."""
     waiting: list[deque[LocalView]] = [deque() for _ in order]
     positions = {port: position for position, (_, port) in enumerate(order)}
-    for port, view in views:
-        waiting[positions[port]].append(view)
+    for item in views:
+        if isinstance(item, Wait):
+            raise ValueError("a node that joins its inputs has no timers: leave out `wait`")
+        waiting[positions[item[0]]].append(item[1])
     matching: Matching[LocalView] = Matching([name for name, _ in order], tolerance_ns)
     while True:
         wanted = matching.wants()

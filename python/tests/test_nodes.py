@@ -71,6 +71,21 @@ def test_handlers_by_port_and_several_outputs() -> None:
     assert [m.value for m in out.by_port["names"]] == ["ann"]  # type: ignore[attr-defined]
 
 
+def test_a_class_may_leave_out_inputs_of_its_base() -> None:
+    class Base(penstock.Node):
+        def on_audio(self, message: Text) -> Text:
+            return Text("audio")
+
+        def on_video(self, message: Text) -> Text:
+            return Text("video")
+
+    class Deaf(Base):
+        inputs: ClassVar[Any] = {"video": Text}
+
+    assert ports_of(Base)[0] == {"audio": "Text", "video": "Text"}
+    assert [m.text for m in testing.run(Deaf, [Text("")])] == ["video"]  # type: ignore[attr-defined]
+
+
 def test_process_may_return_nothing_a_message_or_many() -> None:
     class Repeat(penstock.Node):
         def process(self, message: Json) -> Any:
@@ -224,10 +239,26 @@ class Unhandled(penstock.Node):
     def on_a(self, message: Text) -> None: ...
 
 
+class Mixed(penstock.Node):
+    inputs: ClassVar[Any] = {"audio": Text, "speaker": Text}
+
+    def on_audio(self, message: Text) -> None: ...
+    def process(self, speaker: Text) -> None: ...
+
+
+class Misspelt(penstock.Node):
+    inputs: ClassVar[Any] = {"audio": Text, "speaker": Text}
+
+    def on_adio(self, message: Text) -> None: ...
+    def on_speaker(self, message: Text) -> None: ...
+
+
 @pytest.mark.parametrize(
     ("cls", "said"),
     [
         (NoHandler, "NoHandler has no process method"),
+        (Mixed, r"Mixed has both process and on_audio: .*another name, such as _on_audio"),
+        (Misspelt, r"Misspelt.on_adio is for an input 'adio', which `inputs` does not have: .*did you mean on_audio\?"),
         (WrongType, "annotation of 'message' of WrongType.process is str, which is not a message type"),
         (WrongReturn, "return annotation of WrongReturn.process is str"),
         (NoDefault, "give 'a' the default None"),

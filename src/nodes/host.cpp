@@ -96,6 +96,7 @@ struct Host::State {
   auto IsInQuarantine(std::size_t edge, const transport::Message& message) -> bool;
   auto Owed() const -> std::optional<std::size_t>;
   auto AllEnded() const -> bool;
+  auto IsOver() const -> bool;
   auto WorthLooking() const -> bool;
   auto Published() -> std::vector<std::uint64_t>&;
   auto OriginOfNext(std::size_t output) -> transport::Origin;
@@ -190,7 +191,7 @@ auto Host::TryNext() -> base::Expected<std::optional<Event>> {
 }
 
 auto Host::BeginTick() -> bool {
-  if (state_->Owed()) return false;
+  if (state_->Owed() || state_->IsOver()) return false;
   state_->PutDown();
   state_->in_tick = true;
   return true;
@@ -293,6 +294,13 @@ auto Host::State::AllEnded() const -> bool {
     if (!edge->ended) return false;
   }
   return true;
+}
+
+// What Next says next, or soon: unlike AllEnded, before anybody has looked.
+auto Host::State::IsOver() const -> bool {
+  const auto& inputs = ports->inputs();
+  if (inputs.empty()) return wire->stop_requested();
+  return std::ranges::all_of(inputs, [](const auto& edge) { return edge->ended || edge->input->ended(); });
 }
 
 auto Host::State::WorthLooking() const -> bool {

@@ -91,8 +91,9 @@ class Host final {
   /// As Next, without waiting; nullopt when there is nothing now.
   auto TryNext() -> base::Expected<std::optional<Event>>;
   /// What is published until the next event has no message for its origin, and a successor of this node does not give
-  /// it again: what a timer gives. False, and nothing is begun, while a message that an earlier incarnation had in
-  /// hands is still to come: once anything else is published, nobody knows any more what it had published of that.
+  /// it again: what a timer gives. False, and nothing is begun, when everything has ended, and while a message that an
+  /// earlier incarnation had in hands is still to come: once anything else is published, nobody knows any more what it
+  /// had published of that.
   auto BeginTick() -> bool;
 
   /// For a thread that waits in place of the node's: the word that changes with every ring for it. Taken before a look
