@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from penstock._errors import MemoryQuotaError, NodeError, PenstockError, PortError
-    from penstock._messages import Audio, Bytes, Json, Message, Tensor, Text
+    from penstock._messages import Audio, Bytes, Image, Json, Message, Tensor, Text
     from penstock._node import Node, node
     from penstock._timers import every
 
@@ -22,6 +22,7 @@ __version__ = "0.1.0"
 __all__ = [
     "Audio",
     "Bytes",
+    "Image",
     "Json",
     "MemoryQuotaError",
     "Message",
@@ -37,7 +38,7 @@ __all__ = [
 
 _MODULES = {
     "_errors": ("MemoryQuotaError", "NodeError", "PenstockError", "PortError"),
-    "_messages": ("Audio", "Bytes", "Json", "Message", "Tensor", "Text"),
+    "_messages": ("Audio", "Bytes", "Image", "Json", "Message", "Tensor", "Text"),
     "_node": ("Node", "node"),
     "_timers": ("every",),
 }

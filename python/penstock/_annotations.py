@@ -53,7 +53,7 @@ def message_types(annotation: Any, where: str) -> Types:
             types |= inner
         return frozenset(types)
     name = getattr(annotation, "__name__", annotation)
-    raise NodeError(f"{where} is {name}, which is not a message type; use Audio, Tensor, Text, Json or Bytes")
+    raise NodeError(f"{where} is {name}, which is not a message type; use Audio, Image, Tensor, Text, Json or Bytes")
 
 
 def _is_new_union(annotation: Any) -> bool:

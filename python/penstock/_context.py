@@ -176,7 +176,8 @@ class NodeContext:
         where = f"node {self.node_id!r}: {self._class_name}.{method}"
         if not isinstance(message, Message):
             raise TypeError(
-                f"{where} gave {described(message)} for output {route.port!r}; give Audio, Tensor, Text, Json or Bytes"
+                f"{where} gave {described(message)} for output {route.port!r}; "
+                "give Audio, Image, Tensor, Text, Json or Bytes"
             )
         if message.kind not in BY_KIND:
             raise TypeError(f"{where} gave a {type(message).__name__}, which is not a message type of its own")

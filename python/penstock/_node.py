@@ -18,10 +18,11 @@ from typing import (
 from penstock import _dtypes
 from penstock._errors import NodeError
 from penstock._local import Loan, Shape
-from penstock._messages import Audio, Bytes, Message, Tensor
+from penstock._media import image_loan
+from penstock._messages import Audio, Bytes, Image, Message, Tensor
 
 PortType = Any  # a message class, or a Union of some
-Described = tuple[int, int, int, Optional[Shape], int]  # kind, DLPack code and bits, shape, rate
+Described = tuple[int, int, int, Optional[Shape], int]  # kind, DLPack code and bits, shape, rate or format
 _N = TypeVar("_N", bound="type[Node]")
 
 
@@ -172,6 +173,24 @@ class Node:
         described = (Audio.kind, _dtypes.FLOAT, 32, (frames, channels), rate)
         message = Audio(None, rate, time, metadata)
         message._loan = self._context("loan_audio").loan(port, frames * channels * 4, metadata, described)
+        return message
+
+    def loan_image(
+        self,
+        height: int,
+        width: int,
+        format: str,
+        *,
+        time: Optional[int] = None,
+        metadata: Optional[Mapping[str, Any]] = None,
+        port: Optional[str] = None,
+    ) -> Image:
+        """An Image message whose `pixels` (uint8, not cleared) are shared memory of `port` already. See loan_audio."""
+        shape, number = image_loan(height, width, format)
+        message = Image(None, format, time, metadata)
+        described = (Image.kind, _dtypes.UINT, 8, shape, number)
+        nbytes = shape[0] * shape[1] * shape[2]
+        message._loan = self._context("loan_image").loan(port, nbytes, metadata, described)
         return message
 
     def loan_tensor(

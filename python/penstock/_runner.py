@@ -202,7 +202,7 @@ class Runner:
         ):
             raise TypeError(
                 f"node {self._context.node_id!r}: {self._class_name}.{method} returned {described(result)}; "
-                "return a message (Audio, Tensor, Text, Json, Bytes), an iterable of messages, or None"
+                "return a message (Audio, Image, Tensor, Text, Json, Bytes), an iterable of messages, or None"
             )
         for message in result:
             if message is not None:

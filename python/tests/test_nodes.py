@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Optional, Union
 
 import penstock
 import pytest
-from penstock import Audio, Bytes, Json, Message, NodeError, Tensor, Text, testing
+from penstock import Audio, Bytes, Image, Json, Message, NodeError, Tensor, Text, testing
 from penstock._ports import inspect_node, type_name
 
 
@@ -148,12 +148,18 @@ def test_loans_are_filled_in_place_and_sealed_by_emitting() -> None:
             data = self.loan_bytes(3)
             data.data[:] = b"xyz"
             yield data
+            for format in ("bgr24", "nv12"):
+                image = self.loan_image(4, 2, format)
+                image.pixels[:] = 7
+                yield image
 
-    audio, tensor, data = testing.run(Loaner, [Audio(np.array([0.25, 0.5], np.float32), 8000, time=9)])
+    audio, tensor, data, image, planes = testing.run(Loaner, [Audio(np.array([0.25, 0.5], np.float32), 8000, time=9)])
     assert isinstance(audio, Audio) and audio.samples[:, 0].tolist() == [0.5, 1.0] and audio.time == 9
     assert audio.metadata == {"k": 1}
     assert isinstance(tensor, Tensor) and tensor.array.tolist() == [[3, 3], [3, 3]] and tensor.array.dtype == np.int16
     assert isinstance(data, Bytes) and bytes(data.data) == b"xyz"
+    assert isinstance(image, Image) and image.pixels.tolist() == [[[7] * 3] * 2] * 4 and image.format == "bgr24"
+    assert isinstance(planes, Image) and planes.pixels.shape == (6, 2, 1) and planes.height == 4
     with pytest.raises(ValueError, match="read-only"):
         kept[0].samples[0] = 1
 

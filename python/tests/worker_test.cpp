@@ -233,7 +233,7 @@ TEST_P(PythonWorker, NumpyArraysAreTheSharedMemoryItself) {
   NodeSpec source{"source", "arrays:Loans"};
   NodeSpec sink{"sink", "arrays:Checks"};
   const auto ending = RunPair(python, std::move(source), std::move(sink));
-  EXPECT_EQ(ending.standard_output, "ok\nok\nok\nok\n") << ending.failed.traceback;
+  EXPECT_EQ(ending.standard_output, "ok\nok\nok\nok\nok\nok\n") << ending.failed.traceback << ending.standard_error;
 }
 
 auto Coroutine(std::string id, const std::string& cls, std::string params = "{}") -> NodeSpec {

@@ -4,6 +4,7 @@ import asyncio
 import os
 import threading
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import penstock
 from penstock import Text
@@ -13,11 +14,11 @@ class Once(penstock.Node):
     """Fails once, as a file remembers."""
 
     def setup(self, params: dict) -> None:
-        self.marker = params["marker"]
+        self.marker = Path(params["marker"])
 
     def fail(self) -> None:
-        if not os.path.exists(self.marker):
-            open(self.marker, "w").close()
+        if not self.marker.exists():
+            self.marker.touch()
             os._exit(3)
 
 
@@ -55,7 +56,7 @@ class Ticking(Once):
     @penstock.every("1ms")
     def tick(self) -> None:
         self.emit("out", Text("tick"))
-        with open(self.ticks, "a") as file:
+        with Path(self.ticks).open("a") as file:
             file.write("t")
         if self.at == "tick" and self.last == "7":
             self.fail()

@@ -50,6 +50,9 @@ auto GetBuffer(PyObject* object, Py_buffer* view, int flags) -> int {
 
 auto GetKind(PyObject* self, void*) -> PyObject* { return PyLong_FromLong(static_cast<long>(HeaderOf(self).kind)); }
 auto GetRate(PyObject* self, void*) -> PyObject* { return PyLong_FromUnsignedLong(HeaderOf(self).rate); }
+auto GetPixelFormat(PyObject* self, void*) -> PyObject* {
+  return PyLong_FromLong(static_cast<long>(HeaderOf(self).pixel_format));
+}
 auto GetCode(PyObject* self, void*) -> PyObject* { return PyLong_FromLong(HeaderOf(self).dtype.code); }
 auto GetBits(PyObject* self, void*) -> PyObject* { return PyLong_FromLong(HeaderOf(self).dtype.bits); }
 auto GetNbytes(PyObject* self, void*) -> PyObject* { return PyLong_FromUnsignedLongLong(HeaderOf(self).payload_bytes); }
@@ -91,6 +94,7 @@ auto GetMetadata(PyObject* self, void*) -> PyObject* {
 PyGetSetDef getters[] = {
     {"kind", GetKind, nullptr, "message::Kind as a number", nullptr},
     {"rate", GetRate, nullptr, "samples a second, 0 unless audio", nullptr},
+    {"pixel_format", GetPixelFormat, nullptr, "message::PixelFormat as a number, 0 unless an image", nullptr},
     {"code", GetCode, nullptr, "DLPack type code of the elements", nullptr},
     {"bits", GetBits, nullptr, "bits of one element", nullptr},
     {"shape", GetShape, nullptr, "extents, empty for messages without a shape", nullptr},
