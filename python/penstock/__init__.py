@@ -12,6 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from penstock._current import Current, current
     from penstock._errors import MemoryQuotaError, NodeError, PenstockError, PortError
     from penstock._messages import Audio, Bytes, Image, Json, Message, Tensor, Text
     from penstock._node import Node, node
@@ -22,6 +23,7 @@ __version__ = "0.1.0"
 __all__ = [
     "Audio",
     "Bytes",
+    "Current",
     "Image",
     "Json",
     "MemoryQuotaError",
@@ -32,11 +34,13 @@ __all__ = [
     "PortError",
     "Tensor",
     "Text",
+    "current",
     "every",
     "node",
 ]
 
 _MODULES = {
+    "_current": ("Current", "current"),
     "_errors": ("MemoryQuotaError", "NodeError", "PenstockError", "PortError"),
     "_messages": ("Audio", "Bytes", "Image", "Json", "Message", "Tensor", "Text"),
     "_node": ("Node", "node"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
 from time import thread_time_ns
 from typing import Any, Callable, Optional, Protocol, TypeVar
@@ -45,6 +46,7 @@ class Backend(Protocol):
     ) -> Loan: ...
     def stop_requested(self) -> bool: ...
     def sleep_until(self, monotonic_ns: int) -> bool: ...
+    def in_hand(self) -> Optional[tuple[int, int, str]]: ...
 
 
 class UserClock:
@@ -99,6 +101,7 @@ class NodeContext:
         self.is_open = False
         self.check_task: Optional[Callable[[str], None]] = None  # of nodes with coroutines
         self._class_name = type(node).__name__
+        self._thread = threading.get_ident()
         self._backend = backend
         self._routes = {port: _Route(port, types, connected.get(port)) for port, types in ports.outputs.items()}
         self._default = next(iter(self._routes.values())) if len(self._routes) == 1 else self._routes.get("out")
@@ -158,6 +161,10 @@ class NodeContext:
 
     def stop_requested(self) -> bool:
         return self._backend.stop_requested()
+
+    def in_hand(self) -> Optional[tuple[int, int, str]]:
+        """Input, number and trace id of what is being handled; None also for threads that are not the node's."""
+        return self._backend.in_hand() if threading.get_ident() == self._thread else None
 
     def sleep_until(self, monotonic_ns: int) -> bool:
         if self.check_task is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Callable, Optional
 
+from penstock import _current
 from penstock._annotations import Types
 from penstock._context import NodeContext, UserClock, described
 from penstock._errors import NodeError
@@ -29,6 +30,7 @@ class Runner:
         self._class_name = type(node).__name__
         self.state: Optional[StateKeeper] = None  # of nodes whose state is kept
         self.loop: Optional[NodeLoop] = None
+        self._track: Optional[Callable[[int, View], None]] = None  # of nodes that ask penstock.current
         context._check_connected("input", dict.fromkeys(input_ports, 0), ports.inputs)
         self.is_source = ports.is_source
         if not input_ports and not self.is_source:
@@ -50,6 +52,7 @@ class Runner:
             self._context.check_task = loop.check_task
 
     def setup(self, params: dict[str, Any]) -> None:
+        _current.enter(self)
         self._call(self._node.setup, params)
 
     def teardown(self) -> None:
@@ -62,6 +65,8 @@ class Runner:
 
     def handle(self, port: int, view: View) -> None:
         """One message, until everything that its handler gave is published, and the state that it left is kept."""
+        if self._track is not None:
+            self._track(port, view)
         wrap = self._wrappers[port].get(view.kind)
         if wrap is None:
             raise self._unexpected(port, view)
@@ -72,6 +77,8 @@ class Runner:
             self.state.keep()
 
     def handle_measured(self, port: int, view: View, clock: UserClock) -> None:
+        if self._track is not None:
+            self._track(port, view)
         wrap = self._wrappers[port].get(view.kind)
         if wrap is None:
             raise self._unexpected(port, view)
@@ -83,6 +90,8 @@ class Runner:
 
     async def handle_on_loop(self, port: int, view: View) -> None:
         """As handle, of a node that has coroutines."""
+        if self._track is not None:
+            self._track(port, view)
         wrap = self._wrappers[port].get(view.kind)
         if wrap is None:
             raise self._unexpected(port, view)
@@ -92,17 +101,21 @@ class Runner:
 
     def tick(self, method: str) -> None:
         """A timer's method, until what it gave is published, and the state that it left is kept."""
+        self._between_messages()
         self.deliver(getattr(self._node, method)(), method)
         if self.state is not None:
             self.state.keep()
 
     async def tick_on_loop(self, method: str) -> None:
+        self._between_messages()
         await self._deliver_on_loop(getattr(self._node, method), method)
         if self.state is not None:
             self.state.keep()
 
     def handle_set(self, ports: Sequence[int], views: Sequence[View], clock: Optional[UserClock] = None) -> None:
         """As handle, with one message of each of `ports`, all of them given to `process` at once."""
+        if self._track is not None:
+            self._track(ports[0], views[0])
         messages: dict[str, Message] = {}
         for port, view in zip(ports, views):
             wrap = self._wrappers[port].get(view.kind)
@@ -157,6 +170,7 @@ class Runner:
             await _close(result)
 
     def finish(self) -> None:
+        self._between_messages()
         if self.loop is None:
             self.deliver(self._node.finish(), "finish")
         else:
@@ -180,6 +194,28 @@ class Runner:
                     self._context.send_default(message, method)
         finally:
             await _close(result)
+
+    def start_tracking(self) -> _current.Current:
+        """For penstock.current, which is asked for the first time since there is a message, or none is in hand."""
+        self._track = self._note
+        in_hand = self._context.in_hand()
+        if in_hand is None:
+            return _current.Current(self._context.node_id, self._context.session_id)
+        port, sequence, trace_id = in_hand
+        return self._set_current(port, sequence, trace_id)
+
+    def _note(self, port: int, view: View) -> None:
+        self._set_current(port, view.sequence, view.trace_id)
+
+    def _set_current(self, port: int, sequence: int, trace_id: str) -> _current.Current:
+        context = self._context
+        current = _current.Current(context.node_id, context.session_id, self._input_ports[port], sequence, trace_id)
+        _current.message_in_hand.set(current)
+        return current
+
+    def _between_messages(self) -> None:
+        if self._track is not None:
+            _current.message_in_hand.set(None)
 
     def deliver(self, result: Any, method: str) -> None:
         """What a handler returned: None, a message, or an iterable of messages."""

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Optional, Union
 
 from penstock._context import Identity, NodeContext
+from penstock._current import enter
 from penstock._fake_time import Clock, Ticks, Wait, loop_with, wait
 from penstock._joining import leading_first
 from penstock._local import Loan, LocalLoan, LocalView, Shape
@@ -56,6 +57,7 @@ class _Recorder:
     def __init__(self, ports: list[str], limit: Optional[int]) -> None:
         self.outputs = Outputs()
         self.current_time: Optional[int] = None
+        self.current_message: Optional[tuple[int, LocalView]] = None
         self._ports = ports
         self._limit = limit
         self.outputs.by_port.update((port, []) for port in ports)
@@ -97,6 +99,19 @@ class _Recorder:
         if len(state) > MAX_STATE_BYTES:
             raise ValueError(f"a state of {len(state)} bytes is kept of no node: {MAX_STATE_BYTES} are allowed")
         self.outputs.state = from_kept(format, bytes(state))
+
+    def in_hand(self) -> Optional[tuple[int, int, str]]:
+        if self.current_message is None:
+            return None
+        port, view = self.current_message
+        return port, view.sequence, view.trace_id
+
+    def handle(self, port: int, view: LocalView) -> None:
+        """A message is in hand from now on, until `put_down`."""
+        self.current_time, self.current_message = view.time, (port, view)
+
+    def put_down(self) -> None:
+        self.current_time = self.current_message = None
 
     def stop_requested(self) -> bool:
         return self._limit is not None and len(self.outputs) >= self._limit
@@ -169,7 +184,7 @@ def run(
                 _Stream(runner, recorder, ports, clock).run(views, runs_on=limit is not None)
             else:
                 _run_joined(runner, recorder, views, leading_first(ports, list(ports.inputs), node_id), join)
-            recorder.current_time = None
+            recorder.put_down()
             if killed:
                 return recorder.outputs
             runner.finish()
@@ -178,6 +193,7 @@ def run(
     finally:
         if loop is not None:
             loop.close()
+        enter(None)
 
 
 def _loop_for(cls: type[Node], clock: Optional[Clock]) -> NodeLoop:
@@ -228,14 +244,14 @@ class _Stream:
             self._ticks.run_forever(self._move)
 
     def _handle(self, port: int, view: LocalView) -> None:
-        self._recorder.current_time = view.time
+        self._recorder.handle(port, view)
         if self._runner.loop is None:
             self._runner.handle(port, view)
         else:
             self._runner.loop.run(self._runner.handle_on_loop(port, view))
 
     def _tick(self, method: str) -> None:
-        self._recorder.current_time = None
+        self._recorder.put_down()
         if self._runner.loop is None:
             self._runner.tick(method)
         else:
@@ -281,7 +297,7 @@ def _run_joined(
             views_of_set = matching.joined()
             if views_of_set is None:
                 break
-            recorder.current_time = views_of_set[0].time
+            recorder.handle(order[0][1], views_of_set[0])
             runner.handle_set([port for _, port in order], views_of_set)
             matching.done()
         elif waiting[wanted]:

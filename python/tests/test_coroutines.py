@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import functools
+import threading
 from collections.abc import AsyncIterator, Awaitable
 from typing import Any, Callable
 
 import penstock
 import pytest
 from penstock import Json, NodeError, Text, testing
+from penstock._async import NodeLoop
 from penstock._ports import inspect_node, type_name
 
 
@@ -202,6 +205,37 @@ def test_a_state_is_kept_after_each_message_of_a_coroutine() -> None:
             return Json(self.total)
 
     assert testing.run(Sum, [Json(1), Json(2)]).state == 3
+
+
+class Interrupted(BaseException):
+    pass
+
+
+def test_a_thread_that_awaits_something_for_ever_can_be_interrupted() -> None:
+    """As the sessions of a process are that come to their end."""
+    awaits, loops, ends = threading.Event(), [], []
+
+    async def wait() -> None:
+        awaits.set()
+        await asyncio.Event().wait()
+
+    def session() -> None:
+        loops.append(NodeLoop())
+        try:
+            loops[0].run(wait())
+        except Interrupted:
+            ends.append("interrupted")
+        loops[0].let_go()
+
+    thread = threading.Thread(target=session)
+    thread.start()
+    awaits.wait()
+    assert thread.ident is not None
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident), ctypes.py_object(Interrupted))
+    loops[0].wake()
+    thread.join()
+    assert ends == ["interrupted"]
+    loops[0].wake()  # it is over, which is no error
 
 
 def hides(method: Callable[..., Awaitable[Any]]) -> Callable[..., Any]:

@@ -296,10 +296,12 @@ TEST_P(PythonWorker, TheLoopGoesOnWhileNoMessageIsThere) {
 }
 
 TEST_P(PythonWorker, StopReachesASourceThatAwaitsSomethingElse) {
+  const Signal signal;
   Stage stage(python);
-  const auto started =
-      stage.Start({Coroutine("source", "Waits"), Node("sink", "Describe")}, {{"source.out", "sink.in"}});
+  const auto started = stage.Start({Coroutine("source", "Waits", signal.params()), Node("sink", "Describe")},
+                                   {{"source.out", "sink.in"}});
   ASSERT_TRUE(started) << started.error().ToString();
+  signal.Await();
   ASSERT_TRUE(stage.SendStop("source"));
   EXPECT_TRUE(stage.Await("sink").finished);
   const auto source = stage.Await("source");
@@ -363,6 +365,17 @@ TEST_P(PythonWorker, ATickThatFailsIsReportedWithoutAMessage) {
   EXPECT_EQ(sink.failed.message, "no time");
   EXPECT_EQ(sink.failed.sequence, std::nullopt);
   EXPECT_THAT(sink.failed.traceback, AllOf(HasSubstr("in tick"), testing::Not(HasSubstr("_serving.py"))));
+}
+
+TEST_P(PythonWorker, ANodeKnowsWhichMessageItHandles) {
+  for (const auto& [cls, of_thread] : {std::pair{"Tells", "None\n"}, std::pair{"AsyncTells", ""}}) {
+    const auto sink =
+        RunPair(python, Node("source", "Numbers", R"({"count": 2})"), {"sink", fmt::format("current:{}", cls)});
+    EXPECT_EQ(sink.standard_output, fmt::format("setup sink 36 None None\nprocess sink 36 in 0\n{0}"
+                                                "process sink 36 in 1\n{0}finish sink 36 None None\n",
+                                                of_thread))
+        << sink.failed.traceback;
+  }
 }
 
 // left: 0, 10, 20, …, right: 3, 28, 53, …; the smallest edges.

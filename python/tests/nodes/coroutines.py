@@ -26,11 +26,15 @@ class Numbers(penstock.Node):
 
 
 class Waits(penstock.Node):
-    """One number, then nothing more for ever."""
+    """One number, then nothing more for ever, of which a pipe is told."""
+
+    def setup(self, params: dict[str, Any]) -> None:
+        self.path = params["path"]
 
     async def process(self) -> AsyncIterator[Json]:
         yield Json(1)
         try:
+            Path(self.path).write_text("waiting")
             await asyncio.Event().wait()
         finally:
             print("cancelled")
