@@ -46,8 +46,7 @@ class ArrayMessage(Message):
 class Audio(ArrayMessage):
     """Sound: float32 samples of shape (frames, channels), C order, −1…1, at `rate` samples a second.
 
-    `samples` may be a numpy array or anything with a buffer; one dimension means mono. float64 and float16 are
-    converted.
+    `samples` may be whatever a Tensor takes; one dimension means mono. float64 and float16 are converted.
 
     >>> import array
     >>> tone = Audio(array.array("f", [0.0] * 320), rate=16000, time=0)
@@ -146,7 +145,7 @@ class Image(ArrayMessage):
     | `rgba32` | 4 |
     | `nv12` | 1; below the rows of brightness come half as many of colour, so there are `height * 3 // 2` rows |
 
-    `pixels` may be a numpy array or anything with a buffer; one channel may be left out of its shape.
+    `pixels` may be whatever a Tensor takes; one channel may be left out of its shape.
 
     >>> picture = Image(memoryview(bytes(24)).cast("B", [2, 4, 3]), "rgb24", time=0)
     >>> picture
@@ -206,11 +205,12 @@ class Image(ArrayMessage):
 
     @property
     def width(self) -> int:
+        """Of the picture, in pixels."""
         return self.shape[1]
 
     @property
     def height(self) -> int:
-        """Of the picture: of `nv12`, without the rows of colour."""
+        """Of the picture, in pixels: of `nv12`, without the rows of colour."""
         rows = self.shape[0]
         return rows * 2 // 3 if self.format == "nv12" else rows
 
@@ -249,6 +249,9 @@ def image_loan(height: int, width: int, format: str) -> tuple[Shape, int]:
 
 class Tensor(ArrayMessage):
     """An array of any DLPack element type with at most 8 dimensions, in C order.
+
+    `array` may be a numpy array, or anything with a buffer, numpy's array interface or DLPack (of torch, JAX, CuPy and
+    others) that is in the memory of the host. What is not in C order is copied so; nothing else is converted.
 
     >>> t = Tensor(memoryview(bytes(6)).cast("B", [2, 3]))
     >>> t.shape

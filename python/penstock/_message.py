@@ -1,9 +1,4 @@
-"""The message types: what a handler receives, and what it makes.
-
-A message is one of three things. *Received*: a read-only view into the producer's shared memory. *Made* from the
-node's own data: copied once, into shared memory, when it is emitted. *Loaned* (`Node.loan_audio` and the like): its
-array is shared memory already, and emitting copies nothing.
-"""
+"""What all messages have in common, and those that are no arrays."""
 
 from __future__ import annotations
 
@@ -28,7 +23,18 @@ _M = TypeVar("_M", bound="Message")
 
 
 class Message:
-    """What all messages have: a media time and metadata. Use one of the subclasses."""
+    """What all messages have: a media time and metadata. Use one of the subclasses.
+
+    A message is one of three things. *Received*: a read-only view into the producer's shared memory. *Made* from the
+    node's own data: copied once, into shared memory, when it is emitted. *Loaned* (`Node.loan_audio` and the like): its
+    array is shared memory already, and emitting copies nothing.
+
+    The memory of a received message goes back to its producer when the message and all that shows its memory (arrays,
+    memoryviews, what other libraries made of them) are gone. A node may keep as many messages of a connection beyond
+    their handlers as the `max_held` of that connection says (4); one that keeps more fails, with the connection's name,
+    when the next message comes. So nothing ever shows memory that is in use for something else, also after the end of
+    the stream; what is to be kept for long is copied (`message.array.copy()`, `bytes(message.data)`).
+    """
 
     __slots__ = ("__weakref__", "_loan", "_metadata", "_time", "_view")
     kind: ClassVar[int] = -1

@@ -139,8 +139,8 @@ def run(
     `inputs` are messages, or pairs of port and message for nodes with several inputs; in between may stand
     `wait("1s")`, as long as which no message comes. `limit` asks a source to stop once it has emitted so many messages.
     `clock` is the time of the node's timers, and of its event loop if it has one; it stands still but for those waits.
-    `join` is the tolerance, in nanoseconds, of a node whose manifest has `join`:
-    the first input leads, and `process` gets one message of every input.
+    `join` is the tolerance, in nanoseconds, of a node whose manifest has `join`: the first input leads, and `process`
+    gets one message of every input.
 
     `state` is given to the node's `restore`, as after a restart; that of an earlier run is `Outputs.state`. With
     `killed` the run ends after the last input as it does when the worker is killed: without finish and teardown.
