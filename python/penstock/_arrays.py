@@ -42,8 +42,8 @@ def to_dlpack(array: Any, options: dict[str, Any]) -> Any:
         raise BufferError(f"DLPack needs numpy 1.23 or later, this is {_dtypes.numpy().__version__}: use numpy.asarray")
     try:
         return array.__dlpack__(**options)
-    except BufferError as error:
-        if array.flags.writeable:
+    except (BufferError, TypeError) as error:  # numpy 1.22 says by a TypeError that memory is read-only
+        if array.flags.writeable or (options and isinstance(error, TypeError)):
             raise
         raise BufferError(
             "a received message is read-only, which this numpy or this library cannot say by DLPack (numpy 2.1 and "

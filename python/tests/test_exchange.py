@@ -162,6 +162,15 @@ def test_torch_tensors_come_and_go() -> None:
         received(Tensor(torch.zeros(1, requires_grad=True)))
 
 
+def test_arrow_arrays_are_taken_in_place() -> None:
+    pa = pytest.importorskip("pyarrow", reason="NOT TESTED: pyarrow is not installed")
+    column = pa.array([1.5, 2.5, 3.5], pa.float32())
+    assert not hasattr(column, "__array_interface__") and hasattr(column, "__dlpack__")
+    sent = Tensor(column)
+    assert address(sent.array) == column.buffers()[1].address
+    assert received(sent).array.tolist() == [1.5, 2.5, 3.5]
+
+
 def test_onnxruntime_takes_a_message() -> None:
     ort = pytest.importorskip("onnxruntime", reason="NOT TESTED: onnxruntime is not installed")
     arrived = received(Tensor(np.arange(3, dtype=np.float32)))
