@@ -10,7 +10,9 @@ class Current(NamedTuple):
     """Where code runs: of which node and session, and with which message in hand."""
 
     node_id: str
+    """The node's id in the manifest."""
     session_id: str
+    """The session's id (UUIDv7)."""
     port: Optional[str] = None
     """The input that the message came by; None between messages (`setup`, timers, `finish`) and in sources."""
     sequence: Optional[int] = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from typing import (
     TYPE_CHECKING,
     Any,
@@ -57,8 +57,8 @@ class Node:
     ['HELLO']
 
     Ports are `in` and `out` unless the class attributes `inputs` and `outputs` name others. Of several inputs each has
-    a handler `on_<port>(self, message)`; or `process` has a parameter for each, of which one at a time is not None. What
-    is for another output than `out` is sent with `emit`.
+    a handler `on_<port>(self, message)`; or `process` has a parameter for each, of which one at a time is not None.
+    What is for another output than `out` is sent with `emit`.
 
     >>> from penstock import Json
     >>> class Split(Node):
@@ -167,14 +167,16 @@ class Node:
     if TYPE_CHECKING:
         process: Callable[..., Any]
 
-    def setup(self, params: dict[str, Any]) -> None:
+    def setup(self, params: dict[str, Any]) -> Optional[Awaitable[None]]:
         """Called once, before the first message, with the manifest's `params`. Load models here; emit nothing yet."""
+        return None
 
     def finish(self) -> Any:
         """Called when all inputs have ended. May emit, return or yield last messages."""
 
-    def teardown(self) -> None:
+    def teardown(self) -> Optional[Awaitable[None]]:
         """Called when everything that was emitted has been received. Not called after a failure."""
+        return None
 
     def emit(self, port: str, message: Message) -> None:
         """Sends `message` on the output `port`; waits while a `block` edge has no room.

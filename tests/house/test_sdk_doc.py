@@ -62,9 +62,57 @@ def test_a_definition_that_is_gone_is_named() -> None:
         sdk_reference.definition("_node", "Nodes")
 
 
+USERS_NODE = """
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+import penstock
+from penstock import Audio, Image, Json, Tensor, Text, testing
+
+class Both(penstock.Node):
+    inputs = {"words": Text, "sound": Audio}
+
+    async def setup(self, params: dict[str, Any]) -> None:
+        await asyncio.sleep(0)
+
+    async def on_words(self, message: Text) -> AsyncIterator[Text]:
+        yield Text(message.text)
+
+    def on_sound(self, message: Audio) -> Image:
+        picture = self.loan_image(2, 2, "gray8")
+        picture.pixels[:] = 7
+        return picture
+
+    @penstock.every("1s")
+    async def tick(self) -> Json:
+        at = penstock.current()
+        return Json(None if at is None else at.sequence)
+
+    def teardown(self) -> None: ...
+
+class Plain(penstock.Node):
+    def setup(self, params: dict[str, Any]) -> None:
+        self.n: int = params["n"]
+
+    def process(self, message: Tensor) -> None: ...
+
+[told] = testing.run(Both, [("words", Text("a")), testing.wait("1s")], clock=testing.Clock())
+Plain.tick
+"""
+
+
+def mypy(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "mypy", *arguments], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+
+
 @pytest.mark.slow
 def test_the_sdk_is_typed() -> None:
-    checked = subprocess.run(
-        [sys.executable, "-m", "mypy", "python/penstock"], cwd=ROOT, capture_output=True, text=True, check=False
-    )
-    assert checked.returncode == 0, checked.stdout
+    assert "Success" in mypy("python/penstock").stdout
+
+
+@pytest.mark.slow
+def test_the_nodes_of_users_can_be_typed() -> None:
+    errors = [line for line in mypy("-c", USERS_NODE).stdout.splitlines() if "error: " in line]
+    assert len(errors) == 1 and 'has no attribute "tick"' in errors[0], "only what is wrong is found"
