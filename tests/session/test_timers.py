@@ -70,6 +70,19 @@ def test_what_ticks_send_is_never_lost_and_confuses_no_restart(timers: Project, 
     assert next(each["restarts"] for each in report["nodes"] if each["id"] == "ticking") == 1
 
 
+def test_a_message_that_fails_twice_is_handled_before_any_tick(timers: Project) -> None:
+    # A tick in between would hide from the third worker what the first has sent.
+    timers.chain(
+        node("count", "Count", params={"n": 20}),
+        timed("eager", "Eager", timers, retry={"max_attempts": 5, "backoff": "0s"}),
+        SINK,
+    )
+    printed, report = run(timers)
+    assert [text for text in printed if text != "tick"] == doubled(20)
+    assert "tick" in printed
+    assert next(each["restarts"] for each in report["nodes"] if each["id"] == "eager") == 2
+
+
 def test_no_tick_comes_after_the_end(timers: Project) -> None:
     timers.chain(node("count", "Count", params={"n": 5}), timed("ticking", "Ticking", timers, params={"at": ""}), SINK)
     printed, _ = run(timers)

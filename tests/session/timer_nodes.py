@@ -68,6 +68,25 @@ class Ticking(Once):
         yield Text("second")
 
 
+class Eager(penstock.Node):
+    """Two texts for each, and ticks that are due at any time. Fails twice between the texts of the eighth message."""
+
+    def setup(self, params: dict) -> None:
+        self.markers = [Path(f"{params['marker']}{number}") for number in range(2)]
+
+    def process(self, text: Text) -> Iterator[Text]:
+        yield Text(text.text + "a")
+        left = [marker for marker in self.markers if not marker.exists()]
+        if text.text == "7" and left:
+            left[0].touch()
+            os._exit(3)
+        yield Text(text.text + "b")
+
+    @penstock.every("1us")
+    def tick(self) -> Text:
+        return Text("tick")
+
+
 class Beats(Once):
     """A source of nothing but ticks. Fails after the third."""
 
