@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Optional
 
-from penstock import _dtypes
+from penstock import _dlpack, _dtypes
 from penstock._local import Loan, Shape
 
 _MAX_CHANNELS = 256  # more are taken for a transposed array
@@ -27,7 +27,28 @@ def try_memoryview(source: Any) -> Optional[memoryview]:
 def as_array(source: Any, what: str) -> Any:
     if isinstance(source, (str, bytes, list, tuple, dict)) or source is None:
         raise TypeError(f"{what} must be an array or have a buffer, not {type(source).__name__}")
+    if is_dlpack_only(source):
+        return _dlpack.imported(source, what).as_array()
     return _dtypes.numpy().asarray(source)
+
+
+def is_dlpack_only(source: Any) -> bool:
+    """Whether DLPack is what it offers before anything that numpy itself would use."""
+    return hasattr(source, "__dlpack__") and not hasattr(source, "__array_interface__")
+
+
+def to_dlpack(array: Any, options: dict[str, Any]) -> Any:
+    if not hasattr(array, "__dlpack__"):
+        raise BufferError(f"DLPack needs numpy 1.23 or later, this is {_dtypes.numpy().__version__}: use numpy.asarray")
+    try:
+        return array.__dlpack__(**options)
+    except (BufferError, TypeError) as error:  # numpy 1.22 says by a TypeError that memory is read-only
+        if array.flags.writeable or (options and isinstance(error, TypeError)):
+            raise
+        raise BufferError(
+            "a received message is read-only, which this numpy or this library cannot say by DLPack (numpy 2.1 and "
+            "DLPack 1 can): use numpy.asarray(message), or message.array.copy() (samples, pixels) to write to it"
+        ) from error
 
 
 def shape_of(source: Any) -> Shape:
@@ -48,6 +69,24 @@ def samples_shape(shape: Shape) -> Shape:
             f"samples of shape {shape} would have {shape[1]} channels; Audio takes (frames, channels): transpose them"
         )
     return shape
+
+
+def pixels_shape(shape: Shape, format: str, channels: int) -> tuple[int, int, int]:
+    if len(shape) == 2 and channels == 1:
+        shape = (*shape, 1)
+    if len(shape) != 3 or shape[2] != channels:
+        raise ValueError(f"pixels have shape {shape}; {format} takes (height, width, {channels})")
+    if format == "nv12" and (shape[0] % 3 or shape[1] % 2):
+        raise ValueError(f"pixels have shape {shape}; nv12 takes (height * 3 // 2, width, 1), both of them even")
+    return shape[0], shape[1], shape[2]
+
+
+def pixels_of(source: Any, format: str, channels: int) -> Any:
+    array = as_array(source, "pixels")
+    if array.dtype != "uint8":
+        remedy = "multiply by 255 and convert" if array.dtype.kind == "f" else "convert"
+        raise TypeError(f"pixels are {array.dtype}; Image takes uint8: {remedy} them first (`.astype('uint8')`)")
+    return _dtypes.numpy().ascontiguousarray(array).reshape(pixels_shape(array.shape, format, channels))
 
 
 def checked_shape(shape: Shape) -> Shape:

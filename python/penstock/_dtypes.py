@@ -10,6 +10,8 @@ if TYPE_CHECKING:
 
 INT, UINT, FLOAT, BFLOAT, COMPLEX, BOOL = 0, 1, 2, 4, 5, 6
 
+CPU = 1  # kDLCPU
+
 DType = tuple[int, int]  # DLPack code, bits
 
 _KINDS: dict[str, int] = {"i": INT, "u": UINT, "f": FLOAT, "c": COMPLEX, "b": BOOL}

@@ -97,13 +97,15 @@ def _traceback(error: BaseException) -> str:
 
 
 def _from_user_code(trace: Optional[TracebackType]) -> Optional[TracebackType]:
-    """Without the leading frames of the SDK and the import system; all of them when there are no others."""
+    """Without the leading frames of the SDK, the import system and the event loop; all of them when there are no
+    others."""
     current = trace
     while current is not None:
         file = current.tb_frame.f_code.co_filename
         if not (
             file.startswith((_OWN_FOLDER, "<frozen "))
             or os.sep + "importlib" + os.sep in file
+            or os.sep + "asyncio" + os.sep in file
             or file.endswith("runpy.py")
         ):
             return current

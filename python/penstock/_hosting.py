@@ -66,6 +66,7 @@ class Session:
         self.number = number
         self.streams: Optional[Streams] = streams
         self.host: Optional[Host] = None
+        self.worker: Optional[Worker] = None  # while its node lives
         self.ending_since: Optional[float] = None
         self.interrupted = False
         self.left = False
@@ -93,6 +94,9 @@ class Session:
             if time.monotonic() - self.ending_since >= _INTERRUPT_AFTER_S:
                 self.interrupted = True
                 _core.raise_in(self._thread.ident, SessionEnded)
+                worker = self.worker
+                if worker is not None:
+                    worker.wake()
 
     def _main(self, run: Callable[[Session], int]) -> None:
         code = _EXIT_RUNTIME_GONE
@@ -252,6 +256,7 @@ class HostedProcess:
         if worker is None:
             return _EXIT_FAILED
         pid = os.getpid()
+        session.worker = worker
         try:
             worker.run(self._prepared)
         except SessionEnded:
@@ -263,6 +268,10 @@ class HostedProcess:
                 return _EXIT_RUNTIME_GONE
             worker.report(error)
             return _EXIT_FAILED
+        finally:
+            session.worker = None
+            if os.getpid() == pid:
+                worker.let_go()
         worker.host.report_finished()
         return 0
 

@@ -12,11 +12,12 @@ from collections.abc import Mapping
 from time import thread_time_ns
 from typing import TYPE_CHECKING, Any, Optional
 
+from penstock._context import UserClock
 from penstock._errors import NodeError, PortError
 from penstock._local import View
 from penstock._matching import Matching
 from penstock._ports import NodePorts
-from penstock._runner import Runner, UserClock
+from penstock._runner import Runner
 
 if TYPE_CHECKING:
     from penstock._core import Host

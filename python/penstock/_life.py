@@ -5,26 +5,24 @@ Imported once the runtime has been greeted, so that its cost runs beside the ope
 
 from __future__ import annotations
 
-import gc
 import json
 import sys
 from pathlib import Path
-from time import thread_time_ns
-from typing import TYPE_CHECKING, Any, NamedTuple, Optional
+from typing import TYPE_CHECKING, Any, NamedTuple, Optional, Union
 
 from penstock import _failures
-from penstock._errors import PortError
+from penstock._context import Identity, NodeContext, UserClock
 from penstock._node import Node, defines_load
 from penstock._ports import NodePorts, inspect_node, type_name
 from penstock._resolve import resolve
-from penstock._runner import Identity, NodeContext, Runner, UserClock
+from penstock._runner import Runner
+from penstock._serving import Inputs
 from penstock._state import StateKeeper, check_source, defines_checkpoint, from_kept
 
 if TYPE_CHECKING:
+    from penstock._async import NodeLoop
     from penstock._core import Host
     from penstock._joining import JoinedInputs
-
-_MESSAGE, _PORT_ENDED = 0, 1
 
 
 class Prepared(NamedTuple):
@@ -40,6 +38,7 @@ class Worker:
     def __init__(self, host: Host) -> None:
         self.phase = "import"
         self.state: Optional[StateKeeper] = None
+        self.loop: Optional[NodeLoop] = None  # of nodes that have coroutines
         self.in_flight: Optional[tuple[int, int]] = None  # input and sequence of the message whose handler failed
         self.host = host
         self.configuration = host.configuration()
@@ -72,7 +71,12 @@ class Worker:
         ports = self._ports_of(cls)
         keeps = defines_checkpoint(cls, ports)
         restarts = configuration["restarts"]
-        replayable = check_source(cls, self.node_id, keeps) if restarts and ports.is_source else None
+        replays = restarts and ports.is_source and not ports.timers
+        replayable = check_source(cls, self.node_id, keeps) if replays else None
+        if ports.has_coroutines:
+            from penstock._async import NodeLoop
+
+            self.loop = NodeLoop(host)
         node = cls()
         if loaded is not None:
             node.loaded = loaded
@@ -80,19 +84,16 @@ class Worker:
         connected = {port: index for index, port in enumerate(configuration["output_ports"])}
         context = NodeContext(node, ports, identity, host, connected)
         runner = Runner(node, ports, context, configuration["input_ports"])
-        joined = None
-        if configuration["join_tolerance_ns"] is not None:
-            from penstock import _joining  # here: the others start sooner without
-
-            joined = _joining.JoinedInputs(host, runner, ports, configuration)
-        node.setup(json.loads(configuration["params"]))
+        runner.use(self.loop)
+        inputs = self._inputs_of(runner, ports)
+        runner.setup(json.loads(configuration["params"]))
         if keeps and restarts:
             self._restore(node)
             self.state = runner.state = StateKeeper(node, host)
 
         self.phase = "ports"
-        inputs = {port: type_name(types) for port, types in ports.inputs.items()}
-        host.ready(inputs, {port: type_name(types) for port, types in ports.outputs.items()})
+        declared = {port: type_name(types) for port, types in ports.inputs.items()}
+        host.ready(declared, {port: type_name(types) for port, types in ports.outputs.items()})
         context.is_open = True
 
         self.phase = "process"
@@ -101,16 +102,10 @@ class Worker:
             host.publish_anew()
         if ended:
             pass  # everything was sent already, what `finish` gives too
-        elif runner.is_source:
+        elif runner.is_source and not ports.timers:
             runner.run_source()
-        elif joined is not None:
-            self._serve_joined(joined, context)
-        elif configuration["measure_cpu"]:
-            context.clock = UserClock()
-            self._serve_measured(runner, context.clock)
-            context.clock = None
         else:
-            self._serve(runner)
+            self._serve(inputs, context)
         if not ended:
             self.phase = "finish"
             runner.finish()
@@ -119,7 +114,38 @@ class Worker:
         self.phase = "ports"
         host.drain()
         self.phase = "teardown"
-        node.teardown()
+        runner.teardown()
+        if self.loop is not None:
+            self.loop.close()
+
+    def let_go(self) -> None:
+        """Of a node that has failed, in a process that goes on: what it has on its event loop does not."""
+        if self.loop is not None:
+            self.loop.let_go()
+
+    def wake(self) -> None:
+        """Any thread: a node that awaits something looks at what was done to its thread."""
+        if self.loop is not None:
+            self.loop.wake()
+
+    def _inputs_of(self, runner: Runner, ports: NodePorts) -> Union[Inputs, JoinedInputs]:
+        if self.configuration["join_tolerance_ns"] is None:
+            return Inputs(self.host, runner, ports.timers)
+        from penstock._joining import JoinedInputs  # here: the others start sooner without
+
+        return JoinedInputs(self.host, runner, ports, self.configuration)
+
+    def _serve(self, inputs: Union[Inputs, JoinedInputs], context: NodeContext) -> None:
+        if self.configuration["measure_cpu"]:
+            context.clock = UserClock()
+        try:
+            inputs.serve(context.clock)
+        except BaseException:
+            self.in_flight = inputs.in_flight
+            if inputs.port_failed:
+                self.phase = "ports"
+            raise
+        context.clock = None
 
     def _restore(self, node: Node) -> None:
         """Gives the node what the worker before this one had kept, if there was one and it had."""
@@ -127,72 +153,6 @@ class Worker:
         kept = self.host.restore_state()
         if kept is not None:
             node.restore(from_kept(*kept))  # type: ignore[attr-defined]
-
-    def _serve(self, runner: Runner) -> None:
-        # The hot loop. Nothing may refer to a message while the next one is awaited: its slot would stay taken.
-        next_event, acknowledge, handle = self.host.next, self.host.acknowledge, runner.handle
-        view = None
-        try:
-            while True:
-                try:
-                    kind, port, view = next_event()
-                except PortError as error:
-                    kind, port, view = self._next_after(error)
-                if kind == _MESSAGE:
-                    handle(port, view)
-                    view = None
-                    acknowledge(0)
-                elif kind != _PORT_ENDED:
-                    return
-        except BaseException:
-            if view is not None:
-                self.in_flight = (port, view.sequence)
-            raise
-
-    def _serve_measured(self, runner: Runner, clock: UserClock) -> None:
-        """As _serve, with the CPU time between two acknowledgements that was not the node's own."""
-        host = self.host
-        view = None
-        start = thread_time_ns()
-        try:
-            while True:
-                try:
-                    kind, port, view = host.next()
-                except PortError as error:
-                    kind, port, view = self._next_after(error)
-                if kind == _MESSAGE:
-                    clock.user_ns = 0
-                    runner.handle_measured(port, view, clock)
-                    view = None
-                    end = thread_time_ns()
-                    host.acknowledge(max(end - start - clock.user_ns, 0))
-                    start = end
-                elif kind != _PORT_ENDED:
-                    return
-        except BaseException:
-            if view is not None:
-                self.in_flight = (port, view.sequence)
-            raise
-
-    def _serve_joined(self, joined: JoinedInputs, context: NodeContext) -> None:
-        if self.configuration["measure_cpu"]:
-            context.clock = UserClock()
-        try:
-            joined.serve(context.clock)
-        except BaseException:
-            self.in_flight = joined.in_flight
-            if joined.port_failed:
-                self.phase = "ports"
-            raise
-        context.clock = None
-
-    def _next_after(self, error: PortError) -> Any:
-        if error.code == "exhausted":
-            # Messages in reference cycles are held by nobody but the collector.
-            gc.collect()
-            return self.host.next()
-        self.phase = "ports"
-        raise error
 
     def report(self, error: BaseException) -> None:
         """Tells the runtime why the node cannot go on."""

@@ -14,6 +14,7 @@ class View(Protocol):
 
     kind: int
     rate: int
+    pixel_format: int
     code: int
     bits: int
     shape: Shape
@@ -72,6 +73,7 @@ class LocalView:
             source = source.memory
         payload = bytes(source)
         self.kind, self.code, self.bits, self.shape, self.rate = kind, code, bits, shape or (), rate
+        self.pixel_format = rate  # of Image, which has no rate
         self.time, self.metadata = time, metadata
         self.nbytes = len(payload)
         self.sequence = 0

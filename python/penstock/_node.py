@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from typing import (
     TYPE_CHECKING,
     Any,
@@ -18,10 +18,11 @@ from typing import (
 from penstock import _dtypes
 from penstock._errors import NodeError
 from penstock._local import Loan, Shape
-from penstock._messages import Audio, Bytes, Message, Tensor
+from penstock._media import image_loan
+from penstock._messages import Audio, Bytes, Image, Message, Tensor
 
 PortType = Any  # a message class, or a Union of some
-Described = tuple[int, int, int, Optional[Shape], int]  # kind, DLPack code and bits, shape, rate
+Described = tuple[int, int, int, Optional[Shape], int]  # kind, DLPack code and bits, shape, rate or format
 _N = TypeVar("_N", bound="type[Node]")
 
 
@@ -45,8 +46,7 @@ class Node:
 
     Subclasses define `process(self, message)`: a function that returns a message, an iterable of messages or None, or a
     generator of messages. A node without inputs (a source) defines `process(self)`, which runs once. Annotations
-    declare the ports' types. For several ports there are the class attributes `inputs` and `outputs`, handlers
-    `on_<port>(self, message)`, and `emit`.
+    declare the ports' types.
 
     >>> from penstock import Text
     >>> class Shout(Node):
@@ -55,6 +55,49 @@ class Node:
     >>> from penstock import testing
     >>> [m.text for m in testing.run(Shout, [Text("hello")])]
     ['HELLO']
+
+    Ports are `in` and `out` unless the class attributes `inputs` and `outputs` name others. Of several inputs each has
+    a handler `on_<port>(self, message)`; or `process` has a parameter for each, of which one at a time is not None.
+    What is for another output than `out` is sent with `emit`.
+
+    >>> from penstock import Json
+    >>> class Split(Node):
+    ...     inputs = {"words": Text, "number": Json}
+    ...     outputs = {"out": Text, "sum": Json}
+    ...     def setup(self, params):
+    ...         self.sum = 0
+    ...     def on_words(self, message):
+    ...         return Text(message.text.upper())
+    ...     def on_number(self, message):
+    ...         self.sum += message.value
+    ...         self.emit("sum", Json(self.sum))
+    >>> out = testing.run(Split, [("number", Json(2)), ("words", Text("two")), ("number", Json(3))])
+    >>> [m.text for m in out.by_port["out"]], [m.value for m in out.by_port["sum"]]
+    (['TWO'], [2, 5])
+
+    A message is acknowledged when its handler has ended and what it gave is sent. If the node fails before, and its
+    manifest lets it be restarted, the message comes again, and what was sent for it is not sent twice.
+
+    Everything of a node runs on one thread, so it needs no locks. Other threads of it may compute, but messages are
+    emitted on the node's own. A child process that it forks (`multiprocessing`, data loaders) can use neither its ports
+    nor its messages, and gets a RuntimeError that says so: give it copies, and emit what it sends back.
+
+    Handlers, `setup`, `finish` and `teardown` may be coroutines, and handlers async generators. They run on an event
+    loop of the node's own, on its thread, one message after the other: a message is acknowledged when its coroutine has
+    ended and what it gave is sent. Tasks that a node starts go on between messages too, but what they find is emitted
+    by a handler, which awaits them or a queue of theirs. Where the node waits because an output has no room, or for
+    inputs that it joins, the loop stands still. An async source is cancelled where it awaits something when the stream
+    is to end. Block the loop nowhere: use `await asyncio.sleep(...)`, and `asyncio.to_thread` for what takes long.
+
+    >>> import asyncio
+    >>> class Answers(Node):
+    ...     async def setup(self, params):
+    ...         self.known = asyncio.Queue()
+    ...         await self.known.put("42")
+    ...     async def process(self, question: Text) -> Text:
+    ...         return Text(f"{question.text} {await self.known.get()}")
+    >>> [m.text for m in testing.run(Answers, [Text("six by nine?")])]
+    ['six by nine? 42']
 
     With `join` in the manifest, `process` gets one message of every input at a time, which belong together by their
     media times. The first of the `inputs` leads: what is sent has its time.
@@ -108,7 +151,10 @@ class Node:
     """
 
     inputs: ClassVar[Optional[Mapping[str, PortType]]] = None
+    """Names and types of the input ports; None: what the handlers' annotations say."""
+
     outputs: ClassVar[Optional[Mapping[str, PortType]]] = None
+    """Names and types of the output ports; None: `out`, of the types that the annotations say."""
 
     replayable: ClassVar[Optional[bool]] = None
     """Of sources that may be restarted: whether they give the same messages again from their beginning."""
@@ -121,14 +167,16 @@ class Node:
     if TYPE_CHECKING:
         process: Callable[..., Any]
 
-    def setup(self, params: dict[str, Any]) -> None:
+    def setup(self, params: dict[str, Any]) -> Optional[Awaitable[None]]:
         """Called once, before the first message, with the manifest's `params`. Load models here; emit nothing yet."""
+        return None
 
     def finish(self) -> Any:
         """Called when all inputs have ended. May emit, return or yield last messages."""
 
-    def teardown(self) -> None:
+    def teardown(self) -> Optional[Awaitable[None]]:
         """Called when everything that was emitted has been received. Not called after a failure."""
+        return None
 
     def emit(self, port: str, message: Message) -> None:
         """Sends `message` on the output `port`; waits while a `block` edge has no room.
@@ -155,6 +203,24 @@ class Node:
         described = (Audio.kind, _dtypes.FLOAT, 32, (frames, channels), rate)
         message = Audio(None, rate, time, metadata)
         message._loan = self._context("loan_audio").loan(port, frames * channels * 4, metadata, described)
+        return message
+
+    def loan_image(
+        self,
+        height: int,
+        width: int,
+        format: str,
+        *,
+        time: Optional[int] = None,
+        metadata: Optional[Mapping[str, Any]] = None,
+        port: Optional[str] = None,
+    ) -> Image:
+        """An Image message whose `pixels` (uint8, not cleared) are shared memory of `port` already. See loan_audio."""
+        shape, number = image_loan(height, width, format)
+        message = Image(None, format, time, metadata)
+        described = (Image.kind, _dtypes.UINT, 8, shape, number)
+        nbytes = shape[0] * shape[1] * shape[2]
+        message._loan = self._context("loan_image").loan(port, nbytes, metadata, described)
         return message
 
     def loan_tensor(
@@ -211,7 +277,10 @@ class Node:
         return self._context("stop_requested").stop_requested()
 
     def sleep_until(self, monotonic_ns: int) -> bool:
-        """Sources: waits until `time.monotonic_ns()` reaches this; False when asked to stop first."""
+        """Sources: waits until `time.monotonic_ns()` reaches this; False when asked to stop first.
+
+        Not for nodes with coroutines.
+        """
         return self._context("sleep_until").sleep_until(monotonic_ns)
 
     def _context(self, asked: str) -> Context:
@@ -246,8 +315,6 @@ def node(name: str) -> Callable[[_N], _N]:
     >>> @node("Upper")
     ... class Upper(Node):
     ...     def process(self, message): ...
-    >>> registry["Upper"] is Upper
-    True
     """
     if not isinstance(name, str) or not name:
         raise TypeError('penstock.node takes the registered name: @penstock.node("Name")')

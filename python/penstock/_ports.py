@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-import collections.abc
+import difflib
 import inspect
-import sys
-import typing
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Callable, Optional
+from typing import Optional
 
+from penstock._annotations import Types, evaluate, message_types, returned_types
 from penstock._errors import NodeError
 from penstock._messages import Message
 from penstock._node import Node
-
-Types = Optional[frozenset[type[Message]]]  # None: any
-
-_ITERABLES = (
-    collections.abc.Iterator, collections.abc.Iterable, collections.abc.Generator, collections.abc.Sequence,
-    list, tuple,
-)  # fmt: skip
+from penstock._timers import TimerMethod, timers_of
 
 
 @dataclass(frozen=True)
@@ -37,6 +30,9 @@ class NodePorts:
     inputs: dict[str, Types]
     outputs: dict[str, Types]
     handlers: dict[str, Handler]
+    has_coroutines: bool = False
+    """Whether the node needs an event loop."""
+    timers: tuple[TimerMethod, ...] = ()
 
     @property
     def is_source(self) -> bool:
@@ -59,36 +55,70 @@ def inspect_node(cls: type[Node], *, joins: bool = False) -> NodePorts:
     `joins`: its manifest has `join`, so `process` gets one message of every input at a time.
 
     >>> from penstock import Audio, Text
+    >>> from collections.abc import Iterator
     >>> class Recognizer(Node):
-    ...     def process(self, speech: Audio) -> typing.Iterator[Text]: ...
+    ...     def process(self, speech: Audio) -> Iterator[Text]: ...
     >>> ports = inspect_node(Recognizer)
     >>> type_name(ports.inputs["in"]), type_name(ports.outputs["out"])
     ('Audio', 'Text')
     """
     methods = ["process"] if joins else _handler_methods(cls)
+    timers = timers_of(cls, methods)
     if joins:
-        _check_can_join(cls)
-    for name in [*methods, "setup", "finish", "teardown"]:
-        function = getattr(cls, name)
-        if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
-            raise NodeError(f"{cls.__name__}.{name} is a coroutine (async def); handlers are functions or generators")
+        _check_can_join(cls, timers)
     handlers = _joined_handlers(cls) if joins else _handlers(cls, methods)
-    return NodePorts(_input_types(cls, handlers), _output_types(cls, methods), handlers)
+    _check_timers(cls, handlers, methods, timers)
+    called = [*methods, *(timer.name for timer in timers)]
+    inputs, outputs = _input_types(cls, handlers), _output_types(cls, called)
+    return NodePorts(inputs, outputs, handlers, _has_coroutines(cls, called), timers)
+
+
+def _has_coroutines(cls: type[Node], handlers: list[str]) -> bool:
+    for name in ("setup", "teardown"):
+        if inspect.isasyncgenfunction(getattr(cls, name)):
+            raise NodeError(f"{cls.__name__}.{name} is an async generator, but sends nothing: leave out its `yield`")
+    functions = [getattr(cls, name) for name in [*handlers, "setup", "finish", "teardown"]]
+    return any(inspect.iscoroutinefunction(each) or inspect.isasyncgenfunction(each) for each in functions)
+
+
+def _check_timers(
+    cls: type[Node], handlers: Mapping[str, Handler], methods: list[str], timers: tuple[TimerMethod, ...]
+) -> None:
+    if methods and not handlers and timers:
+        raise NodeError(
+            f"{cls.__name__} is a source: its process says itself when it sends, so {timers[0].name} would never be "
+            "called. Leave out process, and send in timers; or have inputs"
+        )
+    if not methods and not timers:
+        raise NodeError(f"{cls.__name__} has no process method (nor on_<port> methods, nor timers)")
 
 
 def _handler_methods(cls: type[Node]) -> list[str]:
-    declared = cls.inputs
     has_process = callable(getattr(cls, "process", None))
+    names = _on_port_methods(cls)
+    if has_process and names:
+        raise NodeError(
+            f"{cls.__name__} has both process and {names[0]}: handle all inputs in process, or each in a method "
+            f"on_<port> of its own. (A method that handles no input needs another name, such as _{names[0]})"
+        )
+    return ["process"] if has_process else names
+
+
+def _on_port_methods(cls: type[Node]) -> list[str]:
+    """NodeError for one without a port, unless it is from before the inputs were declared."""
     names = [name for name in dir(cls) if name.startswith("on_") and callable(getattr(cls, name))]
-    if declared is not None:
-        names = [name for name in names if name[3:] in declared]
-    elif has_process:
-        names = []  # nothing says that they are ports
-    if has_process:
-        names.append("process")
-    if not names:
-        raise NodeError(f"{cls.__name__} has no process method (nor on_<port> methods)")
-    return names
+    if cls.inputs is None:
+        return names
+    before = next(base for base in cls.__mro__ if "inputs" in vars(base)).__mro__[1:]
+    for name in names:
+        if name[3:] not in cls.inputs and not any(name in vars(base) for base in before):
+            near = difflib.get_close_matches(name[3:], list(cls.inputs), 1)
+            meant = f"; did you mean on_{near[0]}?" if near else ""
+            raise NodeError(
+                f"{cls.__name__}.{name} is for an input {name[3:]!r}, which `inputs` does not have: it has "
+                f"{', '.join(map(repr, cls.inputs)) or 'none'}{meant}"
+            )
+    return [name for name in names if name[3:] in cls.inputs]
 
 
 def _handlers(cls: type[Node], methods: list[str]) -> dict[str, Handler]:
@@ -103,7 +133,7 @@ def _handlers(cls: type[Node], methods: list[str]) -> dict[str, Handler]:
             several = len(parameters) > 1
             ports = [p.name for p in parameters] if several else ["in"] if parameters else []
         else:
-            ports = [port for port in declared if port not in handlers]
+            ports = declared
             several = len(ports) > 1 or len(parameters) > 1
         catch_all = any(p.kind is p.VAR_KEYWORD for p in parameters)
         if catch_all and declared is None:
@@ -115,12 +145,12 @@ def _handlers(cls: type[Node], methods: list[str]) -> dict[str, Handler]:
             if several and not catch_all and port not in [p.name for p in parameters]:
                 raise NodeError(
                     f"{cls.__name__}.process has no parameter for the input {port!r}; "
-                    f"add {port}=None, or a method on_{port}"
+                    f"add {port}=None, or have a method on_<port> for each input instead"
                 )
             if not parameters:
                 raise NodeError(
                     f"{cls.__name__}.process takes no message, but the input {port!r} is declared; "
-                    f"add a parameter or a method on_{port}"
+                    "add a parameter, or have a method on_<port> for each input instead"
                 )
             handlers.setdefault(port, Handler("process", port if several or catch_all else None))
         if several and not catch_all:
@@ -136,7 +166,12 @@ def _handlers(cls: type[Node], methods: list[str]) -> dict[str, Handler]:
     return handlers
 
 
-def _check_can_join(cls: type[Node]) -> None:
+def _check_can_join(cls: type[Node], timers: tuple[TimerMethod, ...]) -> None:
+    if timers:
+        raise NodeError(
+            f"{cls.__name__} has the timer {timers[0].name}, and its node has `join`: only one of the two is possible. "
+            "Join the inputs in a node of its own, before this one"
+        )
     if not callable(getattr(cls, "process", None)):
         raise NodeError(
             f"{cls.__name__} has no process method, and its node has `join`: "
@@ -184,22 +219,21 @@ def _input_types(cls: type[Node], handlers: Mapping[str, Handler]) -> dict[str, 
         handler = handlers[port]
         where = f"{cls.__name__}.{handler.method}"
         if declared is not None:
-            types[port] = _message_types(declared, f"{cls.__name__}.inputs[{port!r}]")
+            types[port] = message_types(declared, f"{cls.__name__}.inputs[{port!r}]")
             continue
         parameters = _parameters(cls, handler.method)
         chosen = next((p for p in parameters if p.name == handler.keyword), parameters[0])
         types[port] = None
         if chosen.kind is not chosen.VAR_KEYWORD:
-            annotation = _evaluate(chosen.annotation, getattr(cls, handler.method))
-            types[port] = _message_types(annotation, f"the annotation of {chosen.name!r} of {where}")
+            annotation = evaluate(chosen.annotation, getattr(cls, handler.method))
+            types[port] = message_types(annotation, f"the annotation of {chosen.name!r} of {where}")
     return types
 
 
 def _output_types(cls: type[Node], methods: list[str]) -> dict[str, Types]:
     if cls.outputs is not None:
         return {
-            port: _message_types(declared, f"{cls.__name__}.outputs[{port!r}]")
-            for port, declared in cls.outputs.items()
+            port: message_types(declared, f"{cls.__name__}.outputs[{port!r}]") for port, declared in cls.outputs.items()
         }
     found: set[type[Message]] = set()
     for name in [*methods, "finish"]:
@@ -207,78 +241,8 @@ def _output_types(cls: type[Node], methods: list[str]) -> dict[str, Types]:
         if function is Node.finish:
             continue
         annotation = inspect.signature(function).return_annotation
-        types = _returned_types(_evaluate(annotation, function), f"the return annotation of {cls.__name__}.{name}")
+        types = returned_types(evaluate(annotation, function), f"the return annotation of {cls.__name__}.{name}")
         if types is None:
             return {"out": None}
         found |= types
     return {"out": frozenset(found) or None}
-
-
-def _returned_types(annotation: Any, where: str) -> Types:
-    if annotation is None or annotation is type(None):
-        return frozenset()
-    origin = typing.get_origin(annotation)
-    if origin is typing.Union or _is_new_union(annotation):
-        parts = [_returned_types(part, where) for part in typing.get_args(annotation)]
-        return None if any(part is None for part in parts) else frozenset().union(*(part for part in parts if part))
-    if origin in _ITERABLES:
-        arguments = typing.get_args(annotation)
-        if not arguments:
-            return None
-        used = arguments[:1] if origin is not tuple else [part for part in arguments if part is not Ellipsis]
-        parts = [_returned_types(part, where) for part in used]
-        return None if any(part is None for part in parts) else frozenset().union(*(part for part in parts if part))
-    return _message_types(annotation, where)
-
-
-def _message_types(annotation: Any, where: str) -> Types:
-    """Any, no annotation and Message itself mean: any type."""
-    if annotation in (inspect.Parameter.empty, Any, Message, object) or annotation in _ITERABLES:
-        return None
-    if isinstance(annotation, type) and issubclass(annotation, Message):
-        return frozenset([annotation])
-    if typing.get_origin(annotation) is typing.Union or _is_new_union(annotation):
-        types: set[type[Message]] = set()
-        for part in typing.get_args(annotation):
-            if part is type(None):
-                continue
-            inner = _message_types(part, where)
-            if inner is None:
-                return None
-            types |= inner
-        return frozenset(types)
-    name = getattr(annotation, "__name__", annotation)
-    raise NodeError(f"{where} is {name}, which is not a message type; use Audio, Tensor, Text, Json or Bytes")
-
-
-def _is_new_union(annotation: Any) -> bool:
-    if sys.version_info >= (3, 10):
-        import types
-
-        return isinstance(annotation, types.UnionType)
-    return False
-
-
-def _evaluate(annotation: Any, function: Callable[..., Any]) -> Any:
-    """A string annotation's value. One that cannot be evaluated here (names under TYPE_CHECKING) means: any type.
-
-    `A | B` is understood on Python 3.9 too, where only the string can be written.
-    """
-    if not isinstance(annotation, str):
-        return annotation
-    names = {**vars(typing), **getattr(function, "__globals__", {})}
-    try:
-        return eval(annotation, names)
-    except TypeError:
-        pass
-    except Exception:
-        return inspect.Parameter.empty
-    return _evaluate_union(annotation, names)
-
-
-def _evaluate_union(annotation: str, names: dict[str, Any]) -> Any:
-    try:
-        parts: tuple[Any, ...] = tuple(eval(part, names) for part in annotation.split("|"))
-        return typing.Union[parts]
-    except Exception:
-        return inspect.Parameter.empty

@@ -2,196 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from time import thread_time_ns
-from typing import Any, Callable, Optional, Protocol, TypeVar
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Callable, Optional
 
+from penstock import _current
+from penstock._annotations import Types
+from penstock._context import NodeContext, UserClock, described
 from penstock._errors import NodeError
-from penstock._json import to_json
-from penstock._local import Loan, LocalLoan, Shape, View
+from penstock._local import View
 from penstock._messages import BY_KIND, KIND_NAMES, Message
 from penstock._node import Node
-from penstock._ports import NodePorts, Types, type_name
+from penstock._ports import NodePorts, type_name
 from penstock._state import StateKeeper
 
-_T = TypeVar("_T")
+if TYPE_CHECKING:
+    from penstock._async import NodeLoop
+
 _ENDED = object()
-
-
-class Backend(Protocol):
-    """What outputs are connected to: `penstock._core.Host`, or `penstock.testing`."""
-
-    def publish(
-        self,
-        output: int,
-        source: Any,
-        kind: int,
-        code: int,
-        bits: int,
-        shape: Optional[Shape],
-        rate: int,
-        time: Optional[int],
-        metadata: Optional[bytes],
-    ) -> None: ...
-    def borrow(
-        self,
-        output: int,
-        payload_bytes: int,
-        metadata_bytes: int,
-        kind: int,
-        code: int,
-        bits: int,
-        shape: Optional[Shape],
-        rate: int,
-    ) -> Loan: ...
-    def stop_requested(self) -> bool: ...
-    def sleep_until(self, monotonic_ns: int) -> bool: ...
-
-
-class UserClock:
-    """CPU time of this thread that went into the node's own code."""
-
-    def __init__(self) -> None:
-        self.user_ns = 0
-
-    def call(self, function: Callable[..., _T], *arguments: Any) -> _T:
-        start = thread_time_ns()
-        try:
-            return function(*arguments)
-        finally:
-            self.user_ns += thread_time_ns() - start
-
-    def call_ours(self, function: Callable[..., _T], *arguments: Any) -> _T:
-        """Within `call`: what the node called of ours."""
-        start = thread_time_ns()
-        try:
-            return function(*arguments)
-        finally:
-            self.user_ns -= thread_time_ns() - start
-
-
-class _Route:
-    """One declared output. `index` is None while nothing is connected to it."""
-
-    __slots__ = ("accepted", "index", "port", "types")
-
-    def __init__(self, port: str, types: Types, index: Optional[int]) -> None:
-        self.port = port
-        self.types = types
-        self.index = index
-        self.accepted: dict[type, bool] = {}  # by class, so that subclasses are looked up once
-
-
-class NodeContext:
-    """A node's outputs and surroundings. Lives on the node's thread."""
-
-    def __init__(
-        self, node: Node, ports: NodePorts, identity: Identity, backend: Backend, connected: Mapping[str, int]
-    ) -> None:
-        self.node_id = identity.node_id
-        self.session_id = identity.session_id
-        self.attempt = identity.attempt
-        self.clock: Optional[UserClock] = None
-        self.is_open = False
-        self._class_name = type(node).__name__
-        self._backend = backend
-        self._routes = {port: _Route(port, types, connected.get(port)) for port, types in ports.outputs.items()}
-        self._default = next(iter(self._routes.values())) if len(self._routes) == 1 else self._routes.get("out")
-        self._check_connected("output", connected, self._routes)
-        node._penstock_context = self
-
-    def emit(self, port: str, message: Message) -> None:
-        route = self._routes.get(port)
-        if route is None:
-            raise NodeError(self._unknown("output", port, self._routes))
-        if self.clock is not None:
-            self.clock.call_ours(self.send, route, message, "emit")
-        else:
-            self.send(route, message, "emit")
-
-    def send_default(self, message: Any, method: str) -> None:
-        route = self._default
-        if route is None:
-            what = "has no outputs" if not self._routes else f"has the outputs {', '.join(self._routes)}"
-            raise NodeError(
-                f"node {self.node_id!r}: {self._class_name}.{method} returned a message, but the node {what}; "
-                "use self.emit(port, message)"
-            )
-        self.send(route, message, method)
-
-    def send(self, route: _Route, message: Any, method: str) -> None:
-        if not route.accepted.get(type(message)):
-            self._check_accepted(route, message, method)
-        if route.index is None:
-            return
-        metadata = message._metadata_bytes
-        index, kind = route.index, message.kind
-        source, code, bits, shape, rate = message._encode(
-            lambda nbytes, *described: self._backend.borrow(index, nbytes, len(metadata or b""), kind, *described)
-        )
-        self._backend.publish(index, source, kind, code, bits, shape, rate, message._own_time, metadata)
-
-    def loan(self, port: Optional[str], nbytes: int, metadata: Optional[Mapping[str, Any]], described: Any) -> Loan:
-        route = self._default if port is None else self._routes.get(port)
-        if route is None:
-            raise NodeError(
-                self._unknown("output", port, self._routes)
-                if port
-                else f"node {self.node_id!r} has several outputs: name one with port="
-            )
-        if not self.is_open:
-            raise NodeError(f"node {self.node_id!r}: buffers can be loaned once the stream has started, not in setup")
-        kind, code, bits, shape, rate = described
-        if nbytes < 0:
-            raise ValueError(f"a buffer of shape {shape} cannot be loaned")
-        if route.index is None:
-            return LocalLoan(nbytes, code, bits, shape)
-        metadata_bytes = len(to_json(dict(metadata), "metadata")) if metadata else 0
-        return self._backend.borrow(route.index, nbytes, metadata_bytes, kind, code, bits, shape, rate)
-
-    def stop_requested(self) -> bool:
-        return self._backend.stop_requested()
-
-    def sleep_until(self, monotonic_ns: int) -> bool:
-        return self._backend.sleep_until(monotonic_ns)
-
-    def _check_connected(self, what: str, connected: Mapping[str, int], declared: Mapping[str, Any]) -> None:
-        for port in connected:
-            if port not in declared:
-                raise NodeError(self._unknown(what, port, declared))
-
-    def _check_accepted(self, route: _Route, message: Any, method: str) -> None:
-        where = f"node {self.node_id!r}: {self._class_name}.{method}"
-        if not isinstance(message, Message):
-            raise TypeError(
-                f"{where} gave {_described(message)} for output {route.port!r}; give Audio, Tensor, Text, Json or Bytes"
-            )
-        if message.kind not in BY_KIND:
-            raise TypeError(f"{where} gave a {type(message).__name__}, which is not a message type of its own")
-        if route.types is not None and not isinstance(message, tuple(route.types)):
-            raise TypeError(
-                f"{where} gave {type(message).__name__} for output {route.port!r}, "
-                f"which is declared as {type_name(route.types)}"
-            )
-        if not self.is_open:
-            raise NodeError(f"{where}: nothing can be emitted in setup, as the stream has not started")
-        route.accepted[type(message)] = True
-
-    def _unknown(self, what: str, port: Any, declared: Mapping[str, Any]) -> str:
-        have = f"its {what}s are {', '.join(map(repr, declared))}" if declared else f"it has no {what}s"
-        return (
-            f"node {self.node_id!r} ({self._class_name}) has no {what} {port!r}; {have}. "
-            f"Ports are declared with the class attribute `{what}s`"
-        )
-
-
-class Identity:
-    """Who the node is in its session."""
-
-    def __init__(self, node_id: str, session_id: str, attempt: int = 0) -> None:
-        self.node_id = node_id
-        self.session_id = session_id
-        self.attempt = attempt
 
 
 class Runner:
@@ -202,6 +29,8 @@ class Runner:
         self._context = context
         self._class_name = type(node).__name__
         self.state: Optional[StateKeeper] = None  # of nodes whose state is kept
+        self.loop: Optional[NodeLoop] = None
+        self._track: Optional[Callable[[int, View], None]] = None  # of nodes that ask penstock.current
         context._check_connected("input", dict.fromkeys(input_ports, 0), ports.inputs)
         self.is_source = ports.is_source
         if not input_ports and not self.is_source:
@@ -216,8 +45,28 @@ class Runner:
         self._calls = [self._caller(ports.handlers[port].method, ports.handlers[port].keyword) for port in input_ports]
         self._wrappers = [_wrappers(types) for types in self._types]
 
+    def use(self, loop: Optional[NodeLoop]) -> None:
+        """Before setup, of a node that has coroutines."""
+        self.loop = loop
+        if loop is not None:
+            self._context.check_task = loop.check_task
+
+    def setup(self, params: dict[str, Any]) -> None:
+        _current.enter(self)
+        self._call(self._node.setup, params)
+
+    def teardown(self) -> None:
+        self._call(self._node.teardown)
+
+    def _call(self, method: Callable[..., Any], *arguments: Any) -> None:
+        result = method(*arguments)
+        if self.loop is not None:
+            self.loop.run_if_coroutine(result)
+
     def handle(self, port: int, view: View) -> None:
         """One message, until everything that its handler gave is published, and the state that it left is kept."""
+        if self._track is not None:
+            self._track(port, view)
         wrap = self._wrappers[port].get(view.kind)
         if wrap is None:
             raise self._unexpected(port, view)
@@ -228,6 +77,8 @@ class Runner:
             self.state.keep()
 
     def handle_measured(self, port: int, view: View, clock: UserClock) -> None:
+        if self._track is not None:
+            self._track(port, view)
         wrap = self._wrappers[port].get(view.kind)
         if wrap is None:
             raise self._unexpected(port, view)
@@ -237,15 +88,43 @@ class Runner:
         if self.state is not None:
             self.state.keep(clock.call)
 
+    async def handle_on_loop(self, port: int, view: View) -> None:
+        """As handle, of a node that has coroutines."""
+        if self._track is not None:
+            self._track(port, view)
+        wrap = self._wrappers[port].get(view.kind)
+        if wrap is None:
+            raise self._unexpected(port, view)
+        await self._deliver_on_loop(self._calls[port], self._methods[port], wrap(view))
+        if self.state is not None:
+            self.state.keep()
+
+    def tick(self, method: str) -> None:
+        """A timer's method, until what it gave is published, and the state that it left is kept."""
+        self._between_messages()
+        self.deliver(getattr(self._node, method)(), method)
+        if self.state is not None:
+            self.state.keep()
+
+    async def tick_on_loop(self, method: str) -> None:
+        self._between_messages()
+        await self._deliver_on_loop(getattr(self._node, method), method)
+        if self.state is not None:
+            self.state.keep()
+
     def handle_set(self, ports: Sequence[int], views: Sequence[View], clock: Optional[UserClock] = None) -> None:
         """As handle, with one message of each of `ports`, all of them given to `process` at once."""
+        if self._track is not None:
+            self._track(ports[0], views[0])
         messages: dict[str, Message] = {}
         for port, view in zip(ports, views):
             wrap = self._wrappers[port].get(view.kind)
             if wrap is None:
                 raise self._unexpected(port, view)
             messages[self._input_ports[port]] = wrap(view)
-        if clock is None:
+        if self.loop is not None:
+            self.loop.run(self._deliver_on_loop(lambda: self._node.process(**messages), "process"))
+        elif clock is None:
             self.deliver(self._node.process(**messages), "process")
         else:
             result = clock.call(lambda: self._node.process(**messages))
@@ -255,6 +134,9 @@ class Runner:
 
     def run_source(self) -> None:
         """A node without inputs: until it is exhausted or asked to stop."""
+        if self.loop is not None:
+            self.loop.run(self.loop.until_stopped(self.loop.call(self._run_source_on_loop())))
+            return
         result = self._node.process()
         if result is None or isinstance(result, Message) or not hasattr(result, "__next__"):
             self.deliver(result, "process")
@@ -271,8 +153,69 @@ class Runner:
             if hasattr(result, "close"):
                 result.close()
 
+    async def _run_source_on_loop(self) -> None:
+        result = self._node.process()
+        if not hasattr(result, "__aiter__"):
+            self.deliver(await result if hasattr(result, "__await__") else result, "process")
+            return
+        try:
+            async for message in result:
+                if message is not None:
+                    self._context.send_default(message, "process")
+                if self.state is not None:
+                    self.state.keep()
+                if self._context.stop_requested():
+                    break
+        finally:
+            await _close(result)
+
     def finish(self) -> None:
-        self.deliver(self._node.finish(), "finish")
+        self._between_messages()
+        if self.loop is None:
+            self.deliver(self._node.finish(), "finish")
+        else:
+            self.loop.run(self._deliver_on_loop(self._node.finish, "finish"))
+
+    async def _deliver_on_loop(self, function: Callable[..., Any], method: str, *arguments: Any) -> None:
+        """Calls a handler and sends what it gives: as it comes, if it is an async generator."""
+        assert self.loop is not None
+        await self.loop.call(self._deliver_awaited(function, method, arguments))
+
+    async def _deliver_awaited(self, function: Callable[..., Any], method: str, arguments: tuple[Any, ...]) -> None:
+        result = function(*arguments)
+        if hasattr(result, "__await__"):
+            result = await result
+        if not hasattr(result, "__aiter__"):
+            self.deliver(result, method)
+            return
+        try:
+            async for message in result:
+                if message is not None:
+                    self._context.send_default(message, method)
+        finally:
+            await _close(result)
+
+    def start_tracking(self) -> _current.Current:
+        """For penstock.current, which is asked for the first time since there is a message, or none is in hand."""
+        self._track = self._note
+        in_hand = self._context.in_hand()
+        if in_hand is None:
+            return _current.Current(self._context.node_id, self._context.session_id)
+        port, sequence, trace_id = in_hand
+        return self._set_current(port, sequence, trace_id)
+
+    def _note(self, port: int, view: View) -> None:
+        self._set_current(port, view.sequence, view.trace_id)
+
+    def _set_current(self, port: int, sequence: int, trace_id: str) -> _current.Current:
+        context = self._context
+        current = _current.Current(context.node_id, context.session_id, self._input_ports[port], sequence, trace_id)
+        _current.message_in_hand.set(current)
+        return current
+
+    def _between_messages(self) -> None:
+        if self._track is not None:
+            _current.message_in_hand.set(None)
 
     def deliver(self, result: Any, method: str) -> None:
         """What a handler returned: None, a message, or an iterable of messages."""
@@ -281,14 +224,21 @@ class Runner:
         if isinstance(result, Message):
             self._context.send_default(result, method)
             return
+        if hasattr(result, "__await__") or hasattr(result, "__aiter__"):
+            if hasattr(result, "close"):
+                result.close()
+            raise TypeError(
+                f"node {self._context.node_id!r}: {self._class_name}.{method} returned {described(result)}, but is not "
+                "a coroutine itself: make it `async def` (a decorator may hide that it is)"
+            )
         if (
             isinstance(result, (str, bytes, bytearray, memoryview, dict))
             or not hasattr(result, "__iter__")
             or hasattr(result, "__array__")
         ):
             raise TypeError(
-                f"node {self._context.node_id!r}: {self._class_name}.{method} returned {_described(result)}; "
-                "return a message (Audio, Tensor, Text, Json, Bytes), an iterable of messages, or None"
+                f"node {self._context.node_id!r}: {self._class_name}.{method} returned {described(result)}; "
+                "return a message (Audio, Image, Tensor, Text, Json, Bytes), an iterable of messages, or None"
             )
         for message in result:
             if message is not None:
@@ -325,12 +275,11 @@ class _Timed:
         return item
 
 
+async def _close(generator: Any) -> None:
+    if hasattr(generator, "aclose"):
+        await generator.aclose()
+
+
 def _wrappers(types: Types) -> dict[int, Callable[[View], Message]]:
     accepted = {kind: cls for kind, cls in BY_KIND.items() if types is None or any(issubclass(cls, t) for t in types)}
     return {kind: cls._received for kind, cls in accepted.items()}
-
-
-def _described(value: Any) -> str:
-    name = type(value).__name__
-    shown = repr(value)
-    return f"{name} {shown}" if len(shown) <= 40 else name

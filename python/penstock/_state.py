@@ -44,7 +44,12 @@ def defines_checkpoint(cls: type[Node], ports: NodePorts) -> bool:
         function = getattr(cls, name)
         if not callable(function) or inspect.iscoroutinefunction(function):
             raise NodeError(f"{cls.__name__}.{name} is called by Penstock: make it a method, and no coroutine")
-    if ports.is_source and not inspect.isgeneratorfunction(getattr(cls, "process", None)):
+    process = getattr(cls, "process", None)
+    if (
+        ports.is_source
+        and not ports.timers
+        and not (inspect.isgeneratorfunction(process) or inspect.isasyncgenfunction(process))
+    ):
         raise NodeError(
             f"{cls.__name__} is a source that defines checkpoint, which is called at each `yield` of its process: make "
             "process a generator (where it only emits, a `yield` without a message marks a place to go on from)"

@@ -6,23 +6,30 @@ back as its receiver would see it.
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Optional, Union
+from typing import TYPE_CHECKING, Any, Optional, Union
 
+from penstock._context import Identity, NodeContext
+from penstock._current import enter
+from penstock._fake_time import Clock, Ticks, Wait, loop_with, wait
 from penstock._joining import leading_first
 from penstock._local import Loan, LocalLoan, LocalView, Shape
 from penstock._matching import Matching
 from penstock._messages import BY_KIND, Message
 from penstock._node import Node, defines_load
-from penstock._ports import inspect_node
-from penstock._runner import Identity, NodeContext, Runner
+from penstock._ports import NodePorts, inspect_node
+from penstock._runner import Runner
 from penstock._state import StateKeeper, defines_checkpoint, from_kept, to_kept
 
-__all__ = ["Outputs", "run"]
+if TYPE_CHECKING:
+    from penstock._async import NodeLoop
 
-Input = Union[Message, tuple[str, Message]]
+__all__ = ["Clock", "Outputs", "Wait", "run", "wait"]
+
+Input = Union[Message, tuple[str, Message], Wait]
 MAX_STATE_BYTES = 1 << 20  # as transport::StateMemory has it
 
 
@@ -50,6 +57,7 @@ class _Recorder:
     def __init__(self, ports: list[str], limit: Optional[int]) -> None:
         self.outputs = Outputs()
         self.current_time: Optional[int] = None
+        self.current_message: Optional[tuple[int, LocalView]] = None
         self._ports = ports
         self._limit = limit
         self.outputs.by_port.update((port, []) for port in ports)
@@ -92,6 +100,19 @@ class _Recorder:
             raise ValueError(f"a state of {len(state)} bytes is kept of no node: {MAX_STATE_BYTES} are allowed")
         self.outputs.state = from_kept(format, bytes(state))
 
+    def in_hand(self) -> Optional[tuple[int, int, str]]:
+        if self.current_message is None:
+            return None
+        port, view = self.current_message
+        return port, view.sequence, view.trace_id
+
+    def handle(self, port: int, view: LocalView) -> None:
+        """A message is in hand from now on, until `put_down`."""
+        self.current_time, self.current_message = view.time, (port, view)
+
+    def put_down(self) -> None:
+        self.current_time = self.current_message = None
+
     def stop_requested(self) -> bool:
         return self._limit is not None and len(self.outputs) >= self._limit
 
@@ -109,14 +130,17 @@ def run(
     join: Optional[int] = None,
     state: Any = None,
     killed: bool = False,
+    clock: Optional[Clock] = None,
 ) -> Outputs:
     """load and setup, a handler call for each input, finish, teardown. Exceptions of the node arrive unchanged.
 
     `load` is not called for an instance whose `loaded` is set already.
 
-    `inputs` are messages, or pairs of port and message for nodes with several inputs. `limit` asks a source to stop
-    once it has emitted so many messages. `join` is the tolerance, in nanoseconds, of a node whose manifest has `join`:
-    the first input leads, and `process` gets one message of every input.
+    `inputs` are messages, or pairs of port and message for nodes with several inputs; in between may stand
+    `wait("1s")`, as long as which no message comes. `limit` asks a source to stop once it has emitted so many messages.
+    `clock` is the time of the node's timers, and of its event loop if it has one; it stands still but for those waits.
+    `join` is the tolerance, in nanoseconds, of a node whose manifest has `join`: the first input leads, and `process`
+    gets one message of every input.
 
     `state` is given to the node's `restore`, as after a restart; that of an earlier run is `Outputs.state`. With
     `killed` the run ends after the last input as it does when the worker is killed: without finish and teardown.
@@ -137,48 +161,114 @@ def run(
     >>> [message.text for message in run(Who, said, join=20)]
     ['Ada: yes']
     """
-    instance = node() if isinstance(node, type) else node
-    ports = inspect_node(type(instance), joins=join is not None)
-    if defines_load(type(instance)) and "loaded" not in vars(instance):
-        instance.loaded = type(instance).load(_copied(params))  # type: ignore[attr-defined]
-    input_ports, output_ports = list(ports.inputs), list(ports.outputs)
-    recorder = _Recorder(output_ports, limit)
-    context = NodeContext(
-        instance, ports, Identity(node_id, "testing"), recorder, {port: i for i, port in enumerate(output_ports)}
+    cls = node if isinstance(node, type) else type(node)
+    ports = inspect_node(cls, joins=join is not None)
+    loop = _loop_for(cls, clock) if ports.has_coroutines else None
+    try:
+        instance = node() if isinstance(node, type) else node
+        if defines_load(cls) and "loaded" not in vars(instance):
+            instance.loaded = cls.load(_copied(params))  # type: ignore[attr-defined]
+        recorder = _Recorder(list(ports.outputs), limit)
+        connected = {port: index for index, port in enumerate(ports.outputs)}
+        context = NodeContext(instance, ports, Identity(node_id, "testing"), recorder, connected)
+        runner = Runner(instance, ports, context, list(ports.inputs))
+        runner.use(loop)
+        runner.setup(_copied(params))
+        _restore(runner, instance, ports, recorder, state)
+        context.is_open = True
+        with contextlib.suppress(_StopError):
+            if runner.is_source and not ports.timers:
+                runner.run_source()
+            views = _views(inputs, list(ports.inputs), cls.__name__)
+            if join is None:
+                _Stream(runner, recorder, ports, clock).run(views, runs_on=limit is not None)
+            else:
+                _run_joined(runner, recorder, views, leading_first(ports, list(ports.inputs), node_id), join)
+            recorder.put_down()
+            if killed:
+                return recorder.outputs
+            runner.finish()
+        runner.teardown()
+        return recorder.outputs
+    finally:
+        if loop is not None:
+            loop.close()
+        enter(None)
+
+
+def _loop_for(cls: type[Node], clock: Optional[Clock]) -> NodeLoop:
+    import asyncio
+
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        from penstock._async import NodeLoop
+
+        return NodeLoop(loop=None if clock is None else loop_with(clock))
+    raise RuntimeError(
+        f"{cls.__name__} has coroutines, which run on a loop of the node's own: call penstock.testing.run in a plain "
+        "function, not in a coroutine (or in another thread: `await asyncio.to_thread(testing.run, …)`)"
     )
-    runner = Runner(instance, ports, context, input_ports)
-    instance.setup(_copied(params))
-    if defines_checkpoint(type(instance), ports):
-        runner.state = StateKeeper(instance, recorder)
+
+
+def _restore(runner: Runner, node: Node, ports: NodePorts, recorder: _Recorder, state: Any) -> None:
+    if defines_checkpoint(type(node), ports):
+        runner.state = StateKeeper(node, recorder)
         if state is not None:
-            instance.restore(from_kept(*_as_kept(to_kept(state, "the test"))))  # type: ignore[attr-defined]
+            node.restore(from_kept(*_as_kept(to_kept(state, "the test"))))  # type: ignore[attr-defined]
             recorder.outputs.state = state
     elif state is not None:
-        raise ValueError(f"{type(instance).__name__} has no state to restore: it defines no checkpoint and restore")
-    context.is_open = True
-    try:
-        if runner.is_source:
-            runner.run_source()
-        views = _views(inputs, input_ports, type(instance).__name__)
-        if join is None:
-            for port, view in views:
-                recorder.current_time = view.time
-                runner.handle(port, view)
+        raise ValueError(f"{type(node).__name__} has no state to restore: it defines no checkpoint and restore")
+
+
+class _Stream:
+    """Messages one after the other, and timers in between."""
+
+    def __init__(self, runner: Runner, recorder: _Recorder, ports: NodePorts, clock: Optional[Clock]) -> None:
+        self._runner = runner
+        self._recorder = recorder
+        self._moves_loop = clock is not None
+        self._clock = clock = clock or Clock()
+        self._ticks = Ticks(ports.timers, clock, self._tick)
+        self._has_inputs = bool(ports.inputs)
+
+    def run(self, views: Iterable[Union[tuple[int, LocalView], Wait]], *, runs_on: bool) -> None:
+        """`runs_on`: a node without inputs, until its limit."""
+        for item in views:
+            if isinstance(item, Wait):
+                self._ticks.wait(item, self._move)
+            else:
+                self._handle(*item)
+                self._ticks.run_due()
+        if runs_on and not self._has_inputs:
+            self._ticks.run_forever(self._move)
+
+    def _handle(self, port: int, view: LocalView) -> None:
+        self._recorder.handle(port, view)
+        if self._runner.loop is None:
+            self._runner.handle(port, view)
         else:
-            _run_joined(runner, recorder, views, leading_first(ports, input_ports, node_id), join)
-        recorder.current_time = None
-        if killed:
-            return recorder.outputs
-        runner.finish()
-    except _StopError:
-        pass
-    instance.teardown()
-    return recorder.outputs
+            self._runner.loop.run(self._runner.handle_on_loop(port, view))
+
+    def _tick(self, method: str) -> None:
+        self._recorder.put_down()
+        if self._runner.loop is None:
+            self._runner.tick(method)
+        else:
+            self._runner.loop.run(self._runner.tick_on_loop(method))
+
+    def _move(self, time_ns: int) -> None:
+        if self._runner.loop is not None and self._moves_loop:
+            self._runner.loop.sleep((time_ns - self._clock.now_ns) / 1e9)
+        self._clock.now_ns = max(self._clock.now_ns, time_ns)
 
 
-def _views(inputs: Iterable[Input], ports: list[str], class_name: str) -> Iterator[tuple[int, LocalView]]:
+def _views(inputs: Iterable[Input], ports: list[str], class_name: str) -> Iterator[Union[tuple[int, LocalView], Wait]]:
     numbers = dict.fromkeys(ports, 0)
     for item in inputs:
+        if isinstance(item, Wait):
+            yield item
+            continue
         port, message = item if isinstance(item, tuple) else (_only(ports), item)
         if port not in ports:
             raise ValueError(f"{class_name} has no input {port!r}; it has {', '.join(map(repr, ports)) or 'none'}")
@@ -189,15 +279,17 @@ def _views(inputs: Iterable[Input], ports: list[str], class_name: str) -> Iterat
 def _run_joined(
     runner: Runner,
     recorder: _Recorder,
-    views: Iterable[tuple[int, LocalView]],
+    views: Iterable[Union[tuple[int, LocalView], Wait]],
     order: list[tuple[str, int]],
     tolerance_ns: int,
 ) -> None:
     """All inputs are there at once: when they arrive makes no difference."""
     waiting: list[deque[LocalView]] = [deque() for _ in order]
     positions = {port: position for position, (_, port) in enumerate(order)}
-    for port, view in views:
-        waiting[positions[port]].append(view)
+    for item in views:
+        if isinstance(item, Wait):
+            raise ValueError("a node that joins its inputs has no timers: leave out `wait`")
+        waiting[positions[item[0]]].append(item[1])
     matching: Matching[LocalView] = Matching([name for name, _ in order], tolerance_ns)
     while True:
         wanted = matching.wants()
@@ -205,7 +297,7 @@ def _run_joined(
             views_of_set = matching.joined()
             if views_of_set is None:
                 break
-            recorder.current_time = views_of_set[0].time
+            recorder.handle(order[0][1], views_of_set[0])
             runner.handle_set([port for _, port in order], views_of_set)
             matching.done()
         elif waiting[wanted]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import penstock
 import pytest
-from penstock import Audio, Bytes, Json, Message, Tensor, Text, testing
+from penstock import Audio, Bytes, Image, Json, Message, Tensor, Text, testing
 
 np = pytest.importorskip("numpy")
 
@@ -113,6 +113,43 @@ def test_tensors_may_be_scalars_empty_strided_or_of_another_byte_order() -> None
 def test_tensors_that_others_could_not_read_are_refused(values: Any) -> None:
     with pytest.raises((TypeError, ValueError)):
         received(Tensor(values))
+
+
+@pytest.mark.parametrize(("format", "channels"), [("rgb24", 3), ("bgr24", 3), ("gray8", 1), ("rgba32", 4)])
+def test_pictures_arrive_as_read_only_pixels_in_their_format(format: str, channels: int) -> None:
+    pixels = np.arange(2 * 4 * channels, dtype=np.uint8).reshape(2, 4, channels)
+    image = received(Image(pixels, format, time=5, metadata={"camera": 1}))
+    assert (image.format, image.width, image.height, image.time) == (format, 4, 2, 5)
+    assert image.pixels.dtype == np.uint8 and not image.pixels.flags.writeable
+    np.testing.assert_array_equal(image.pixels, pixels)
+
+
+def test_pictures_need_not_be_contiguous_nor_have_a_channel_dimension() -> None:
+    pixels = np.arange(24, dtype=np.uint8).reshape(2, 4, 3)
+    np.testing.assert_array_equal(received(Image(pixels[:, ::-1], "bgr24")).pixels, pixels[:, ::-1])
+    np.testing.assert_array_equal(received(Image(pixels[:, :, 1], "gray8")).pixels, pixels[:, :, 1:2])
+
+
+def test_the_height_of_nv12_is_that_of_the_picture() -> None:
+    image = received(Image(np.zeros((6, 4), np.uint8), "nv12"))
+    assert (image.shape, image.width, image.height) == ((6, 4, 1), 4, 4)
+    assert repr(image) == "Image(4×4, nv12)"
+
+
+@pytest.mark.parametrize(
+    ("pixels", "format", "said"),
+    [
+        (np.zeros((2, 4, 3), np.uint8), "rgb", "no pixel format 'rgb'; there are rgb24, bgr24"),
+        (np.zeros((2, 4, 4), np.uint8), "rgb24", r"rgb24 takes \(height, width, 3\)"),
+        (np.zeros((2, 4), np.uint8), "rgb24", r"rgb24 takes \(height, width, 3\)"),
+        (np.zeros((5, 4), np.uint8), "nv12", r"height \* 3 // 2"),
+        (np.zeros((2, 4, 3)), "rgb24", "multiply by 255"),
+        (np.zeros((2, 4, 3), np.int16), "rgb24", "uint8"),
+    ],
+)
+def test_pixels_that_make_no_picture_are_refused(pixels: Any, format: str, said: str) -> None:
+    with pytest.raises((TypeError, ValueError), match=said):
+        received(Image(pixels, format))
 
 
 def test_text_json_and_bytes_arrive_equal() -> None:

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Optional, Union
 
 import penstock
 import pytest
-from penstock import Audio, Bytes, Json, Message, NodeError, Tensor, Text, testing
+from penstock import Audio, Bytes, Image, Json, Message, NodeError, Tensor, Text, testing
 from penstock._ports import inspect_node, type_name
 
 
@@ -69,6 +69,21 @@ def test_handlers_by_port_and_several_outputs() -> None:
     out = testing.run(Split, [("speaker", Json("ann")), ("audio", Audio(memoryview(bytes(16)).cast("f"), 8000))])
     assert [m.text for m in out.by_port["loud"]] == ["yes"]  # type: ignore[attr-defined]
     assert [m.value for m in out.by_port["names"]] == ["ann"]  # type: ignore[attr-defined]
+
+
+def test_a_class_may_leave_out_inputs_of_its_base() -> None:
+    class Base(penstock.Node):
+        def on_audio(self, message: Text) -> Text:
+            return Text("audio")
+
+        def on_video(self, message: Text) -> Text:
+            return Text("video")
+
+    class Deaf(Base):
+        inputs: ClassVar[Any] = {"video": Text}
+
+    assert ports_of(Base)[0] == {"audio": "Text", "video": "Text"}
+    assert [m.text for m in testing.run(Deaf, [Text("")])] == ["video"]  # type: ignore[attr-defined]
 
 
 def test_process_may_return_nothing_a_message_or_many() -> None:
@@ -133,12 +148,18 @@ def test_loans_are_filled_in_place_and_sealed_by_emitting() -> None:
             data = self.loan_bytes(3)
             data.data[:] = b"xyz"
             yield data
+            for format in ("bgr24", "nv12"):
+                image = self.loan_image(4, 2, format)
+                image.pixels[:] = 7
+                yield image
 
-    audio, tensor, data = testing.run(Loaner, [Audio(np.array([0.25, 0.5], np.float32), 8000, time=9)])
+    audio, tensor, data, image, planes = testing.run(Loaner, [Audio(np.array([0.25, 0.5], np.float32), 8000, time=9)])
     assert isinstance(audio, Audio) and audio.samples[:, 0].tolist() == [0.5, 1.0] and audio.time == 9
     assert audio.metadata == {"k": 1}
     assert isinstance(tensor, Tensor) and tensor.array.tolist() == [[3, 3], [3, 3]] and tensor.array.dtype == np.int16
     assert isinstance(data, Bytes) and bytes(data.data) == b"xyz"
+    assert isinstance(image, Image) and image.pixels.tolist() == [[[7] * 3] * 2] * 4 and image.format == "bgr24"
+    assert isinstance(planes, Image) and planes.pixels.shape == (6, 2, 1) and planes.height == 4
     with pytest.raises(ValueError, match="read-only"):
         kept[0].samples[0] = 1
 
@@ -206,10 +227,6 @@ class NoHandler(penstock.Node):
     pass
 
 
-class Async(penstock.Node):
-    async def process(self, message: Text) -> None: ...
-
-
 class WrongType(penstock.Node):
     def process(self, message: str) -> None: ...
 
@@ -228,11 +245,26 @@ class Unhandled(penstock.Node):
     def on_a(self, message: Text) -> None: ...
 
 
+class Mixed(penstock.Node):
+    inputs: ClassVar[Any] = {"audio": Text, "speaker": Text}
+
+    def on_audio(self, message: Text) -> None: ...
+    def process(self, speaker: Text) -> None: ...
+
+
+class Misspelt(penstock.Node):
+    inputs: ClassVar[Any] = {"audio": Text, "speaker": Text}
+
+    def on_adio(self, message: Text) -> None: ...
+    def on_speaker(self, message: Text) -> None: ...
+
+
 @pytest.mark.parametrize(
     ("cls", "said"),
     [
         (NoHandler, "NoHandler has no process method"),
-        (Async, "Async.process is a coroutine"),
+        (Mixed, r"Mixed has both process and on_audio: .*another name, such as _on_audio"),
+        (Misspelt, r"Misspelt.on_adio is for an input 'adio', which `inputs` does not have: .*did you mean on_audio\?"),
         (WrongType, "annotation of 'message' of WrongType.process is str, which is not a message type"),
         (WrongReturn, "return annotation of WrongReturn.process is str"),
         (NoDefault, "give 'a' the default None"),

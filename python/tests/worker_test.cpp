@@ -3,11 +3,14 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 
 #include "stage.h"
 
@@ -230,7 +233,149 @@ TEST_P(PythonWorker, NumpyArraysAreTheSharedMemoryItself) {
   NodeSpec source{"source", "arrays:Loans"};
   NodeSpec sink{"sink", "arrays:Checks"};
   const auto ending = RunPair(python, std::move(source), std::move(sink));
-  EXPECT_EQ(ending.standard_output, "ok\nok\nok\nok\n") << ending.failed.traceback;
+  EXPECT_EQ(ending.standard_output, "ok\nok\nok\nok\nok\nok\n") << ending.failed.traceback << ending.standard_error;
+}
+
+auto Coroutine(std::string id, const std::string& cls, std::string params = "{}") -> NodeSpec {
+  return {std::move(id), fmt::format("coroutines:{}", cls), std::move(params)};
+}
+
+TEST_P(PythonWorker, CoroutinesHandleEveryMessageAndTheirOutputsAreSentBeforeItIsAcknowledged) {
+  Stage stage(python);
+  const auto started = stage.Start(
+      {Coroutine("source", "Numbers", R"({"count": 50})"), Coroutine("twice", "Twice"), Node("sink", "Describe")},
+      {{"source.out", "twice.in"}, {"twice.out", "sink.in"}});
+  ASSERT_TRUE(started) << started.error().ToString();
+  const auto sink = stage.Await("sink");
+  const auto twice = stage.Await("twice");
+  EXPECT_EQ(std::count(sink.standard_output.begin(), sink.standard_output.end(), '\n'), 2 * 50 + 3)
+      << twice.failed.traceback;
+  EXPECT_THAT(sink.standard_output, AllOf(HasSubstr(R"("49", 49, {}, true])"), HasSubstr(R"("\"end\"", 0, {})")));
+  EXPECT_EQ(twice.standard_output, "set up\ntorn down\n") << twice.standard_error;
+  EXPECT_EQ(twice.exit_status, 0);
+  EXPECT_EQ(stage.ControlOf("source.out")->acked.load(), 50U);
+}
+
+TEST_P(PythonWorker, FailingCoroutinesReportTheirMessageAndTheirOwnLines) {
+  const auto sink = RunPair(python, Coroutine("source", "Numbers", R"({"count": 5})"), Coroutine("sink", "FailsAt"));
+  EXPECT_EQ(sink.failed.phase, "process");
+  EXPECT_EQ(sink.failed.message, "cannot handle 3");
+  EXPECT_EQ(sink.failed.edge.value_or("none"), "source.out->sink.in");
+  EXPECT_EQ(sink.failed.sequence.value_or(0), 3U);
+  EXPECT_THAT(sink.failed.traceback, AllOf(HasSubstr("coroutines.py"), testing::Not(HasSubstr("_runner.py")),
+                                           testing::Not(HasSubstr("asyncio"))));
+}
+
+// A pipe by which a node says that it is so far.
+class Signal {
+ public:
+  Signal() : path_(std::filesystem::temp_directory_path() / fmt::format("penstock-signal-{}", getpid())) {
+    EXPECT_EQ(mkfifo(path_.c_str(), 0600), 0);
+  }
+  Signal(const Signal&) = delete;
+  auto operator=(const Signal&) -> Signal& = delete;
+  ~Signal() { std::filesystem::remove(path_); }
+  auto params() const -> std::string { return fmt::format(R"({{"path": "{}"}})", path_.string()); }
+  void Await() const { std::ifstream(path_).get(); }
+
+ private:
+  std::filesystem::path path_;
+};
+
+TEST_P(PythonWorker, TheLoopGoesOnWhileNoMessageIsThere) {
+  const Signal signal;
+  Stage stage(python);
+  const auto started =
+      stage.Start({Coroutine("source", "Listens", signal.params()), Coroutine("sink", "Answers", signal.params())},
+                  {{"source.out", "sink.in"}});
+  ASSERT_TRUE(started) << started.error().ToString();
+  const auto source = stage.Await("source");
+  EXPECT_THAT(source.standard_output, HasSubstr("not sent: node 'sink': Answers.emit was called by a task that is not"))
+      << source.failed.traceback;
+  EXPECT_EQ(stage.Await("sink").exit_status, 0);
+}
+
+TEST_P(PythonWorker, StopReachesASourceThatAwaitsSomethingElse) {
+  const Signal signal;
+  Stage stage(python);
+  const auto started = stage.Start({Coroutine("source", "Waits", signal.params()), Node("sink", "Describe")},
+                                   {{"source.out", "sink.in"}});
+  ASSERT_TRUE(started) << started.error().ToString();
+  signal.Await();
+  ASSERT_TRUE(stage.SendStop("source"));
+  EXPECT_TRUE(stage.Await("sink").finished);
+  const auto source = stage.Await("source");
+  EXPECT_EQ(source.standard_output, "cancelled\n") << source.failed.traceback;
+  EXPECT_EQ(source.exit_status, 0);
+}
+
+TEST_P(PythonWorker, MessagesThatCoroutinesLeaveInReferenceCyclesAreCollected) {
+  const auto sink = RunPair(python, Node("source", "Numbers", R"({"count": 50})"), Coroutine("sink", "Keeps"));
+  EXPECT_EQ(sink.standard_output, "finished\n") << sink.failed.message;
+}
+
+auto Timer(std::string id, const std::string& cls, std::string params = "{}") -> NodeSpec {
+  return {std::move(id), fmt::format("timers:{}", cls), std::move(params)};
+}
+
+TEST_P(PythonWorker, TimersTickWhileNoMessageIsThere) {
+  for (const char* cls : {"Ticks", "AsyncTicks"}) {
+    const Signal signal;
+    Stage stage(python);
+    const auto started = stage.Start({Coroutine("source", "Listens", signal.params()),
+                                      Timer("ticks", cls, signal.params()), Node("sink", "Describe")},
+                                     {{"source.out", "ticks.in"}, {"ticks.out", "sink.in"}});
+    ASSERT_TRUE(started) << started.error().ToString();
+    EXPECT_EQ(stage.Await("source").standard_output, "three\n");
+    EXPECT_THAT(stage.Await("sink").standard_output,
+                AllOf(HasSubstr(R"("1", 0, {}, true])"), HasSubstr(R"(tick 3\"")"), HasSubstr("finished")));
+    const auto ticks = stage.Await("ticks");
+    EXPECT_EQ(ticks.exit_status, 0) << ticks.failed.traceback;
+  }
+}
+
+TEST_P(PythonWorker, ANodeOfTimersAloneRunsUntilItIsStopped) {
+  const Signal signal;
+  Stage stage(python);
+  const auto started =
+      stage.Start({Timer("source", "Beats"), Timer("sink", "Third", signal.params())}, {{"source.out", "sink.in"}});
+  ASSERT_TRUE(started) << started.error().ToString();
+  signal.Await();
+  ASSERT_TRUE(stage.SendStop("source"));
+  EXPECT_TRUE(stage.Await("sink").finished);
+  const auto source = stage.Await("source");
+  EXPECT_EQ(source.standard_output, "finished\n") << source.failed.traceback;
+  EXPECT_EQ(source.exit_status, 0);
+}
+
+TEST_P(PythonWorker, TimersThatAreLateTickBetweenMessages) {
+  Stage stage(python);
+  const auto started = stage.Start(
+      {Node("source", "Numbers", R"({"count": 300})"), Timer("ticks", "AfterEach"), Node("sink", "Describe")},
+      {{"source.out", "ticks.in"}, {"ticks.out", "sink.in"}});
+  ASSERT_TRUE(started) << started.error().ToString();
+  EXPECT_TRUE(stage.Await("sink").finished);
+  EXPECT_EQ(stage.Await("ticks").standard_output, "one after each\n");
+  EXPECT_EQ(stage.ControlOf("ticks.out")->acked.load(), 300U);
+}
+
+TEST_P(PythonWorker, ATickThatFailsIsReportedWithoutAMessage) {
+  const auto sink = RunPair(python, Node("source", "Numbers"), Timer("sink", "FailsInTick"));
+  EXPECT_EQ(sink.failed.phase, "process");
+  EXPECT_EQ(sink.failed.message, "no time");
+  EXPECT_EQ(sink.failed.sequence, std::nullopt);
+  EXPECT_THAT(sink.failed.traceback, AllOf(HasSubstr("in tick"), testing::Not(HasSubstr("_serving.py"))));
+}
+
+TEST_P(PythonWorker, ANodeKnowsWhichMessageItHandles) {
+  for (const auto& [cls, of_thread] : {std::pair{"Tells", "None\n"}, std::pair{"AsyncTells", ""}}) {
+    const auto sink =
+        RunPair(python, Node("source", "Numbers", R"({"count": 2})"), {"sink", fmt::format("current:{}", cls)});
+    EXPECT_EQ(sink.standard_output, fmt::format("setup sink 36 None None\nprocess sink 36 in 0\n{0}"
+                                                "process sink 36 in 1\n{0}finish sink 36 None None\n",
+                                                of_thread))
+        << sink.failed.traceback;
+  }
 }
 
 // left: 0, 10, 20, …, right: 3, 28, 53, …; the smallest edges.

@@ -53,9 +53,16 @@ void WriteDown(const transport::Message& message, const base::UniqueFd& socket) 
   WriteAll(socket, metadata.data(), metadata.size());
 }
 
+// Origin::index of what a timer gave: it has no input, and is not counted among what a source or `finish` gives.
+constexpr std::uint32_t kTick = 1;
+
+auto IsTick(const transport::Origin& origin) -> bool {
+  return origin.input == transport::Origin::kNoInput && origin.index == kTick;
+}
+
 // Whether an earlier incarnation of this node has published `origin`, when `last` is what it published last.
 auto WasPublished(const transport::Origin& origin, const std::optional<transport::Origin>& last) -> bool {
-  if (!last || origin.input != last->input) return false;
+  if (!last || origin.input != last->input || IsTick(origin) || IsTick(*last)) return false;
   if (origin.input == transport::Origin::kNoInput) return origin.sequence <= last->sequence;
   return origin.sequence == last->sequence && origin.index <= last->index;
 }
@@ -71,13 +78,16 @@ struct Host::State {
   std::optional<StateKeeper> keeper;  // there after Attach
   std::optional<Current> current;
   std::vector<std::uint64_t> published_of_itself;  // by output: messages without an origin
-  std::size_t next_edge = 0;                       // where the next round starts looking
+  std::vector<std::uint64_t> published_by_ticks;   // by output
+  bool in_tick = false;
+  std::size_t next_edge = 0;  // where the next round starts looking
 
   auto Gone() const -> base::Status {
     if (wire->runtime_gone()) return Fail(ErrorCode::kCancelled, "the runtime has gone");
     return {};
   }
   auto Look() -> base::Expected<std::optional<Event>>;
+  void PutDown();
   auto TakeFrom(std::size_t edge) -> base::Expected<std::optional<Event>>;
   auto TakeForLater(std::size_t edge) -> base::Expected<std::optional<transport::Message>>;
   auto OnlyEdgeInto(std::size_t port) const -> base::Expected<std::size_t>;
@@ -87,6 +97,7 @@ struct Host::State {
   auto IsInQuarantine(std::size_t edge, const transport::Message& message) -> bool;
   auto Owed() const -> std::optional<std::size_t>;
   auto AllEnded() const -> bool;
+  auto IsOver() const -> bool;
   auto WorthLooking() const -> bool;
   auto Published() -> std::vector<std::uint64_t>&;
   auto OriginOfNext(std::size_t output) -> transport::Origin;
@@ -122,6 +133,7 @@ auto Host::Attach(Options options, base::Deadline deadline) -> base::Expected<st
   state->ports = std::move(*ports);
   state->keeper.emplace(state->configure.node, state->ports->TakeStateMemory(), state->configure.inputs.size());
   state->published_of_itself.resize(state->configure.outputs.size());
+  state->published_by_ticks.resize(state->configure.outputs.size());
   auto on_gone = options.on_runtime_gone ? std::move(options.on_runtime_gone) : [] { ::_exit(kExitRuntimeGone); };
   PENSTOCK_ASSIGN(state->wire, Wire::Start(std::move(control), *state->ports, std::move(on_gone)));
   return std::unique_ptr<Host>(new Host(std::move(state)));
@@ -139,9 +151,14 @@ auto Host::ReadyAndAwaitStart(const worker::Ready& ready) -> base::Status {
 // --- inputs
 // -------------------------------------------------------------------------------------------------------------
 
+void Host::State::PutDown() {
+  current.reset();
+  in_tick = false;
+}
+
 auto Host::Next(base::Deadline deadline) -> base::Expected<Event> {
   auto& state = *state_;
-  state.current.reset();
+  state.PutDown();
   for (;;) {
     PENSTOCK_TRY(state.Gone());
     PENSTOCK_ASSIGN(auto event, state.Look());
@@ -151,6 +168,53 @@ auto Host::Next(base::Deadline deadline) -> base::Expected<Event> {
       return Fail(ErrorCode::kDeadline, "no message arrived at node '{}' in time", state.configure.node);
     }
   }
+}
+
+auto Host::NextUntil(base::Deadline::Clock::time_point time) -> base::Expected<Event> {
+  auto& state = *state_;
+  state.PutDown();
+  for (;;) {
+    PENSTOCK_TRY(state.Gone());
+    PENSTOCK_ASSIGN(auto event, state.Look());
+    if (event) return std::move(*event);
+    const auto deadline = state.Owed() ? base::Deadline::Never() : base::Deadline::At(time);
+    if (!transport::WaitAt(state.ports->bell().arrivals(), deadline, state.spin,
+                           [&state] { return state.WorthLooking(); })) {
+      return Event{.kind = Event::Kind::kTime, .input = 0, .message = std::nullopt};
+    }
+  }
+}
+
+auto Host::TryNext() -> base::Expected<std::optional<Event>> {
+  state_->PutDown();
+  PENSTOCK_TRY(state_->Gone());
+  return state_->Look();
+}
+
+auto Host::BeginTick() -> bool {
+  if (state_->Owed() || state_->IsOver()) return false;
+  state_->PutDown();
+  state_->in_tick = true;
+  return true;
+}
+
+auto Host::arrivals() const noexcept -> std::uint32_t {
+  return state_->ports->bell().arrivals().word.load(std::memory_order_seq_cst);
+}
+
+void Host::AwaitArrival(std::uint32_t seen) const noexcept {
+  auto& bell = state_->ports->bell().arrivals();
+  bell.parked.store(1, std::memory_order_seq_cst);
+  if (bell.word.load(std::memory_order_seq_cst) == seen) transport::SleepAt(bell, seen, base::Deadline::Never());
+  bell.parked.store(0, std::memory_order_relaxed);
+}
+
+void Host::RingArrivals() const noexcept { state_->ports->bell().arrivals().Wake(); }
+
+auto Host::in_hand() const noexcept -> std::optional<InHand> {
+  const auto& current = state_->current;
+  if (!current) return std::nullopt;
+  return InHand{.input = state_->ports->inputs()[current->edge]->port, .header = &current->header};
 }
 
 // One round over all edges, starting behind the one that was served last. What an earlier incarnation had in hands
@@ -231,6 +295,13 @@ auto Host::State::AllEnded() const -> bool {
     if (!edge->ended) return false;
   }
   return true;
+}
+
+// What Next says next, or soon: unlike AllEnded, before anybody has looked.
+auto Host::State::IsOver() const -> bool {
+  const auto& inputs = ports->inputs();
+  if (inputs.empty()) return wire->stop_requested();
+  return std::ranges::all_of(inputs, [](const auto& edge) { return edge->ended || edge->input->ended(); });
 }
 
 auto Host::State::WorthLooking() const -> bool {
@@ -370,7 +441,8 @@ void Host::PublishAnew() {
   auto& outputs = state_->ports->outputs();
   for (std::size_t i = 0; i < outputs.size(); ++i) {
     const auto& last = outputs[i]->inherited();
-    if (last && last->input == transport::Origin::kNoInput) state_->published_of_itself[i] = last->sequence + 1;
+    if (last && last->input == transport::Origin::kNoInput && !IsTick(*last))
+      state_->published_of_itself[i] = last->sequence + 1;
   }
 }
 
@@ -379,7 +451,8 @@ auto Host::CheckReplay() const -> base::Status {
   if (!state.configure.inputs.empty() || ended_before() || stop_requested()) return {};
   for (std::size_t i = 0; i < state.published_of_itself.size(); ++i) {
     const auto& last = state.ports->outputs()[i]->inherited();
-    if (!last || last->input != transport::Origin::kNoInput || state.published_of_itself[i] > last->sequence) continue;
+    const bool is_its_own = last && last->input == transport::Origin::kNoInput && !IsTick(*last);
+    if (!is_its_own || state.published_of_itself[i] > last->sequence) continue;
     return Fail(ErrorCode::kConflict,
                 "output '{}' had sent {} before the node was restarted, and has ended after {} now: a source that is "
                 "replayed must give the same messages each time; one that gives new ones says `replayable = False`",
@@ -431,12 +504,13 @@ auto Host::was_published(std::size_t output) const -> bool {
 }
 
 auto Host::State::Published() -> std::vector<std::uint64_t>& {
+  if (in_tick) return published_by_ticks;
   return current ? current->published : published_of_itself;
 }
 
 auto Host::State::OriginOfNext(std::size_t output) -> transport::Origin {
   const auto count = Published().at(output);
-  if (!current) return {.sequence = count};
+  if (!current) return {.index = in_tick ? kTick : 0, .sequence = count};
   return {.input = static_cast<std::uint32_t>(current->edge),
           .index = static_cast<std::uint32_t>(count),
           .sequence = current->header.sequence};
@@ -477,7 +551,7 @@ void Host::State::ReportOverflow(const base::Error& error) {
 }
 
 auto Host::Drain() -> base::Status {
-  state_->current.reset();
+  state_->PutDown();
   for (const auto& output : state_->ports->outputs()) output->Close();
   for (const auto& output : state_->ports->outputs()) PENSTOCK_TRY(output->Drain(base::Deadline::Never()));
   return {};

@@ -32,6 +32,7 @@ struct Event {
     kPortEnded,  // every edge into the port has ended
     kAllEnded,   // every port has: time for `finish`
     kStop,       // a source was asked to stop
+    kTime,       // the time has come that NextUntil was given
   };
   Kind kind = Kind::kAllEnded;
   std::size_t input = 0;  // index into Host::input_ports for kMessage and kPortEnded
@@ -87,6 +88,33 @@ class Host final {
   /// current one: what is published from now on inherits its origin, trace and (unless given) media time. Errors:
   /// kCancelled when the runtime is gone, kDeadline, kPeerCorrupt, kExhausted (too many held).
   auto Next(base::Deadline deadline) -> base::Expected<Event>;
+  /// As Next, or kTime when `time` comes first: not, however late it is, while an earlier incarnation's message is
+  /// still to come again (see BeginTick).
+  auto NextUntil(base::Deadline::Clock::time_point time) -> base::Expected<Event>;
+  /// As Next, without waiting; nullopt when there is nothing now.
+  auto TryNext() -> base::Expected<std::optional<Event>>;
+  /// What is published until the next event has no message for its origin, and a successor of this node does not give
+  /// it again: what a timer gives. False, and nothing is begun, when everything has ended, and while a message that an
+  /// earlier incarnation had in hands is still to come: once anything else is published, nobody knows any more what it
+  /// had published of that.
+  auto BeginTick() -> bool;
+
+  /// For a thread that waits in place of the node's: the word that changes with every ring for it. Taken before a look
+  /// (TryNext) that finds nothing, what arrives after that look has changed it. Any thread.
+  auto arrivals() const noexcept -> std::uint32_t;
+  /// Sleeps while the word is `seen`; may return for nothing. One thread at a time waits here or in the other calls
+  /// that wait for messages. Any thread.
+  void AwaitArrival(std::uint32_t seen) const noexcept;
+  /// Ends AwaitArrival. Any thread.
+  void RingArrivals() const noexcept;
+
+  struct InHand {
+    std::size_t input = 0;  // index into input_ports
+    const message::Header* header = nullptr;
+  };
+  /// The current message, until the next event.
+  auto in_hand() const noexcept -> std::optional<InHand>;
+
   /// The current message's handler is done and its outputs are published: acknowledges it. `overhead_cpu_ns` is
   /// recorded when configure().measure_cpu.
   void Acknowledge(std::uint64_t overhead_cpu_ns = 0);

@@ -69,7 +69,8 @@ struct Edge {
 };
 
 auto OriginOf(const message::Header& header) -> Origin {
-  if ((header.flags & message::kFlagHasOrigin) == 0) return {.sequence = header.origin_sequence};
+  if ((header.flags & message::kFlagHasOrigin) == 0)
+    return {.index = header.origin_index, .sequence = header.origin_sequence};
   return {.input = header.origin_input, .index = header.origin_index, .sequence = header.origin_sequence};
 }
 

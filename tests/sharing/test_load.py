@@ -11,13 +11,14 @@ import pytest
 from conftest import DEADLINE, LIMITS, Running, User
 
 NODES = """
+import asyncio
 import ctypes
 import logging
 import os
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 
 import penstock
 from penstock import Text
@@ -116,6 +117,24 @@ class Echo(penstock.Node):
         if self.node_id == "fails":
             raise RuntimeError("with a message in hand")
         return Text(f"{os.getpid()} {len(os.listdir('/proc/self/fd'))}")
+
+
+class Awaits(penstock.Node):
+    '''Awaits something for ever unless it is called "once". Then tells how many threads wait for a loop, too.'''
+
+    @classmethod
+    def load(cls, params):
+        global loads
+        loads += 1
+        return loads
+
+    async def process(self) -> AsyncIterator[Text]:
+        print("runs in", os.uname().nodename, os.getpid(), flush=True)
+        await asyncio.sleep(0)
+        if self.node_id != "once":
+            await asyncio.Event().wait()
+        waiting = [thread for thread in threading.enumerate() if thread.name == "penstock-arrivals"]
+        yield Text(f"{os.getpid()} {self.loaded} {len(waiting)} {len(os.listdir('/proc/self/fd'))}")
 
 
 class Plain(penstock.Node):
@@ -255,6 +274,16 @@ def test_a_handler_that_turns_in_circles_is_interrupted(model: Pipelines) -> Non
     model.go()
     assert good.wait() == 0
     assert model.once()[:2] == (pid, 1)
+
+
+def test_sessions_with_coroutines_have_loops_of_their_own_and_leave_nothing_of_them(model: Pipelines) -> None:
+    before = model.once(cls="Awaits")
+    sessions = [model.start(cls="Awaits", node="waits") for _ in range(2)]
+    assert {pid for _, pid in sessions} == {before[0]}
+    for running, _ in sessions:
+        running.process.kill()
+        running.process.wait(DEADLINE)
+    assert model.once(cls="Awaits") == before
 
 
 def test_a_stuck_handler_sends_later_sessions_to_a_new_process(model: Pipelines) -> None:

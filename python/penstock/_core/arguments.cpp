@@ -51,11 +51,16 @@ auto Describe(const Description& description, message::Header& header) -> bool {
   if (!code) return false;
   const auto bits = ToUnsigned(description.bits, "bits", 255);
   if (!bits) return false;
-  const auto rate = ToUnsigned(description.rate, "rate", std::numeric_limits<std::uint32_t>::max());
+  const auto most = static_cast<message::Kind>(*kind) == message::Kind::kImage
+                        ? static_cast<std::uint64_t>(message::PixelFormat::kRgba32)
+                        : std::numeric_limits<std::uint32_t>::max();
+  const auto rate = ToUnsigned(description.rate, "rate or format", most);
   if (!rate) return false;
   header.kind = static_cast<message::Kind>(*kind);
   header.dtype = {static_cast<std::uint8_t>(*code), static_cast<std::uint8_t>(*bits), 1};
-  header.rate = static_cast<std::uint32_t>(*rate);
+  const bool is_image = header.kind == message::Kind::kImage;
+  header.rate = is_image ? 0 : static_cast<std::uint32_t>(*rate);
+  header.pixel_format = is_image ? static_cast<message::PixelFormat>(*rate) : message::PixelFormat::kNone;
   header.dimensions = 0;
   if (description.shape == Py_None) return true;
   const auto dimensions = PyTuple_Size(description.shape);

@@ -23,7 +23,7 @@ struct Description {
   PyObject* code;
   PyObject* bits;
   PyObject* shape;  // tuple or None
-  PyObject* rate;
+  PyObject* rate;   // of an image: the number of its pixel format
 };
 auto Describe(const Description& description, message::Header& header) -> bool;
 

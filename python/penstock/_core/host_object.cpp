@@ -96,6 +96,13 @@ auto IntOrNone(const std::optional<std::int64_t>& value) -> PyObject* {
   Py_RETURN_NONE;
 }
 
+// Of time.monotonic_ns(), which is CLOCK_MONOTONIC as steady_clock is. nullopt with an exception set.
+auto ToTime(PyObject* nanoseconds) -> std::optional<base::Deadline::Clock::time_point> {
+  const auto value = PyLong_AsLongLong(nanoseconds);
+  if (value == -1 && PyErr_Occurred() != nullptr) return std::nullopt;
+  return base::Deadline::Clock::time_point{std::chrono::nanoseconds(value)};
+}
+
 auto Configuration(PyObject* object, PyObject*) -> PyObject* {
   auto* host = Usable(object);
   if (host == nullptr) return nullptr;
@@ -164,19 +171,82 @@ auto Ready(PyObject* object, PyObject* const* args, Py_ssize_t count) -> PyObjec
   return NoneOr(WithoutGil([&] { return host->ReadyAndAwaitStart(ready); }));
 }
 
-auto Next(PyObject* object, PyObject*) -> PyObject* {
-  auto* host = Usable(object);
-  if (host == nullptr) return nullptr;
-  auto event = WithoutGil([&] { return host->Next(base::Deadline::Never()); });
-  if (!event) return Raise(event.error());
+auto EventTuple(PyObject* object, nodes::Event& event) -> PyObject* {
   PyObject* view = Py_None;
-  if (event->kind == nodes::Event::Kind::kMessage) {
-    view = NewMessageView(object, event->input, std::move(*event->message));
+  if (event.kind == nodes::Event::Kind::kMessage) {
+    view = NewMessageView(object, event.input, std::move(*event.message));
     if (view == nullptr) return nullptr;
   } else {
     Py_INCREF(view);
   }
-  return Py_BuildValue("inN", static_cast<int>(event->kind), static_cast<Py_ssize_t>(event->input), view);
+  return Py_BuildValue("inN", static_cast<int>(event.kind), static_cast<Py_ssize_t>(event.input), view);
+}
+
+auto Next(PyObject* object, PyObject*) -> PyObject* {
+  auto* host = Usable(object);
+  if (host == nullptr) return nullptr;
+  auto event = WithoutGil([&] { return host->Next(base::Deadline::Never()); });
+  return event ? EventTuple(object, *event) : Raise(event.error());
+}
+
+auto NextUntil(PyObject* object, PyObject* const* args, Py_ssize_t count) -> PyObject* {
+  auto* host = Usable(object);
+  if (host == nullptr || !CheckCount("next_until", count, 1)) return nullptr;
+  const auto time = ToTime(args[0]);
+  if (!time) return nullptr;
+  auto event = WithoutGil([&] { return host->NextUntil(*time); });
+  return event ? EventTuple(object, *event) : Raise(event.error());
+}
+
+// With the lock: it waits for nothing.
+auto TryNext(PyObject* object, PyObject*) -> PyObject* {
+  auto* host = Usable(object);
+  if (host == nullptr) return nullptr;
+  auto event = host->TryNext();
+  if (!event) return Raise(event.error());
+  if (!*event) Py_RETURN_NONE;
+  return EventTuple(object, **event);
+}
+
+auto BeginTick(PyObject* object, PyObject*) -> PyObject* {
+  auto* host = Usable(object);
+  return host == nullptr ? nullptr : PyBool_FromLong(host->BeginTick() ? 1 : 0);
+}
+
+auto Arrivals(PyObject* object, PyObject*) -> PyObject* {
+  auto* host = Usable(object);
+  return host == nullptr ? nullptr : PyLong_FromUnsignedLong(host->arrivals());
+}
+
+// Any thread. The host counts the wait as a child, so that it closes after it only.
+auto AwaitArrival(PyObject* object, PyObject* const* args, Py_ssize_t count) -> PyObject* {
+  if (!CheckNotForked() || !CheckCount("await_arrival", count, 1)) return nullptr;
+  const auto seen = ToUnsigned(args[0], "seen", std::numeric_limits<std::uint32_t>::max());
+  if (!seen) return nullptr;
+  const auto* host = Self(object).host.get();
+  if (host == nullptr) Py_RETURN_NONE;
+  AddChild(object);
+  WithoutGil([&] { host->AwaitArrival(static_cast<std::uint32_t>(*seen)); });
+  ReleaseChild(object);
+  Py_RETURN_NONE;
+}
+
+// Any thread.
+auto RingArrivals(PyObject* object, PyObject*) -> PyObject* {
+  if (!CheckNotForked()) return nullptr;
+  if (const auto& self = Self(object); self.host) self.host->RingArrivals();
+  Py_RETURN_NONE;
+}
+
+// (input, sequence, trace id) of the message that is being handled, or None.
+auto InHand(PyObject* object, PyObject*) -> PyObject* {
+  auto* host = Usable(object);
+  if (host == nullptr) return nullptr;
+  const auto message = host->in_hand();
+  if (!message) Py_RETURN_NONE;
+  const auto& header = *message->header;
+  return Py_BuildValue("nKN", static_cast<Py_ssize_t>(message->input), static_cast<unsigned long long>(header.sequence),
+                       HexOf(header.trace_id));
 }
 
 auto Take(PyObject* object, PyObject* const* args, Py_ssize_t count) -> PyObject* {
@@ -372,11 +442,9 @@ auto StopRequested(PyObject* object, PyObject*) -> PyObject* {
 auto SleepUntil(PyObject* object, PyObject* const* args, Py_ssize_t count) -> PyObject* {
   auto* host = Usable(object);
   if (host == nullptr || !CheckCount("sleep_until", count, 1)) return nullptr;
-  const auto nanoseconds = PyLong_AsLongLong(args[0]);
-  if (nanoseconds == -1 && PyErr_Occurred() != nullptr) return nullptr;
-  // time.monotonic_ns() and steady_clock are both CLOCK_MONOTONIC.
-  const base::Deadline::Clock::time_point time{std::chrono::nanoseconds(nanoseconds)};
-  return PyBool_FromLong(WithoutGil([&] { return host->SleepUntil(time); }) ? 1 : 0);
+  const auto time = ToTime(args[0]);
+  if (!time) return nullptr;
+  return PyBool_FromLong(WithoutGil([&] { return host->SleepUntil(*time); }) ? 1 : 0);
 }
 
 auto Close(PyObject* object, PyObject*) -> PyObject* {
@@ -416,6 +484,15 @@ PyMethodDef methods[] = {
     Fast("ready", Ready, "ready(inputs, outputs): port types; waits for the start"),
     NoArguments("next", Next,
                 "next() -> (kind, input, view or None); kinds: 0 message, 1 port ended, 2 all ended, 3 stop"),
+    Fast("next_until", NextUntil, "next_until(monotonic_ns): as next, or (4, 0, None) when that time comes first"),
+    NoArguments("try_next", TryNext, "try_next(): as next, without waiting; None when there is nothing now"),
+    NoArguments("begin_tick", BeginTick,
+                "begin_tick() -> bool: what is published until the next event is a timer's; False: not now, but after "
+                "a message that is to come again"),
+    NoArguments("arrivals", Arrivals, "arrivals() -> int: changes with every ring for this node"),
+    Fast("await_arrival", AwaitArrival, "await_arrival(seen): until arrivals() is not `seen`, or earlier; any thread"),
+    NoArguments("ring_arrivals", RingArrivals, "ring_arrivals(): ends await_arrival; any thread"),
+    NoArguments("in_hand", InHand, "in_hand() -> (input, sequence, trace id) or None: what is being handled"),
     Fast("take", Take, "take(input) -> view or None: the next message of a port that is joined; None: it has ended"),
     Fast("begin", Begin, "begin(views): these are handled together; the first is the current message"),
     Fast("release", Release, "release(input, sequence): acknowledges what was taken and is not the current message"),

@@ -48,14 +48,11 @@ auto GetBuffer(PyObject* object, Py_buffer* view, int flags) -> int {
   return FillBuffer(view, object, {payload.data(), payload.size(), false}, content.layout, flags);
 }
 
-auto Hex(const std::uint8_t* bytes, std::size_t count) -> PyObject* {
-  std::string text;
-  for (std::size_t i = 0; i < count; ++i) text += fmt::format("{:02x}", bytes[i]);
-  return PyUnicode_FromStringAndSize(text.data(), static_cast<Py_ssize_t>(text.size()));
-}
-
 auto GetKind(PyObject* self, void*) -> PyObject* { return PyLong_FromLong(static_cast<long>(HeaderOf(self).kind)); }
 auto GetRate(PyObject* self, void*) -> PyObject* { return PyLong_FromUnsignedLong(HeaderOf(self).rate); }
+auto GetPixelFormat(PyObject* self, void*) -> PyObject* {
+  return PyLong_FromLong(static_cast<long>(HeaderOf(self).pixel_format));
+}
 auto GetCode(PyObject* self, void*) -> PyObject* { return PyLong_FromLong(HeaderOf(self).dtype.code); }
 auto GetBits(PyObject* self, void*) -> PyObject* { return PyLong_FromLong(HeaderOf(self).dtype.bits); }
 auto GetNbytes(PyObject* self, void*) -> PyObject* { return PyLong_FromUnsignedLongLong(HeaderOf(self).payload_bytes); }
@@ -64,9 +61,7 @@ auto GetSequence(PyObject* self, void*) -> PyObject* { return PyLong_FromUnsigne
 auto GetEpoch(PyObject* self, void*) -> PyObject* { return PyLong_FromUnsignedLong(HeaderOf(self).epoch); }
 auto GetAttempt(PyObject* self, void*) -> PyObject* { return PyLong_FromLong(HeaderOf(self).attempt); }
 auto GetPublishTime(PyObject* self, void*) -> PyObject* { return PyLong_FromLongLong(HeaderOf(self).publish_time_ns); }
-auto GetTraceId(PyObject* self, void*) -> PyObject* {
-  return Hex(HeaderOf(self).trace_id.data(), HeaderOf(self).trace_id.size());
-}
+auto GetTraceId(PyObject* self, void*) -> PyObject* { return HexOf(HeaderOf(self).trace_id); }
 auto GetRedelivered(PyObject* self, void*) -> PyObject* {
   return PyBool_FromLong(Self(self).content->message.redelivered() ? 1 : 0);
 }
@@ -99,6 +94,7 @@ auto GetMetadata(PyObject* self, void*) -> PyObject* {
 PyGetSetDef getters[] = {
     {"kind", GetKind, nullptr, "message::Kind as a number", nullptr},
     {"rate", GetRate, nullptr, "samples a second, 0 unless audio", nullptr},
+    {"pixel_format", GetPixelFormat, nullptr, "message::PixelFormat as a number, 0 unless an image", nullptr},
     {"code", GetCode, nullptr, "DLPack type code of the elements", nullptr},
     {"bits", GetBits, nullptr, "bits of one element", nullptr},
     {"shape", GetShape, nullptr, "extents, empty for messages without a shape", nullptr},
@@ -126,6 +122,12 @@ PyType_Slot slots[] = {
 PyType_Spec spec = {"penstock._core.MessageView", sizeof(ViewObject), 0, Py_TPFLAGS_DEFAULT, slots};
 
 }  // namespace
+
+auto HexOf(const std::array<std::uint8_t, 16>& trace_id) -> PyObject* {
+  std::string text;
+  for (const auto byte : trace_id) text += fmt::format("{:02x}", byte);
+  return PyUnicode_FromStringAndSize(text.data(), static_cast<Py_ssize_t>(text.size()));
+}
 
 auto AddMessageViewType(PyObject* module) -> bool {
   type = AddType(module, "MessageView", spec);

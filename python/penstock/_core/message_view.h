@@ -4,7 +4,9 @@
 // Every exported buffer keeps the view alive, and the message's slot returns to its producer when the view dies.
 #pragma once
 
+#include <array>
 #include <cstddef>
+#include <cstdint>
 
 #include "python_api.h"
 #include "transport/input_port.h"
@@ -23,5 +25,8 @@ struct TakenView {
   const transport::Message* message = nullptr;
 };
 auto ViewOf(PyObject* object) -> TakenView;
+
+/// 32 hexadecimal digits, as a str.
+auto HexOf(const std::array<std::uint8_t, 16>& trace_id) -> PyObject*;
 
 }  // namespace penstock::core

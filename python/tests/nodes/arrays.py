@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 import penstock
 from pair import place_of
-from penstock import Audio, Message, Tensor
+from penstock import Audio, Image, Message, Tensor
 
 
 class Loans(penstock.Node):
@@ -34,6 +34,10 @@ class Loans(penstock.Node):
         yield tensor
         yield Audio(np.arange(6, dtype=np.float64)[::2], 8000)
         yield Tensor(np.arange(6, dtype=np.complex64).reshape(2, 3).T)
+        image = self.loan_image(2, 4, "bgr24")
+        np.asarray(image)[:] = np.arange(24, dtype=np.uint8).reshape(2, 4, 3)
+        yield image
+        yield Image(np.arange(24, dtype=np.uint8).reshape(6, 4), "nv12")
 
 
 class Checks(penstock.Node):
@@ -43,7 +47,7 @@ class Checks(penstock.Node):
         self.count = 0
 
     def process(self, message: Message) -> None:
-        array = message.samples if isinstance(message, Audio) else message.array  # type: ignore[attr-defined]
+        array = np.asarray(message)
         assert not array.flags.writeable and array.flags.c_contiguous
         if self.count == 0:
             assert array.ctypes.data == np.asarray(message.buffer).ctypes.data
@@ -53,8 +57,12 @@ class Checks(penstock.Node):
             expected = np.full((2, 3), 5, np.int64)
         elif self.count == 2:
             expected = np.array([[0], [2], [4]], np.float32)
-        else:
+        elif self.count == 3:
             expected = np.arange(6, dtype=np.complex64).reshape(2, 3).T
+        else:
+            assert isinstance(message, Image)
+            expected = np.arange(24, dtype=np.uint8).reshape((2, 4, 3) if self.count == 4 else (6, 4, 1))
+            assert (message.format, message.width, message.height) == (("bgr24", 4, 2), ("nv12", 4, 4))[self.count - 4]
         assert array.dtype == expected.dtype
         np.testing.assert_array_equal(array, expected)
         self.count += 1
