@@ -44,11 +44,17 @@ auto Reap(pid_t pid) -> int {
   return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
-// In the child of a process that may have other threads: nothing here may lock. Ends with the thread that waits for it,
-// so that a killed process leaves no command behind.
+// In the child of a process that may have other threads: nothing here may lock. It ends with the thread that waits for
+// it, as when this process is killed; what it has started itself does not.
 [[noreturn]] void Become(char* const* argv, int output, int null, int failed, pid_t parent) {
   sigset_t none;
   ::sigemptyset(&none);
+  for (int signal = 1; signal < SIGRTMIN; ++signal) {
+    struct sigaction action{};
+    if (::sigaction(signal, nullptr, &action) != 0 || action.sa_handler == SIG_IGN) continue;
+    action.sa_handler = SIG_DFL;  // a handler of this program must not run in the child
+    ::sigaction(signal, &action, nullptr);
+  }
   const bool ready = ::setpgid(0, 0) == 0 && ::prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && ::dup2(null, 0) >= 0 &&
                      ::dup2(output, 1) >= 0 && ::dup2(output, 2) >= 0 &&
                      ::pthread_sigmask(SIG_SETMASK, &none, nullptr) == 0;

@@ -18,7 +18,7 @@ using LineSink = std::function<void(std::string_view line)>;
 /// Runs `arguments` (the program is looked up in PATH) with this process's environment, standard input empty, and both
 /// outputs going to `on_line`. Result: exit status, 128 + signal when it was killed.
 ///
-/// When this process is killed, so is the program.
+/// When this process is killed, so is the program, but not what that has started.
 /// At the deadline or when stopped the program's process group gets SIGTERM and, after two seconds, SIGKILL.
 /// Errors: kNotFound (no such program), kDeadline, kCancelled.
 auto RunCommand(const std::vector<std::string>& arguments, const LineSink& on_line, Deadline deadline,

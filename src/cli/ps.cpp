@@ -115,8 +115,11 @@ auto Cores(const json& node) -> std::string {
 void PrintSession(const json& session) {
   const auto width = OutputWidth();
   const auto id = session.at("session").get<std::string>();
-  if (const auto problem = session.find("problem"); problem != session.end())
-    return fmt::print("{}  {}\n  {}\n\n", id, session.value("phase", ""), problem->get<std::string>());
+  if (const auto problem = session.find("problem"); problem != session.end()) {
+    const auto pid = Number(session, "pid");
+    return fmt::print("{}  {}{}\n  {}\n\n", id, session.value("phase", ""), pid > 0 ? fmt::format(", pid {}", pid) : "",
+                      problem->get<std::string>());
+  }
   fmt::print("{}  {}  {}, {:.0f} s, pid {}\n", id, session.value("pipeline", ""), session.value("phase", ""),
              session.value("age_s", 0.0), Number(session, "pid"));
   const auto& shown = session.at("nodes");

@@ -130,6 +130,7 @@ auto RemoveQuarantined(const std::vector<std::string>& ids, bool all) -> int {
   }
   if (all) {
     for (const auto& entry : observe::ListQuarantined(*quarantine)) found.push_back(entry.id);
+    for (auto& name : observe::ListDamaged(*quarantine)) found.push_back(std::move(name));
   }
   for (const auto& id : found) {
     std::error_code error;

@@ -159,12 +159,24 @@ void SweepQuarantine(const std::filesystem::path& quarantine) {
 auto QuarantinedBytes(const std::filesystem::path& quarantine) -> std::uint64_t {
   std::uint64_t bytes = 0;
   std::error_code error;
-  for (std::filesystem::recursive_directory_iterator entry(quarantine, error), end; !error && entry != end;
-       entry.increment(error)) {
+  for (const auto& folder : std::filesystem::directory_iterator(quarantine, error)) {
     std::error_code gone;  // somebody removes it
-    if (const auto size = entry->is_regular_file(gone) ? entry->file_size(gone) : 0; !gone) bytes += size;
+    for (std::filesystem::directory_iterator file(folder, gone), end; !gone && file != end; file.increment(gone)) {
+      if (const auto size = file->file_size(gone); !gone) bytes += size;
+    }
   }
   return bytes;
+}
+
+auto ListDamaged(const std::filesystem::path& quarantine) -> std::vector<std::string> {
+  std::vector<std::string> names;
+  std::error_code error;
+  for (const auto& folder : std::filesystem::directory_iterator(quarantine, error)) {
+    const bool is_entry = folder.is_directory(error) && folder.path().extension() != kUnfinished;
+    if (is_entry && !Read(folder.path())) names.push_back(folder.path().filename());
+  }
+  std::ranges::sort(names);
+  return names;
 }
 
 auto ListQuarantined(const std::filesystem::path& quarantine) -> std::vector<Quarantined> {

@@ -80,6 +80,8 @@ void SweepQuarantine(const std::filesystem::path& quarantine);
 
 /// What all entries take, those that are being written too.
 auto QuarantinedBytes(const std::filesystem::path& quarantine) -> std::uint64_t;
+/// Folders of entries whose description cannot be read, as after a power cut.
+auto ListDamaged(const std::filesystem::path& quarantine) -> std::vector<std::string>;
 /// All entries, oldest first. What cannot be read is left out.
 auto ListQuarantined(const std::filesystem::path& quarantine) -> std::vector<Quarantined>;
 /// The one entry whose id begins with `prefix`. Errors: kNotFound; kConflict, with some of those that do.

@@ -29,14 +29,15 @@ auto ReadSome(const base::UniqueFd& socket, std::span<std::byte> bytes) -> std::
 }
 
 auto CheckRoom(std::uint64_t bytes, std::uint64_t most, const std::filesystem::path& quarantine) -> base::Status {
-  constexpr std::uint64_t kMebibyte = std::uint64_t{1} << 20U;
+  constexpr double kMebibyte = 1 << 20U;
   const auto held = observe::QuarantinedBytes(quarantine);
   if (held + bytes <= most) return {};
   return base::Fail(base::ErrorCode::kExhausted,
-                    "the quarantine '{}' holds {} MiB and may hold {}, which leaves no room for {}: see 'penstock "
-                    "quarantine list', give up what is done with by 'penstock quarantine remove', or raise "
+                    "the quarantine '{}' holds {:.2f} MiB and may hold {:.2f}, which leaves no room for {}: see "
+                    "'penstock quarantine list', give up what is done with by 'penstock quarantine remove', or raise "
                     "--quarantine-size",
-                    quarantine.string(), held / kMebibyte, most / kMebibyte, base::Count(bytes, "byte"));
+                    quarantine.string(), static_cast<double>(held) / kMebibyte, static_cast<double>(most) / kMebibyte,
+                    base::Count(bytes, "byte"));
 }
 
 }  // namespace

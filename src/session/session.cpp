@@ -229,7 +229,7 @@ void Session::Impl::StartWorker(std::size_t index) {
           .on_spawn_failed =
               [this, index, &id](const Error& error) {
                 nodes_[index].exited = true;  // it never was
-                if (MovesOut(index)) return;
+                if (MovesOut(index, error.ToString())) return;
                 if (nodes_[index].replacing && nodes_[index].container) {
                   base::Log(base::LogLevel::kWarning, "node '{}' could not be started again in its container: {}", id,
                             error.ToString());

@@ -114,7 +114,7 @@ void Session::Impl::OnLeaseLost(std::optional<std::size_t> index, const Error& e
     if (!state.replacing->ended) OnEnded(*index);
     return;
   }
-  if (!state.exited && !MovesOut(*index)) FailNode(*index, ContainerLost{});
+  if (!state.exited && !MovesOut(*index, "the one that it had is ending too")) FailNode(*index, ContainerLost{});
 }
 
 void Session::Impl::OnOutOfMemory(const std::string& container) {

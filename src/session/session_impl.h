@@ -81,9 +81,9 @@ class Session::Impl final {
   auto AwaitedConsumersOf(std::size_t index) const -> std::vector<Settlement::Awaited>;
   /// Starts the new worker if everything before it is done.
   void Proceed(std::size_t index);
-  /// Whether the new worker, of which nothing has been heard, goes to another container because that of the old one
-  /// ends as well; once a restart.
-  auto MovesOut(std::size_t index) -> bool;
+  /// Whether the new worker, of which nothing has been heard, goes to another container because it cannot be started
+  /// in that of the old one; once a restart.
+  auto MovesOut(std::size_t index, std::string_view why) -> bool;
   void PlaceAgain(std::size_t index);
   /// Lets go of the node's container.
   void FreePlace(std::size_t index);

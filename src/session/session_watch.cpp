@@ -157,14 +157,19 @@ auto Session::Impl::WhoHoldsUp(std::size_t edge) -> HeldUp {
       return nobody;
     }
     const auto waits_at = HandlerOf(View(), index).waits_at;
-    const auto next = std::ranges::find_if(waits_at, [&](std::size_t other) {
-      const auto since = wiring_.edge(other)->waiting_since_ns.load(std::memory_order_acquire);
-      const auto& held_up_by = nodes_[wiring_.consumer_of(other)];
-      // Its predecessor has held it up, too, and may have left room for one message when it ended.
-      const bool replaced =
-          held_up_by.replacing || held_up_by.overdue || left_of(held_up_by.running_since_ns).count() > 0;
-      return since != 0 && (replaced || left_of(since).count() <= 0);
-    });
+    const auto waiting = [&](std::size_t other) {
+      return wiring_.edge(other)->waiting_since_ns.load(std::memory_order_acquire);
+    };
+    auto next = std::ranges::find_if(
+        waits_at, [&](std::size_t other) { return waiting(other) != 0 && left_of(waiting(other)).count() <= 0; });
+    // A predecessor has held it up, too, and may have left room for one message when it ended.
+    if (next == waits_at.end()) {
+      next = std::ranges::find_if(waits_at, [&](std::size_t other) {
+        const auto& held_up_by = nodes_[wiring_.consumer_of(other)];
+        return waiting(other) != 0 &&
+               (held_up_by.replacing || held_up_by.overdue || left_of(held_up_by.running_since_ns).count() > 0);
+      });
+    }
     if (next == waits_at.end() || seen[index]) return {.edge = edge, .again = deadline};
     seen[index] = true;
     edge = *next;

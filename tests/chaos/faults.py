@@ -157,8 +157,7 @@ FAULTS = {
         Fault("runtime pause", pause_runtime, restarts=0),
         Fault("container kill", engine("kill"), containers=True),
         Fault("container removal", engine("rm", "--force"), containers=True),
-        # Its worker may be restarted in the container that is about to end, and then in another one.
-        Fault("container stop", engine("stop"), perhaps=1, at_once=False, containers=True),
+        Fault("container stop", engine("stop"), at_once=False, containers=True),
         Fault("container pause", pause_container, restarts=0, containers=True),
         Fault("container agent kill", kill_container_agent, containers=True),
         Fault("out of memory", order("between", "memory"), at_once=False, containers=True),

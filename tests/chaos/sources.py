@@ -29,7 +29,7 @@ class Numbers(penstock.Node):
 
     def process(self) -> Iterator[Bytes]:
         try:
-            while not os.path.exists(self.last):
+            while self.next < self.made or not os.path.exists(self.last):  # what it had given before is owed
                 place, how = (*self.ledger.take_order(), "", "")[:2]
                 if place == "quota":
                     yield Bytes(bytes(OVER_ANY_QUOTA))

@@ -179,6 +179,9 @@ def test_files_cut_short_harm_nobody(host: Host, image_label: str, damage: Calla
             result = host.run("penstock", *command)
             # What is damaged is left out, or made anew: these commands are about more than that.
             assert result.returncode == 0, (path, command, result.returncode, result.stderr)
+        if path.name == "message.json":
+            assert host.run("penstock", "quarantine", "remove", "--all").returncode == 0
+            assert not path.exists(), "what cannot be listed can be removed"
     run_works(host, image_label)
     check_next_command_cleans(host, "gc")
 

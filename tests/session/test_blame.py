@@ -62,13 +62,13 @@ class Heir(penstock.Node):
 
     def setup(self, params: dict) -> None:
         self.marker, self.handled = Path(params["marker"]), 0
-        threading.Event().wait(0.8 if self.marker.exists() else 0)
+        threading.Event().wait(2 if self.marker.exists() else 0)
 
     def process(self, text: Text) -> None:
         if self.handled == 2 and not self.marker.exists():
             self.marker.touch()
             threading.Event().wait()
-        threading.Event().wait(1.4 if self.handled == 0 and self.marker.exists() else 0)
+        threading.Event().wait(3.5 if self.handled == 0 and self.marker.exists() else 0)
         self.handled += 1
 
 
@@ -144,8 +144,8 @@ def test_who_was_held_up_by_a_worker_that_was_replaced_is_not_blamed(project: Pr
             node("heir", "Heir", params={"marker": str(project.folder / "marker")}, on_failure="restart"),
         ],
         [
-            {"from": "source", "to": "tenfold", "depth": 1, "deadline": "2s"},
-            {"from": "tenfold", "to": "heir", "depth": 4, "delivery": "at_most_once", "deadline": "2s"},
+            {"from": "source", "to": "tenfold", "depth": 1, "deadline": "5s"},
+            {"from": "tenfold", "to": "heir", "depth": 4, "delivery": "at_most_once", "deadline": "5s"},
         ],
     )
     result = project.run()

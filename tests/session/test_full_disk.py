@@ -157,6 +157,7 @@ def test_a_disk_without_room_for_a_sink_is_no_fault_of_a_message(
     assert f"node 'sink' failed by no fault of a message: cannot write to '{path}': {FULL}" in error
     assert f"the disk mounted at '{disk.folder}' has 0 of 4 MB free: make room there" in error
     assert "is restarted" not in result.stderr
+    assert path.read_text().endswith("\n"), "no line is there in part"
     assert json.loads(penstock("quarantine", "list", "--json", env=state).stdout)["messages"] == []
 
 

@@ -74,8 +74,13 @@ auto LineOutput::GoOnAfter(std::string_view written) -> base::Status {
 
 auto LineOutput::Broken(int error) -> base::Status {
   is_broken_ = true;
+  // Needs no room; a disk that refuses this too has the line cut.
+  if (is_file_) static_cast<void>(::ftruncate(file_.get(), static_cast<off_t>(written_)));
   const auto failed = base::SystemError(fmt::format("write to '{}'", path_), error);
-  if (error != ENOSPC && error != EDQUOT) return failed;
+  if (error == EDQUOT)
+    return base::Fail(base::ErrorCode::kExhausted, "{}; the quota of this user on that disk is used up",
+                      failed.value().message());
+  if (error != ENOSPC) return failed;
   return base::Fail(base::ErrorCode::kExhausted, "{}{}", failed.value().message(), DiskOf(path_));
 }
 

@@ -21,7 +21,8 @@ class LineOutput final {
   static auto Reopen(const std::string& path) -> base::Expected<LineOutput>;
   LineOutput() = default;
 
-  /// `line` has no line end of its own. An error, which names the file system if that is full, is_broken from then on.
+  /// `line` has no line end of its own. After an error, which names the file system if that is full, is_broken holds,
+  /// and a file ends with the last whole line.
   auto Write(std::string_view line) -> base::Status;
 
   /// An ordinary file, of which can be said how far it was written.
@@ -33,8 +34,9 @@ class LineOutput final {
 
  private:
   static auto OpenWith(const std::string& path, int flags) -> base::Expected<LineOutput>;
-  std::uint64_t written_ = 0;  // bytes of whole lines
   auto Broken(int error) -> base::Status;
+
+  std::uint64_t written_ = 0;  // bytes of whole lines
   bool is_file_ = false;
   bool is_broken_ = false;
   std::string path_;
