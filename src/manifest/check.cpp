@@ -13,6 +13,7 @@ namespace penstock::manifest {
 namespace {
 
 using Index = std::map<std::string, const Node*, std::less<>>;
+using Edges = std::map<std::string_view, std::vector<const Connection*>>;
 
 auto CheckIds(Report& report, const Pipeline& pipeline) -> Index {
   Index nodes;
@@ -30,6 +31,11 @@ auto CheckIds(Report& report, const Pipeline& pipeline) -> Index {
 
 /// What a native node cannot have, because it is no Python program.
 void CheckNative(Report& report, const Node& node) {
+  if (node.join) {
+    report.AddAt(node.join_at, fmt::format("'{}' is a native node, which takes messages one by one: remove 'join' from "
+                                           "node '{}'",
+                                           node.node_type, node.id));
+  }
   for (const auto& [field, given] : {std::pair{"docker", node.docker.has_value()},
                                      {"python", node.python.has_value()},
                                      {"python_packages", !node.python_packages.empty()}}) {
@@ -54,16 +60,10 @@ void CheckJoinedEdge(Report& report, const Connection& edge) {
   }
 }
 
-void CheckJoin(Report& report, const Pipeline& pipeline, const Node& node) {
-  if (ClassifyNodeType(node.node_type) == NodeTypeKind::kNative) {
-    report.AddAt(node.join_at, fmt::format("'{}' is a native node, which takes messages one by one: remove 'join' from "
-                                           "node '{}'",
-                                           node.node_type, node.id));
-    return;
-  }
+void CheckJoin(Report& report, const std::vector<const Connection*>& inputs, const Node& node) {
   std::map<std::string, const Connection*, std::less<>> ports;
-  for (const auto& edge : pipeline.connections) {
-    if (edge.to != node.id) continue;
+  for (const auto* input : inputs) {
+    const auto& edge = *input;
     const auto port = edge.to_input.value_or("in");
     CheckJoinedEdge(report, edge);
     const auto [first, is_new] = ports.emplace(port, &edge);
@@ -92,12 +92,19 @@ void CheckRetry(Report& report, const Node& node) {
                   node.id));
 }
 
+void CheckJoins(Report& report, const Pipeline& pipeline, const Index& nodes) {
+  Edges inputs;
+  for (const auto& edge : pipeline.connections) inputs[edge.to].push_back(&edge);
+  for (const auto& [id, node] : nodes) {
+    if (node->join && ClassifyNodeType(node->node_type) != NodeTypeKind::kNative) CheckJoin(report, inputs[id], *node);
+  }
+}
+
 void CheckNodes(Report& report, const Pipeline& pipeline) {
   for (const auto& node : pipeline.nodes) {
     const auto kind = ClassifyNodeType(node.node_type);
     if (kind == NodeTypeKind::kNative) CheckNative(report, node);
     CheckRetry(report, node);
-    if (node.join) CheckJoin(report, pipeline, node);
     if (kind == NodeTypeKind::kRegistered && pipeline.modules.empty()) {
       report.AddAt(
           node.node_type_at,
@@ -155,10 +162,13 @@ void CheckConnections(Report& report, const Pipeline& pipeline, const Index& nod
   std::vector<std::string_view> ids;
   for (const auto& [id, node] : nodes) ids.push_back(id);
   std::map<std::string, base::SourcePosition> seen;
+  std::map<std::string_view, std::string> suggestions;  // a name may be looked for in vain many times
   for (const auto& edge : pipeline.connections) {
     for (const auto& [end, at] : {std::pair{&edge.from, &edge.from_at}, {&edge.to, &edge.to_at}}) {
       if (end->empty() || nodes.contains(*end)) continue;
-      report.AddAt(*at, fmt::format("no node is called '{}'{}", *end, Suggest(*end, ids)));
+      const auto [known, is_new] = suggestions.try_emplace(*end);
+      if (is_new) known->second = Suggest(*end, ids);
+      report.AddAt(*at, fmt::format("no node is called '{}'{}", *end, known->second));
     }
     CheckContract(report, edge);
     if (edge.from.empty() || edge.to.empty()) continue;
@@ -187,6 +197,7 @@ class CycleSearch final {
  public:
   CycleSearch(Report& report, const Pipeline& pipeline) : report_(report) {
     for (const auto& edge : pipeline.connections) {
+      if (edge.from.empty() || edge.to.empty()) continue;  // reported already
       if (!MayDrop(edge.policy.value_or(Policy::kBlock))) edges_[edge.from].push_back(&edge);
     }
   }
@@ -242,7 +253,7 @@ class CycleSearch final {
   }
 
   Report& report_;
-  std::map<std::string_view, std::vector<const Connection*>> edges_;
+  Edges edges_;
   std::map<std::string_view, State> state_;
   std::vector<Step> path_;
 };
@@ -252,6 +263,7 @@ class CycleSearch final {
 void CheckPipeline(Report& report, const Pipeline& pipeline) {
   const auto nodes = CheckIds(report, pipeline);
   CheckNodes(report, pipeline);
+  CheckJoins(report, pipeline, nodes);
   CheckConnections(report, pipeline, nodes);
   CheckReach(report, pipeline);
   CycleSearch(report, pipeline).Run();

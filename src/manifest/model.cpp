@@ -31,6 +31,7 @@ auto Modules() -> Type<std::vector<std::string>> {
   return {[](Report& report, std::string_view name, const Value& value) {
     std::map<std::string_view, Position> seen;
     for (const auto& item : value.items) {
+      if (item->kind != Value::Kind::kScalar) continue;
       const auto [first, is_new] = seen.emplace(item->text, item->at);
       if (is_new) continue;
       report.Add(item->at, "the module '{}' is listed twice; first at {}:{}", item->text, first->second.line,

@@ -13,21 +13,27 @@ namespace {
 /// Insertions, deletions, substitutions and swaps of neighbours between the two, letter case ignored.
 auto Distance(std::string_view left, std::string_view right) -> std::size_t {
   const auto lower = [](char character) { return std::tolower(static_cast<unsigned char>(character)); };
-  std::vector<std::vector<std::size_t>> best(left.size() + 1, std::vector<std::size_t>(right.size() + 1));
+  const auto width = right.size() + 1;
+  std::vector<std::size_t> best((left.size() + 1) * width);
+  const auto at = [&](std::size_t i, std::size_t j) -> std::size_t& { return best[i * width + j]; };
   for (std::size_t i = 0; i <= left.size(); ++i) {
     for (std::size_t j = 0; j <= right.size(); ++j) {
       if (i == 0 || j == 0) {
-        best[i][j] = i + j;
+        at(i, j) = i + j;
         continue;
       }
       const auto same = lower(left[i - 1]) == lower(right[j - 1]);
-      best[i][j] = std::min({best[i - 1][j] + 1, best[i][j - 1] + 1, best[i - 1][j - 1] + (same ? 0 : 1)});
+      at(i, j) = std::min({at(i - 1, j) + 1, at(i, j - 1) + 1, at(i - 1, j - 1) + (same ? 0 : 1)});
       if (i > 1 && j > 1 && lower(left[i - 1]) == lower(right[j - 2]) && lower(left[i - 2]) == lower(right[j - 1])) {
-        best[i][j] = std::min(best[i][j], best[i - 2][j - 2] + 1);
+        at(i, j) = std::min(at(i, j), at(i - 2, j - 2) + 1);
       }
     }
   }
-  return best[left.size()][right.size()];
+  return best.back();
+}
+
+auto LengthDifference(std::string_view left, std::string_view right) -> std::size_t {
+  return std::max(left.size(), right.size()) - std::min(left.size(), right.size());
 }
 
 }  // namespace
@@ -39,6 +45,7 @@ auto Nearest(std::string_view name, std::span<const std::string_view> known) -> 
   // A third of the letters may be wrong; of one or two letters none, since then any name is near to any other.
   auto least = (name.size() < 3 ? 0 : std::max<std::size_t>(1, name.size() / 3)) + 1;
   for (const auto candidate : known) {
+    if (LengthDifference(name, candidate) >= least) continue;  // so many letters at least are too many or missing
     const auto distance = Distance(name, candidate);
     if (distance < least) {
       least = distance;

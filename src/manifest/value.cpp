@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <sstream>
 #include <unordered_map>
@@ -39,16 +40,15 @@ class Columns final {
   /// Amortised constant for marks in ascending order, also in a text of one long line.
   auto At(const YAML::Mark& mark) -> Position {
     if (mark.is_null()) return {};
-    const auto column = static_cast<std::size_t>(std::max(mark.column, 0));
+    const auto line = Line(mark.line);
+    const auto column = std::min(static_cast<std::size_t>(std::max(mark.column, 0)), line.size());
     if (mark.line != line_ || column < bytes_) {
       line_ = mark.line;
       bytes_ = 0;
       characters_ = 0;
     }
-    const auto line = Line(mark.line);
     for (; bytes_ < column; ++bytes_) {
-      const bool continues = bytes_ < line.size() && (static_cast<unsigned char>(line[bytes_]) & 0xC0) == 0x80;
-      if (!continues) ++characters_;
+      if ((static_cast<unsigned char>(line[bytes_]) & 0xC0) != 0x80) ++characters_;
     }
     return {mark.line + 1, characters_ + 1};
   }
@@ -137,15 +137,19 @@ class TreeBuilder final : public YAML::EventHandler {
   }
 
   void Open(std::shared_ptr<Value> value, YAML::anchor_t anchor) {
-    if (frames_.size() >= static_cast<std::size_t>(kMaxNesting)) {
-      report_.Add(value->at, "nested more than {} levels deep", kMaxNesting);
-      throw Abandon{};
-    }
+    value->levels = 1;
+    RefuseDepth(*value, value->at);
     if (!frames_.empty() && frames_.back().value->kind == Value::Kind::kMapping && !frames_.back().has_key) {
       report_.Add(value->at, "a key must be text, not {}", Describe(*value));
       throw Abandon{};
     }
     frames_.push_back({.value = std::move(value), .anchor = anchor, .key = {}, .key_at = {}, .keys = {}, .merges = {}});
+  }
+
+  void RefuseDepth(const Value& value, Position at) {
+    if (frames_.size() + static_cast<std::size_t>(value.levels) <= static_cast<std::size_t>(kMaxNesting)) return;
+    report_.Add(at, "nested more than {} levels deep, with aliases expanded", kMaxNesting);
+    throw Abandon{};
   }
 
   void Close() {
@@ -174,8 +178,10 @@ class TreeBuilder final : public YAML::EventHandler {
       root_ = value;
       return;
     }
+    RefuseDepth(*value, at);
     auto& frame = frames_.back();
     auto& parent = *frame.value;
+    parent.levels = std::max(parent.levels, value->levels + 1);
     parent.weight += value->weight;
     if (parent.weight > kMaxValues) {
       report_.Add(at, "more than {} values, with aliases expanded", kMaxValues);
@@ -191,8 +197,17 @@ class TreeBuilder final : public YAML::EventHandler {
     }
   }
 
+  static auto IsTooLong(const std::string& key) -> bool {
+    constexpr std::size_t kLongestEscape = 6;
+    return key.size() * kLongestEscape > kMaxKeyBytes && nlohmann::json(key).dump().size() > kMaxKeyBytes;
+  }
+
   void TakeKey(Frame& frame, const Value& key, Position at) {
-    if (key.kind != Value::Kind::kScalar) report_.Add(at, "a key must be text, not {}", Describe(key));
+    if (key.kind != Value::Kind::kScalar) {
+      report_.Add(at, "a key must be text, not {}", Describe(key));
+    } else if (IsTooLong(key.text)) {
+      report_.Add(at, "a key of {} bytes; at most {} are possible, as JSON writes them", key.text.size(), kMaxKeyBytes);
+    }
     frame.has_key = true;
     frame.key = key.text;
     frame.key_at = at;
@@ -287,12 +302,12 @@ struct Forbidden {
 };
 
 /// Control characters end yaml-cpp's input early or confuse its columns, and what is not UTF-8 it passes on to who
-/// cannot write it as JSON: both are refused before it sees them.
+/// cannot write it as JSON: both are refused before it sees them. DEL does no harm, and JSON has it unescaped.
 auto FindForbidden(std::string_view text) -> std::optional<Forbidden> {
   Position at;
   while (!text.empty()) {
     const auto byte = static_cast<unsigned char>(text.front());
-    if ((byte < 0x20 && byte != '\t' && byte != '\n' && byte != '\r') || byte == 0x7F)
+    if (byte < 0x20 && byte != '\t' && byte != '\n' && byte != '\r')
       return Forbidden{at, fmt::format("the control character 0x{:02x} does not belong into a manifest", byte)};
     const auto size = CharacterBytes(text);
     if (size == 0) return Forbidden{at, fmt::format("the byte 0x{:02x} is not UTF-8: save the file as UTF-8", byte)};
@@ -304,13 +319,14 @@ auto FindForbidden(std::string_view text) -> std::optional<Forbidden> {
 
 /// Its sentence for a tab in the indentation speaks of map values; this is the commonest mistake of all.
 void ReportSyntax(const YAML::Exception& error, Columns& columns, Report& report) {
-  const auto line = columns.Line(error.mark.line);
+  const auto at = columns.At(error.mark);
+  const auto line = columns.Line(at.line - 1);
   const auto tab = line.find('\t');
   if (tab != std::string_view::npos && tab < line.find_first_not_of(" \t")) {
-    report.Add(Position{error.mark.line + 1, static_cast<int>(tab) + 1}, "a tab cannot indent in YAML: use spaces");
+    report.Add(Position{at.line, static_cast<int>(tab) + 1}, "a tab cannot indent in YAML: use spaces");
     return;
   }
-  report.Add(columns.At(error.mark), "not readable as YAML: {}", error.msg);
+  report.Add(at, "not readable as YAML: {}", error.msg);
 }
 
 auto Build(const std::string& text, Report& report) -> ValuePtr {
