@@ -13,6 +13,8 @@ namespace penstock::manifest {
 namespace {
 
 using Index = std::map<std::string, const Node*, std::less<>>;
+constexpr std::size_t kMostNames = 8;  // in one message
+
 using Edges = std::map<std::string_view, std::vector<const Connection*>>;
 
 auto CheckIds(Report& report, const Pipeline& pipeline) -> Index {
@@ -182,7 +184,51 @@ void CheckConnections(Report& report, const Pipeline& pipeline, const Index& nod
   }
 }
 
-void CheckReach(Report& report, const Pipeline& pipeline) {
+/// Nodes that messages could come to: sources, and what they lead to. What is connected to a name that does not exist
+/// counts, as that has been reported.
+auto Reached(const Pipeline& pipeline, const Index& nodes) -> std::set<std::string_view> {
+  std::map<std::string_view, std::vector<std::string_view>> consumers;
+  std::set<std::string_view> fed;
+  std::vector<std::string_view> next;
+  for (const auto& edge : pipeline.connections) {
+    consumers[edge.from].push_back(edge.to);
+    fed.insert(edge.to);
+    if (!nodes.contains(edge.from)) next.push_back(edge.to);
+  }
+  for (const auto& [id, node] : nodes) {
+    if (!fed.contains(id)) next.push_back(id);
+  }
+  std::set<std::string_view> reached;
+  while (!next.empty()) {
+    const auto id = next.back();
+    next.pop_back();
+    if (!reached.insert(id).second) continue;
+    const auto found = consumers.find(id);
+    if (found != consumers.end()) next.insert(next.end(), found->second.begin(), found->second.end());
+  }
+  return reached;
+}
+
+void CheckReach(Report& report, const Pipeline& pipeline, const Index& nodes) {
+  const auto reached = Reached(pipeline, nodes);
+  std::vector<std::string_view> names;
+  const base::SourcePosition* at = nullptr;
+  for (const auto& node : pipeline.nodes) {
+    const auto found = nodes.find(node.id);
+    if (found == nodes.end() || found->second != &node || reached.contains(node.id)) continue;
+    if (names.empty()) at = &node.at;
+    names.push_back(node.id);
+  }
+  if (names.empty()) return;
+  if (names.size() > kMostNames) {
+    names.resize(kMostNames);
+    names.emplace_back("…");
+  }
+  report.AddAt(*at, fmt::format("no source leads to '{}', which only a cycle feeds: connect a node that has no inputs",
+                                fmt::join(names, "', '")));
+}
+
+void CheckConnected(Report& report, const Pipeline& pipeline) {
   if (pipeline.nodes.size() < 2) return;
   std::set<std::string_view> connected;
   for (const auto& edge : pipeline.connections) connected.insert({edge.from, edge.to});
@@ -192,13 +238,13 @@ void CheckReach(Report& report, const Pipeline& pipeline) {
   }
 }
 
-/// Finds cycles in which every edge blocks: each producer would wait for the next. Iterative, as manifests may be deep.
+/// Finds cycles in which every edge blocks: each producer may wait for the next. Iterative, as manifests may be deep.
 class CycleSearch final {
  public:
   CycleSearch(Report& report, const Pipeline& pipeline) : report_(report) {
     for (const auto& edge : pipeline.connections) {
       if (edge.from.empty() || edge.to.empty()) continue;  // reported already
-      if (!MayDrop(edge.policy.value_or(Policy::kBlock))) edges_[edge.from].push_back(&edge);
+      if (edge.policy.value_or(Policy::kBlock) == Policy::kBlock) edges_[edge.from].push_back(&edge);
     }
   }
 
@@ -245,10 +291,14 @@ class CycleSearch final {
     for (auto step = std::ranges::find(path_, std::string_view(closing.to), &Step::node); step != path_.end(); ++step) {
       cycle.push_back(step->node);
     }
+    if (cycle.size() > kMostNames) {
+      cycle.resize(kMostNames);
+      cycle.emplace_back("…");
+    }
     cycle.push_back(closing.to);
     report_.AddAt(closing.at,
-                  fmt::format("the connections {} form a cycle in which no one drops messages, so it would come "
-                              "to a standstill: give one of them the policy 'drop_oldest' or 'latest'",
+                  fmt::format("the connections {} form a cycle in which each node may wait for the next, so it could "
+                              "come to a standstill: give one of them the policy 'latest', 'drop_oldest' or 'fail'",
                               fmt::join(cycle, " -> ")));
   }
 
@@ -265,7 +315,8 @@ void CheckPipeline(Report& report, const Pipeline& pipeline) {
   CheckNodes(report, pipeline);
   CheckJoins(report, pipeline, nodes);
   CheckConnections(report, pipeline, nodes);
-  CheckReach(report, pipeline);
+  CheckConnected(report, pipeline);
+  CheckReach(report, pipeline, nodes);
   CycleSearch(report, pipeline).Run();
 }
 

@@ -43,11 +43,10 @@ TEST(HostileManifest, AliasesThatMultiplyAreRefused) {
 
 TEST(HostileManifest, NestingThroughAliasesIsRefusedLikeAnyOther) {
   const auto nested = [](int levels, const std::string& inner) {
-    return std::string(static_cast<std::size_t>(levels), '[') + inner + std::string(static_cast<std::size_t>(levels), ']');
+    return std::string(static_cast<std::size_t>(levels), '[') + inner +
+           std::string(static_cast<std::size_t>(levels), ']');
   };
-  const auto text = [&](int levels) {
-    return fmt::format("a: &a {}\nb: {}\n", nested(levels, "1"), nested(30, "*a"));
-  };
+  const auto text = [&](int levels) { return fmt::format("a: &a {}\nb: {}\n", nested(levels, "1"), nested(30, "*a")); };
 
   EXPECT_EQ(FirstError(text(34)), "x.yaml:2:34: nested more than 64 levels deep, with aliases expanded");
   EXPECT_THAT(FirstError(text(33)), testing::HasSubstr("the manifest has no"));
@@ -68,7 +67,10 @@ TEST(HostileManifest, ErrorsOfValuesWithManyAliasesAreKeptOnce) {
 
 TEST(HostileManifest, KeysThatCouldNotBeWrittenAsJsonAreRefused) {
   const auto with_key = [](const std::string& key) {
-    return fmt::format("version: v1\nmetadata: {{name: x}}\nnodes:\n  - id: a\n    node_type: a:A\n    params:\n      ? {}\n      : 1\n", key);
+    return fmt::format(
+        "version: v1\nmetadata: {{name: x}}\nnodes:\n  - id: a\n    node_type: a:A\n    params:\n      ? {}\n      : "
+        "1\n",
+        key);
   };
 
   EXPECT_EQ(FirstError(with_key(std::string(998, 'k'))), "accepted");
@@ -77,7 +79,8 @@ TEST(HostileManifest, KeysThatCouldNotBeWrittenAsJsonAreRefused) {
 }
 
 TEST(HostileManifest, CharactersThatJsonDoesNotEscapeAreReadInIt) {
-  const auto parsed = Parse("version: v1\nmetadata: {name: \"a\\x7f\\0b\"}\nnodes: [{id: a, node_type: \"a:A\"}]\n", "x.yaml", "/");
+  const auto parsed =
+      Parse("version: v1\nmetadata: {name: \"a\\x7f\\0b\"}\nnodes: [{id: a, node_type: \"a:A\"}]\n", "x.yaml", "/");
   ASSERT_TRUE(parsed) << RenderErrors(parsed.error());
   const auto written = ToJson(*parsed).dump();
 

@@ -4,8 +4,12 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <array>
 #include <cctype>
+#include <utility>
 #include <vector>
+
+#include "manifest/schema.h"
 
 namespace penstock::manifest {
 namespace {
@@ -36,6 +40,46 @@ auto LengthDifference(std::string_view left, std::string_view right) -> std::siz
   return std::max(left.size(), right.size()) - std::min(left.size(), right.size());
 }
 
+/// What Compose files, Dockerfiles and other pipeline tools call what is meant.
+constexpr std::array<std::pair<std::string_view, std::string_view>, 29> kOtherNames{{
+    {"image", "base_image"},
+    {"python", "python_version"},
+    {"pip", "python_packages"},
+    {"packages", "python_packages"},
+    {"requirements", "python_packages"},
+    {"apt", "system_dependencies"},
+    {"apt_packages", "system_dependencies"},
+    {"environment", "env"},
+    {"mounts", "volumes"},
+    {"limits", "resource_limits"},
+    {"resources", "resource_limits"},
+    {"memory", "memory_mb"},
+    {"cpus", "cpu_cores"},
+    {"type", "node_type"},
+    {"class", "node_type"},
+    {"name", "id"},
+    {"config", "params"},
+    {"parameters", "params"},
+    {"edges", "connections"},
+    {"links", "connections"},
+    {"source", "from"},
+    {"target", "to"},
+    {"source", "host_path"},
+    {"target", "container_path"},
+    {"version", "package"},
+    {"ro", "read_only"},
+    {"readonly", "read_only"},
+    {"queue_size", "depth"},
+    {"restart", "on_failure"},
+}};
+
+auto OtherName(std::string_view key, std::span<const std::string_view> known) -> std::string_view {
+  for (const auto& [other, name] : kOtherNames) {
+    if (other == key && std::ranges::find(known, name) != known.end()) return name;
+  }
+  return {};
+}
+
 }  // namespace
 
 auto Nearest(std::string_view name, std::span<const std::string_view> known) -> std::string_view {
@@ -60,6 +104,16 @@ auto Suggest(std::string_view name, std::span<const std::string_view> known) -> 
   if (const auto nearest = Nearest(name, known); !nearest.empty()) return fmt::format("; did you mean '{}'?", nearest);
   if (known.empty() || known.size() > kListed) return {};
   return fmt::format("; known are '{}'", fmt::join(known, "', '"));
+}
+
+auto SuggestKey(std::string_view key, std::span<const std::string_view> known) -> std::string {
+  constexpr std::size_t kMostPlaces = 2;  // of a key that is known in more places, none says what was meant
+  if (const auto name = OtherName(key, known); !name.empty()) return fmt::format("; did you mean '{}'?", name);
+  const auto places = PlacesOf(key);
+  if (!places.empty() && places.size() <= kMostPlaces) {
+    return fmt::format("; it belongs into {}", fmt::join(places, " or "));
+  }
+  return Suggest(key, known);
 }
 
 }  // namespace penstock::manifest

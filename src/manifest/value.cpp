@@ -21,10 +21,18 @@ namespace {
 /// Ends the parse from within an event; never leaves this file.
 struct Abandon {};
 
+/// What yaml-cpp reads.
+struct Source {
+  std::string text;
+  std::vector<std::size_t> joined;  // where it begins what JoinSurrogates has made shorter
+};
+constexpr int kSavedByJoining = 2;  // characters
+
 /// yaml-cpp counts columns in bytes, people in characters.
 class Columns final {
  public:
-  explicit Columns(std::string_view text) {
+  explicit Columns(const Source& source) : source_(source) {
+    const std::string_view text(source.text);
     for (std::size_t start = 0; start <= text.size();) {
       const auto end = std::min(text.find('\n', start), text.size());
       lines_.push_back(text.substr(start, end - start));
@@ -49,11 +57,19 @@ class Columns final {
     }
     for (; bytes_ < column; ++bytes_) {
       if ((static_cast<unsigned char>(line[bytes_]) & 0xC0) != 0x80) ++characters_;
+      if (IsJoined(line, bytes_)) characters_ += kSavedByJoining;
     }
     return {mark.line + 1, characters_ + 1};
   }
 
  private:
+  auto IsJoined(std::string_view line, std::size_t byte) const -> bool {
+    if (source_.joined.empty()) return false;
+    const auto at = static_cast<std::size_t>(line.data() - source_.text.data()) + byte;
+    return std::ranges::binary_search(source_.joined, at);
+  }
+
+  const Source& source_;
   std::vector<std::string_view> lines_;
   int line_ = -1;
   std::size_t bytes_ = 0;
@@ -115,6 +131,7 @@ class TreeBuilder final : public YAML::EventHandler {
     YAML::anchor_t anchor = 0;
     bool has_key = false;
     bool key_merges = false;
+    bool key_is_wrong = false;  // reported; what it stands before is left out
     std::string key;
     Position key_at;
     std::unordered_map<std::string, Position> keys;
@@ -133,16 +150,18 @@ class TreeBuilder final : public YAML::EventHandler {
   void CheckTag(const std::string& tag, const YAML::Mark& mark) {
     static constexpr std::string_view kCore = "tag:yaml.org,2002:";
     if (tag.empty() || tag == "?" || tag == "!" || tag.starts_with(kCore)) return;
-    report_.Add(At(mark), "the tag '{}' means nothing in a manifest: remove it", tag);
+    if (tag == "!include") {
+      report_.Add(At(mark),
+                  "'!include' is not part of YAML, and a manifest is one file: put it here; what is said more "
+                  "than once can have an anchor ('&name') and be merged ('<<: *name')");
+      return;
+    }
+    report_.Add(At(mark), "the tag '{}' means nothing in a manifest: remove it", Shown(tag));
   }
 
   void Open(std::shared_ptr<Value> value, YAML::anchor_t anchor) {
     value->levels = 1;
     RefuseDepth(*value, value->at);
-    if (!frames_.empty() && frames_.back().value->kind == Value::Kind::kMapping && !frames_.back().has_key) {
-      report_.Add(value->at, "a key must be text, not {}", Describe(*value));
-      throw Abandon{};
-    }
     frames_.push_back({.value = std::move(value), .anchor = anchor, .key = {}, .key_at = {}, .keys = {}, .merges = {}});
   }
 
@@ -203,9 +222,10 @@ class TreeBuilder final : public YAML::EventHandler {
   }
 
   void TakeKey(Frame& frame, const Value& key, Position at) {
+    frame.key_is_wrong = key.kind != Value::Kind::kScalar || IsTooLong(key.text);
     if (key.kind != Value::Kind::kScalar) {
       report_.Add(at, "a key must be text, not {}", Describe(key));
-    } else if (IsTooLong(key.text)) {
+    } else if (frame.key_is_wrong) {
       report_.Add(at, "a key of {} bytes; at most {} are possible, as JSON writes them", key.text.size(), kMaxKeyBytes);
     }
     frame.has_key = true;
@@ -215,10 +235,11 @@ class TreeBuilder final : public YAML::EventHandler {
   }
 
   void TakeEntry(Frame& frame, const ValuePtr& value, Position at) {
+    if (frame.key_is_wrong) return;
     if (frame.key_merges) return TakeMerge(frame, value, at);
     const auto [first, is_new] = frame.keys.emplace(frame.key, frame.key_at);
     if (!is_new) {
-      report_.Add(frame.key_at, "the key '{}' is given twice; first at {}:{}", frame.key, first->second.line,
+      report_.Add(frame.key_at, "the key '{}' is given twice; first at {}:{}", Shown(frame.key), first->second.line,
                   first->second.column);
       return;
     }
@@ -246,7 +267,7 @@ class TreeBuilder final : public YAML::EventHandler {
 };
 
 /// JSON writes characters beyond 16 bits as two escapes, which YAML does not know: joins them.
-auto JoinSurrogates(std::string_view text) -> std::string {
+auto JoinSurrogates(std::string_view text) -> Source {
   const auto unit = [&](std::size_t at) -> unsigned {
     if (at + 6 > text.size() || text[at] != '\\' || text[at + 1] != 'u') return 0;
     unsigned code = 0;
@@ -257,12 +278,14 @@ auto JoinSurrogates(std::string_view text) -> std::string {
     }
     return code;
   };
-  std::string joined;
+  Source source;
+  auto& joined = source.text;
   joined.reserve(text.size());
   for (std::size_t at = 0; at < text.size(); ++at) {
     const auto high = unit(at);
     const auto low = high >= 0xD800 && high < 0xDC00 ? unit(at + 6) : 0;
     if (low >= 0xDC00 && low < 0xE000) {
+      source.joined.push_back(joined.size());
       joined += fmt::format("\\U{:08X}", 0x10000 + ((high - 0xD800) << 10) + (low - 0xDC00));
       at += 11;
     } else if (text[at] == '\\' && at + 1 < text.size()) {
@@ -271,7 +294,7 @@ auto JoinSurrogates(std::string_view text) -> std::string {
       joined += text[at];
     }
   }
-  return joined;
+  return source;
 }
 
 auto LooksLikeJson(std::string_view text) -> bool {
@@ -329,10 +352,10 @@ void ReportSyntax(const YAML::Exception& error, Columns& columns, Report& report
   report.Add(at, "not readable as YAML: {}", error.msg);
 }
 
-auto Build(const std::string& text, Report& report) -> ValuePtr {
-  Columns columns(text);
+auto Build(const Source& source, Report& report) -> ValuePtr {
+  Columns columns(source);
   TreeBuilder builder(report, columns);
-  std::istringstream stream(text);
+  std::istringstream stream(source.text);
   try {
     YAML::Parser parser(stream);
     if (!parser.HandleNextDocument(builder)) report.Add(Position{}, "the manifest is empty");
@@ -340,11 +363,12 @@ auto Build(const std::string& text, Report& report) -> ValuePtr {
     if (parser.HandleNextDocument(second) && second.root()) {
       report.Add(second.root()->at, "a second document begins here: a manifest is one document");
     }
+    return builder.root();
   } catch (const Abandon&) {  // reported where it was thrown
   } catch (const YAML::Exception& error) {
     ReportSyntax(error, columns, report);
   }
-  return builder.root();
+  return nullptr;
 }
 
 }  // namespace
@@ -368,20 +392,17 @@ auto Describe(const Value& value) -> std::string {
   return DescribeScalar(value.text, value.quoted);
 }
 
-auto ParseTree(std::string_view text, const std::string& file) -> tl::expected<ValuePtr, std::vector<base::Error>> {
-  Report report(file);
+auto ParseTree(std::string_view text, Report& report) -> ValuePtr {
   if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);  // a byte order mark says nothing in UTF-8
   if (text.size() > kMaxTextBytes) {
     report.Add(Position{}, "the file has {} bytes; a manifest has at most {}", text.size(), kMaxTextBytes);
-    return tl::unexpected(report.Take());
+    return nullptr;
   }
   if (const auto forbidden = FindForbidden(text)) {
     report.Add(forbidden->at, "{}", forbidden->problem);
-    return tl::unexpected(report.Take());
+    return nullptr;
   }
-  auto root = Build(LooksLikeJson(text) ? JoinSurrogates(text) : std::string(text), report);
-  if (!report.empty()) return tl::unexpected(report.Take());
-  return root;
+  return Build(LooksLikeJson(text) ? JoinSurrogates(text) : Source{.text = std::string(text), .joined = {}}, report);
 }
 
 }  // namespace penstock::manifest
