@@ -90,6 +90,12 @@ TEST(HostileManifest, CharactersThatJsonDoesNotEscapeAreReadInIt) {
   EXPECT_EQ(again->metadata.name, std::string("a\x7f\0b", 4));
 }
 
+TEST(HostileManifest, PositionsNeverStandBehindTheEndOfTheirLine) {
+  EXPECT_EQ(FirstError("a: \"\\u{"), "x.yaml:1:8: not readable as YAML: bad character found while scanning hex number");
+  EXPECT_EQ(FirstError("b: 1\na: \"\\U00e"),
+            "x.yaml:2:10: not readable as YAML: bad character found while scanning hex number");
+}
+
 TEST(HostileManifest, HugeTextIsRefused) {
   EXPECT_THAT(FirstError(std::string(9 * 1024 * 1024, 'a')), testing::HasSubstr("a manifest has at most"));
 }
