@@ -96,6 +96,18 @@ TEST(HostileManifest, PositionsNeverStandBehindTheEndOfTheirLine) {
             "x.yaml:2:10: not readable as YAML: bad character found while scanning hex number");
 }
 
+TEST(HostileManifest, EveryEscapeGivesWholeCharacters) {
+  const auto parsed = Parse(R"(version: v1
+metadata: {name: "ä\N\_\L\P\e\xA0é\_"}
+nodes: [{id: a, node_type: "a:A", params: {"k\_": 1}}]
+)",
+                            "x.yaml", "/");
+
+  ASSERT_TRUE(parsed) << RenderErrors(parsed.error());
+  EXPECT_EQ(parsed->metadata.name, "ä\u0085\u00a0\u2028\u2029\u001b\u00a0é\u00a0");
+  EXPECT_THAT(ToJson(*parsed).dump(), testing::HasSubstr("k\u00a0"));
+}
+
 TEST(HostileManifest, HugeTextIsRefused) {
   EXPECT_THAT(FirstError(std::string(9 * 1024 * 1024, 'a')), testing::HasSubstr("a manifest has at most"));
 }

@@ -76,6 +76,37 @@ class Columns final {
   int characters_ = 0;
 };
 
+/// Bytes of the character that `text` begins with; 0 when it is not UTF-8: cut short, overlong, a surrogate, beyond the
+/// last character.
+auto CharacterBytes(std::string_view text) -> std::size_t {
+  const auto byte = [&](std::size_t at) { return at < text.size() ? static_cast<unsigned char>(text[at]) : 0U; };
+  const auto first = byte(0);
+  if (first < 0x80) return 1;
+  const std::size_t size = first >= 0xC2 && first < 0xE0 ? 2 : first >= 0xE0 && first < 0xF0 ? 3 : first < 0xF5 ? 4 : 0;
+  if (first < 0xC2 || size == 0) return 0;
+  for (std::size_t at = 1; at < size; ++at) {
+    if ((byte(at) & 0xC0U) != 0x80U) return 0;
+  }
+  const auto second = byte(1);
+  if ((first == 0xE0 && second < 0xA0) || (first == 0xED && second >= 0xA0)) return 0;
+  if ((first == 0xF0 && second < 0x90) || (first == 0xF4 && second >= 0x90)) return 0;
+  return size;
+}
+
+/// yaml-cpp writes the escapes `\N` and `\_` (U+0085 and U+00A0) as one byte, which is not UTF-8. All else of a text
+/// that was UTF-8 is.
+auto WithWholeCharacters(std::string_view text) -> std::string {
+  std::string whole;
+  whole.reserve(text.size());
+  while (!text.empty()) {
+    const auto size = CharacterBytes(text);
+    if (size == 0) whole += '\xC2';
+    whole += text.substr(0, std::max<std::size_t>(size, 1));
+    text.remove_prefix(std::max<std::size_t>(size, 1));
+  }
+  return whole;
+}
+
 class TreeBuilder final : public YAML::EventHandler {
  public:
   TreeBuilder(Report& report, Columns& columns) : report_(report), columns_(columns) {}
@@ -96,7 +127,7 @@ class TreeBuilder final : public YAML::EventHandler {
   void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                 const std::string& text) override {
     auto value = Make(Value::Kind::kScalar, mark);
-    value->text = text;
+    value->text = WithWholeCharacters(text);
     value->quoted = tag == "!" || tag == "tag:yaml.org,2002:str";
     if (!value->quoted) CheckTag(tag, mark);
     Place(value, anchor);
@@ -300,23 +331,6 @@ auto JoinSurrogates(std::string_view text) -> Source {
 auto LooksLikeJson(std::string_view text) -> bool {
   const auto first = text.find_first_not_of(" \t\r\n");
   return first != std::string_view::npos && text[first] == '{';
-}
-
-/// Bytes of the character that `text` begins with; 0 when it is not UTF-8: cut short, overlong, a surrogate, beyond the
-/// last character.
-auto CharacterBytes(std::string_view text) -> std::size_t {
-  const auto byte = [&](std::size_t at) { return at < text.size() ? static_cast<unsigned char>(text[at]) : 0U; };
-  const auto first = byte(0);
-  if (first < 0x80) return 1;
-  const std::size_t size = first >= 0xC2 && first < 0xE0 ? 2 : first >= 0xE0 && first < 0xF0 ? 3 : first < 0xF5 ? 4 : 0;
-  if (first < 0xC2 || size == 0) return 0;
-  for (std::size_t at = 1; at < size; ++at) {
-    if ((byte(at) & 0xC0U) != 0x80U) return 0;
-  }
-  const auto second = byte(1);
-  if ((first == 0xE0 && second < 0xA0) || (first == 0xED && second >= 0xA0)) return 0;
-  if ((first == 0xF0 && second < 0x90) || (first == 0xF4 && second >= 0x90)) return 0;
-  return size;
 }
 
 struct Forbidden {
