@@ -39,6 +39,7 @@ session: {shm_quota_mb: 8}
 
 
 def validate(folder: Path, manifest: str) -> subprocess.CompletedProcess[str]:
+    folder.chmod(0o755)  # containers' users read code here
     (folder / "nodes.py").write_text(NODES, encoding="utf-8")
     (folder / "pipeline.yaml").write_text(manifest, encoding="utf-8")
     return subprocess.run(
