@@ -6,11 +6,14 @@
 
 #include <algorithm>
 #include <chrono>
+#include <map>
+#include <set>
 
 #include "base/command.h"
 #include "base/paths.h"
 #include "manifest/load.h"
 #include "plan/host_files.h"
+#include "plan/port_check.h"
 #include "session/promises.h"
 #include "worker/agent/domain.h"
 
@@ -18,24 +21,67 @@ namespace penstock::cli {
 
 namespace {
 
-// Plugins are loaded by the native worker only, so that a broken one cannot harm the runtime: it is asked. Empty when
+auto SplitAt(std::string_view text, char separator) -> std::vector<std::string> {
+  std::vector<std::string> parts;
+  while (!text.empty()) {
+    const auto end = text.find(separator);
+    parts.emplace_back(text.substr(0, end));
+    if (end == std::string_view::npos) return parts;
+    text.remove_prefix(end + 1);
+    if (text.empty()) parts.emplace_back();
+  }
+  return parts;
+}
+
+/// "in:Json|Text,…" of `penstock-native --list`.
+auto ParsePorts(std::string_view text) -> plan::Ports {
+  std::map<std::string, plan::MessageTypes> ports;
+  for (const auto& port : SplitAt(text, ',')) {
+    const auto colon = port.find(':');
+    const auto types = SplitAt(std::string_view(port).substr(std::min(colon, port.size() - 1) + 1), '|');
+    const bool any = types.empty() || types[0] == "Any";
+    ports[port.substr(0, colon)] = any ? std::nullopt : plan::MessageTypes(std::set(types.begin(), types.end()));
+  }
+  return ports;
+}
+
+// Plugins are loaded by the native worker only, so that a broken one cannot harm the runtime: it is asked. Nothing when
 // it cannot answer; then a name that does not exist is reported when its worker starts.
-auto ListNativeNodes() -> std::vector<std::string> {
+void ListNativeNodes(plan::HostFacts& host) {
   const auto home = base::InstallDirectory();
-  std::vector<std::string> names;
-  if (!home) return names;
+  if (!home) return;
+  std::map<std::string, plan::NodePorts> nodes;
   const auto listed = base::RunCommand(
       {*home / "bin" / "penstock-native", "--list"},
-      [&](std::string_view line) { names.emplace_back(line.substr(0, line.find('\t'))); },
+      [&](std::string_view line) {
+        const auto parts = SplitAt(line, '\t');
+        if (parts.size() == 4) nodes[parts[0]] = {.inputs = ParsePorts(parts[2]), .outputs = ParsePorts(parts[3])};
+      },
       base::Deadline::In(std::chrono::seconds(10)));
-  if (!listed || *listed != 0) names.clear();
-  return names;
+  if (!listed || *listed != 0) return;
+  for (const auto& [name, ports] : nodes) host.native_nodes.push_back(name);
+  host.native_ports = std::move(nodes);
 }
 
 auto UsesNativeNodes(const manifest::Pipeline& pipeline) -> bool {
   return std::ranges::any_of(pipeline.nodes, [](const manifest::Node& node) {
     return manifest::ClassifyNodeType(node.node_type) == manifest::NodeTypeKind::kNative;
   });
+}
+
+auto FactsFor(const manifest::Pipeline& pipeline) -> plan::HostFacts {
+  auto host = GatherHostFacts();
+  if (UsesNativeNodes(pipeline)) ListNativeNodes(host);
+  return host;
+}
+
+void Append(manifest::Errors& errors, const manifest::Errors& more) {
+  errors.insert(errors.end(), more.begin(), more.end());
+}
+
+auto Refuse(manifest::Errors errors, const manifest::Pipeline& pipeline) -> int {
+  fmt::print(stderr, "{}", manifest::RenderErrors(manifest::Sorted(std::move(errors), pipeline.file)));
+  return kUsage;
 }
 
 }  // namespace
@@ -65,15 +111,19 @@ auto LoadPipeline(const std::string& path) -> std::optional<manifest::Pipeline> 
 }
 
 auto LoadPlan(const PipelineOptions& options, Room room) -> tl::expected<plan::Plan, int> {
-  const auto pipeline = LoadPipeline(options.manifest);
-  if (!pipeline) return tl::unexpected(kUsage);
-  return PlanOf(*pipeline, options, room);
+  const auto reading = manifest::Read(options.manifest);
+  if (reading.errors.empty()) return PlanOf(reading.pipeline, options, room);
+  const auto host = FactsFor(reading.pipeline);
+  auto errors = plan::CheckHost(reading.pipeline, host, options.placement);
+  Append(errors, reading.errors);
+  Append(errors, plan::CheckHostFiles(reading.pipeline, host, options.placement));
+  Append(errors, plan::CheckPorts(reading.pipeline, host));
+  return tl::unexpected(Refuse(std::move(errors), reading.pipeline));
 }
 
 auto PlanOf(const manifest::Pipeline& pipeline, const PipelineOptions& options, Room room)
     -> tl::expected<plan::Plan, int> {
-  auto host = GatherHostFacts();
-  if (UsesNativeNodes(pipeline)) host.native_nodes = ListNativeNodes();
+  auto host = FactsFor(pipeline);
   if (room == Room::kBesideRunning) {
     auto running = session::RunningSessions();
     if (!running) return tl::unexpected(Complain(running.error()));
@@ -82,12 +132,12 @@ auto PlanOf(const manifest::Pipeline& pipeline, const PipelineOptions& options, 
   }
   auto plan = plan::MakePlan(pipeline, host, options.placement);
   auto errors = plan::CheckHostFiles(pipeline, host, options.placement);
+  Append(errors, plan::CheckPorts(pipeline, host));
   if (plan && errors.empty()) return std::move(*plan);
   if (!plan && plan.error().front().code() == base::ErrorCode::kExhausted)
     return tl::unexpected(Complain(plan.error().front()));
-  if (!plan) errors.insert(errors.begin(), plan.error().begin(), plan.error().end());
-  fmt::print(stderr, "{}", manifest::RenderErrors(errors));
-  return tl::unexpected(kUsage);
+  if (!plan) Append(errors, plan.error());
+  return tl::unexpected(Refuse(std::move(errors), pipeline));
 }
 
 auto NeedsEngine(const plan::Plan& plan) -> bool {

@@ -110,6 +110,7 @@ void AddExamples(CLI::App& app) {
       {"check-image", "penstock check-image registry.example/speech:7 --python 3.11"},
       {"images", "penstock images why pipeline.yaml"},
       {"quarantine", "penstock quarantine replay 0190163d"},
+      {"schema", "penstock schema > manifest.schema.json"},
       {"version", "penstock version --json"},
       {"ps", "penstock ps --json"},
       {"stop", "penstock stop --all --timeout 10"},
@@ -199,6 +200,8 @@ auto Main(int argc, char** argv) -> int {
   cli::ImagesWords images(app);
   cli::QuarantineWords quarantine(app);
 
+  auto* schema_verb = app.add_subcommand("schema", "Print the JSON Schema of manifests, for editors and other tools");
+
   bool version_json = false;
   auto* version_verb = app.add_subcommand("version", "Show the versions of Penstock, its protocols and the engine");
   version_verb->add_flag("--json", version_json, "As JSON");
@@ -235,6 +238,7 @@ auto Main(int argc, char** argv) -> int {
   }
 
   if (logs_verb->parsed()) return cli::Logs(logs);
+  if (schema_verb->parsed()) return cli::Schema();
   if (gc_verb->parsed()) return cli::Gc(gc_warm);  // does what follows itself, and counts it
   cli::RemoveLeftovers();
   if (run_verb->parsed()) return cli::Run(run);

@@ -75,6 +75,8 @@ auto Build(const PipelineOptions& options) -> int;
 auto Logs(const LogsOptions& options) -> int;
 auto Lock(const PipelineOptions& options) -> int;
 auto CheckImage(const CheckImageOptions& options) -> int;
+/// The JSON Schema of manifests.
+auto Schema() -> int;
 auto Version(bool json) -> int;
 auto Ps(bool json) -> int;
 auto Stop(const StopOptions& options) -> int;

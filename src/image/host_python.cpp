@@ -62,6 +62,16 @@ auto Directories() -> std::vector<fs::path> {
   return directories;
 }
 
+auto IsVersion(const std::string& wanted) -> bool {
+  return !wanted.empty() && wanted.front() >= '0' && wanted.front() <= '9';
+}
+
+auto NamesOf(const std::string& wanted) -> std::vector<std::string> {
+  if (wanted.empty()) return {"python3", "python3.13", "python3.12", "python3.11", "python3.10", "python3.9"};
+  if (!IsVersion(wanted)) return {wanted};
+  return {"python" + wanted, "python3"};
+}
+
 }  // namespace
 
 auto FindHostPython(const std::string& wanted, base::Deadline deadline) -> base::Expected<HostPython> {
@@ -75,26 +85,24 @@ auto FindHostPython(const std::string& wanted, base::Deadline deadline) -> base:
     }
     return HostPython{.executable = wanted, .version = *version};
   }
-  const std::vector<std::string> names =
-      wanted.empty()
-          ? std::vector<std::string>{"python3", "python3.13", "python3.12", "python3.11", "python3.10", "python3.9"}
-          : std::vector<std::string>{"python" + wanted, "python3"};
   const auto directories = Directories();
-  for (const auto& name : names) {
+  for (const auto& name : NamesOf(wanted)) {
     for (const auto& directory : directories) {
       const auto executable = directory / name;
       if (::access(executable.c_str(), X_OK) != 0) continue;
       const auto version = AskVersion(executable, deadline);
       if (!version || MinorOf(*version) < kOldestMinor) continue;
-      if (wanted.empty() || version->starts_with(wanted + "."))
+      if (!IsVersion(wanted) || version->starts_with(wanted + "."))
         return HostPython{.executable = executable, .version = *version};
     }
   }
+  const auto what = wanted.empty()      ? fmt::format("Python 3.{} or newer", kOldestMinor)
+                    : IsVersion(wanted) ? "Python " + wanted
+                                        : fmt::format("'{}' that is Python 3.{} or newer", wanted, kOldestMinor);
   return base::Fail(base::ErrorCode::kUnavailable,
-                    "no Python {} was found on this host (looked in PATH, pyenv and the usual places); install it, or "
-                    "say where it is with the node's "
-                    "'python: /path/to/python3' or with PENSTOCK_PYTHON_PREFIXES",
-                    wanted.empty() ? fmt::format("3.{} or newer", kOldestMinor) : wanted);
+                    "no {} was found on this host (looked in PATH, pyenv and the usual places); install it, or say "
+                    "where it is with the node's 'python: /path/to/python3' or with PENSTOCK_PYTHON_PREFIXES",
+                    what);
 }
 
 }  // namespace penstock::image

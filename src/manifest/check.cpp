@@ -13,6 +13,9 @@ namespace penstock::manifest {
 namespace {
 
 using Index = std::map<std::string, const Node*, std::less<>>;
+constexpr std::size_t kMostNames = 8;  // in one message
+
+using Edges = std::map<std::string_view, std::vector<const Connection*>>;
 
 auto CheckIds(Report& report, const Pipeline& pipeline) -> Index {
   Index nodes;
@@ -30,6 +33,11 @@ auto CheckIds(Report& report, const Pipeline& pipeline) -> Index {
 
 /// What a native node cannot have, because it is no Python program.
 void CheckNative(Report& report, const Node& node) {
+  if (node.join) {
+    report.AddAt(node.join_at, fmt::format("'{}' is a native node, which takes messages one by one: remove 'join' from "
+                                           "node '{}'",
+                                           node.node_type, node.id));
+  }
   for (const auto& [field, given] : {std::pair{"docker", node.docker.has_value()},
                                      {"python", node.python.has_value()},
                                      {"python_packages", !node.python_packages.empty()}}) {
@@ -54,16 +62,10 @@ void CheckJoinedEdge(Report& report, const Connection& edge) {
   }
 }
 
-void CheckJoin(Report& report, const Pipeline& pipeline, const Node& node) {
-  if (ClassifyNodeType(node.node_type) == NodeTypeKind::kNative) {
-    report.AddAt(node.join_at, fmt::format("'{}' is a native node, which takes messages one by one: remove 'join' from "
-                                           "node '{}'",
-                                           node.node_type, node.id));
-    return;
-  }
+void CheckJoin(Report& report, const std::vector<const Connection*>& inputs, const Node& node) {
   std::map<std::string, const Connection*, std::less<>> ports;
-  for (const auto& edge : pipeline.connections) {
-    if (edge.to != node.id) continue;
+  for (const auto* input : inputs) {
+    const auto& edge = *input;
     const auto port = edge.to_input.value_or("in");
     CheckJoinedEdge(report, edge);
     const auto [first, is_new] = ports.emplace(port, &edge);
@@ -92,12 +94,19 @@ void CheckRetry(Report& report, const Node& node) {
                   node.id));
 }
 
+void CheckJoins(Report& report, const Pipeline& pipeline, const Index& nodes) {
+  Edges inputs;
+  for (const auto& edge : pipeline.connections) inputs[edge.to].push_back(&edge);
+  for (const auto& [id, node] : nodes) {
+    if (node->join && ClassifyNodeType(node->node_type) != NodeTypeKind::kNative) CheckJoin(report, inputs[id], *node);
+  }
+}
+
 void CheckNodes(Report& report, const Pipeline& pipeline) {
   for (const auto& node : pipeline.nodes) {
     const auto kind = ClassifyNodeType(node.node_type);
     if (kind == NodeTypeKind::kNative) CheckNative(report, node);
     CheckRetry(report, node);
-    if (node.join) CheckJoin(report, pipeline, node);
     if (kind == NodeTypeKind::kRegistered && pipeline.modules.empty()) {
       report.AddAt(
           node.node_type_at,
@@ -155,10 +164,13 @@ void CheckConnections(Report& report, const Pipeline& pipeline, const Index& nod
   std::vector<std::string_view> ids;
   for (const auto& [id, node] : nodes) ids.push_back(id);
   std::map<std::string, base::SourcePosition> seen;
+  std::map<std::string_view, std::string> suggestions;  // a name may be looked for in vain many times
   for (const auto& edge : pipeline.connections) {
     for (const auto& [end, at] : {std::pair{&edge.from, &edge.from_at}, {&edge.to, &edge.to_at}}) {
       if (end->empty() || nodes.contains(*end)) continue;
-      report.AddAt(*at, fmt::format("no node is called '{}'{}", *end, Suggest(*end, ids)));
+      const auto [known, is_new] = suggestions.try_emplace(*end);
+      if (is_new) known->second = Suggest(*end, ids);
+      report.AddAt(*at, fmt::format("no node is called '{}'{}", *end, known->second));
     }
     CheckContract(report, edge);
     if (edge.from.empty() || edge.to.empty()) continue;
@@ -172,7 +184,51 @@ void CheckConnections(Report& report, const Pipeline& pipeline, const Index& nod
   }
 }
 
-void CheckReach(Report& report, const Pipeline& pipeline) {
+/// Nodes that messages could come to: sources, and what they lead to. What is connected to a name that does not exist
+/// counts, as that has been reported.
+auto Reached(const Pipeline& pipeline, const Index& nodes) -> std::set<std::string_view> {
+  std::map<std::string_view, std::vector<std::string_view>> consumers;
+  std::set<std::string_view> fed;
+  std::vector<std::string_view> next;
+  for (const auto& edge : pipeline.connections) {
+    consumers[edge.from].push_back(edge.to);
+    fed.insert(edge.to);
+    if (!nodes.contains(edge.from)) next.push_back(edge.to);
+  }
+  for (const auto& [id, node] : nodes) {
+    if (!fed.contains(id)) next.push_back(id);
+  }
+  std::set<std::string_view> reached;
+  while (!next.empty()) {
+    const auto id = next.back();
+    next.pop_back();
+    if (!reached.insert(id).second) continue;
+    const auto found = consumers.find(id);
+    if (found != consumers.end()) next.insert(next.end(), found->second.begin(), found->second.end());
+  }
+  return reached;
+}
+
+void CheckReach(Report& report, const Pipeline& pipeline, const Index& nodes) {
+  const auto reached = Reached(pipeline, nodes);
+  std::vector<std::string_view> names;
+  const base::SourcePosition* at = nullptr;
+  for (const auto& node : pipeline.nodes) {
+    const auto found = nodes.find(node.id);
+    if (found == nodes.end() || found->second != &node || reached.contains(node.id)) continue;
+    if (names.empty()) at = &node.at;
+    names.push_back(node.id);
+  }
+  if (names.empty()) return;
+  if (names.size() > kMostNames) {
+    names.resize(kMostNames);
+    names.emplace_back("…");
+  }
+  report.AddAt(*at, fmt::format("no source leads to '{}', which only a cycle feeds: connect a node that has no inputs",
+                                fmt::join(names, "', '")));
+}
+
+void CheckConnected(Report& report, const Pipeline& pipeline) {
   if (pipeline.nodes.size() < 2) return;
   std::set<std::string_view> connected;
   for (const auto& edge : pipeline.connections) connected.insert({edge.from, edge.to});
@@ -182,12 +238,13 @@ void CheckReach(Report& report, const Pipeline& pipeline) {
   }
 }
 
-/// Finds cycles in which every edge blocks: each producer would wait for the next. Iterative, as manifests may be deep.
+/// Finds cycles in which every edge blocks: each producer may wait for the next. Iterative, as manifests may be deep.
 class CycleSearch final {
  public:
   CycleSearch(Report& report, const Pipeline& pipeline) : report_(report) {
     for (const auto& edge : pipeline.connections) {
-      if (!MayDrop(edge.policy.value_or(Policy::kBlock))) edges_[edge.from].push_back(&edge);
+      if (edge.from.empty() || edge.to.empty()) continue;  // reported already
+      if (edge.policy.value_or(Policy::kBlock) == Policy::kBlock) edges_[edge.from].push_back(&edge);
     }
   }
 
@@ -234,15 +291,19 @@ class CycleSearch final {
     for (auto step = std::ranges::find(path_, std::string_view(closing.to), &Step::node); step != path_.end(); ++step) {
       cycle.push_back(step->node);
     }
+    if (cycle.size() > kMostNames) {
+      cycle.resize(kMostNames);
+      cycle.emplace_back("…");
+    }
     cycle.push_back(closing.to);
     report_.AddAt(closing.at,
-                  fmt::format("the connections {} form a cycle in which no one drops messages, so it would come "
-                              "to a standstill: give one of them the policy 'drop_oldest' or 'latest'",
+                  fmt::format("the connections {} form a cycle in which each node may wait for the next, so it could "
+                              "come to a standstill: give one of them the policy 'latest', 'drop_oldest' or 'fail'",
                               fmt::join(cycle, " -> ")));
   }
 
   Report& report_;
-  std::map<std::string_view, std::vector<const Connection*>> edges_;
+  Edges edges_;
   std::map<std::string_view, State> state_;
   std::vector<Step> path_;
 };
@@ -252,8 +313,10 @@ class CycleSearch final {
 void CheckPipeline(Report& report, const Pipeline& pipeline) {
   const auto nodes = CheckIds(report, pipeline);
   CheckNodes(report, pipeline);
+  CheckJoins(report, pipeline, nodes);
   CheckConnections(report, pipeline, nodes);
-  CheckReach(report, pipeline);
+  CheckConnected(report, pipeline);
+  CheckReach(report, pipeline, nodes);
   CycleSearch(report, pipeline).Run();
 }
 

@@ -2,7 +2,7 @@
 
 #include <array>
 #include <map>
-#include <set>
+#include <nlohmann/json.hpp>
 
 #include "manifest/mounts.h"
 #include "manifest/names.h"
@@ -31,15 +31,18 @@ auto LimitFields() -> std::span<const Field<ResourceLimits>> {
 
 /// Limits at the docker section's top level: a spelling that older manifests use.
 auto FlatLimit(const Field<ResourceLimits>& field) -> Field<DockerSection> {
-  return AsAlias<DockerSection>({field.name, [field](Report& report, const Entry& entry, DockerSection& docker) {
+  return AsAlias<DockerSection>({field, [field](Report& report, const Entry& entry, DockerSection& docker) {
                                    field.read(report, entry, docker.resource_limits);
                                  }});
 }
 
+auto HostPath() -> Type<std::string> { return Text({CheckHostPath, R"(^[^~$][^$]*$)"}); }
+
 auto VolumeType() -> Type<Volume> {
   static const std::array<Field<Volume>, 3> kFields{
-      Required("host_path", Text(CheckHostPath), &Volume::host_path, &Volume::host_at),
-      Required("container_path", Text(CheckContainerPath), &Volume::container_path, &Volume::container_at),
+      Required("host_path", HostPath(), &Volume::host_path, &Volume::host_at),
+      Required("container_path", Text({CheckContainerPath, R"(^/.*[^/]$)"}), &Volume::container_path,
+               &Volume::container_at),
       Optional("read_only", Boolean(), &Volume::read_only),
   };
   return Object<Volume>("a volume", kFields);
@@ -47,68 +50,85 @@ auto VolumeType() -> Type<Volume> {
 
 /// A name, or {name, file}.
 auto SecretType() -> Type<Secret> {
+  const auto file_name = Text({CheckSecretName, "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"});
   static const std::array<Field<Secret>, 2> kFields{
-      Required("name", Text(CheckSecretName), &Secret::name),
-      Optional("file", Text(CheckHostPath), &Secret::file),
+      Required("name", file_name, &Secret::name),
+      Optional("file", HostPath(), &Secret::file),
   };
-  return {[](Report& report, std::string_view name, const Value& value) -> std::optional<Secret> {
-    if (value.kind == Value::Kind::kMapping) return Object<Secret>("a secret", kFields).read(report, name, value);
-    auto text = Text(CheckSecretName).read(report, name, value);
-    if (!text) return std::nullopt;
-    return Secret{.name = std::move(*text), .file = {}, .at = report.Source(value.at)};
-  }};
+  const auto object = Object<Secret>("a secret", kFields);
+  return {[file_name, object](Report& report, std::string_view name, const Value& value) -> std::optional<Secret> {
+            if (value.kind == Value::Kind::kMapping) return object.read(report, name, value);
+            auto text = file_name.read(report, name, value);
+            if (!text) return std::nullopt;
+            return Secret{.name = std::move(*text), .file = {}, .at = report.Source(value.at)};
+          },
+          EitherSchema({file_name.schema, object.schema})};
 }
 
 auto DeviceType() -> Type<Device> {
-  return {[](Report& report, std::string_view name, const Value& value) -> std::optional<Device> {
-    const auto text = Text(CheckDevice).read(report, name, value);
-    if (!text) return std::nullopt;
-    auto device = ParseDevice(*text);
-    device.at = report.Source(value.at);
-    return device;
-  }};
+  const auto line = Text({CheckDevice, "^/dev/[^:]+(:/dev/[^:]+(:[rwm]+)?)?$"});
+  return {[line](Report& report, std::string_view name, const Value& value) -> std::optional<Device> {
+            const auto text = line.read(report, name, value);
+            if (!text) return std::nullopt;
+            auto device = ParseDevice(*text);
+            device.at = report.Source(value.at);
+            return device;
+          },
+          line.schema};
 }
 
 /// "all", how many, or a list of which.
 auto GpusType() -> Type<Gpus> {
-  return {[](Report& report, std::string_view name, const Value& value) -> std::optional<Gpus> {
-    if (value.kind == Value::Kind::kScalar && value.text == "all") return Gpus{.count = Gpus::kAll, .ids = {}};
-    if (value.kind == Value::Kind::kSequence) {
-      auto ids = ListOf(TextOrNumber(CheckGpuId)).read(report, name, value);
-      if (ids && ids->empty() && value.items.empty()) report.Add(value.at, "'gpus' is an empty list: remove it");
-      return ids ? std::optional(Gpus{.count = 0, .ids = std::move(*ids)}) : std::nullopt;
-    }
-    if (value.kind != Value::Kind::kScalar || ClassifyScalar(value.text, value.quoted) != ScalarKind::kInteger) {
-      ReportWrongType(report, name, "'all', how many, or a list of which", value);
-      return std::nullopt;
-    }
-    const auto count = Integer(std::int64_t{1}, std::int64_t{64}).read(report, name, value);
-    return count ? std::optional(Gpus{.count = *count, .ids = {}}) : std::nullopt;
-  }};
+  const auto list = ListOf(TextOrNumber({CheckGpuId, "^[A-Za-z0-9-]+$"}));
+  const auto number = Integer(std::int64_t{1}, std::int64_t{64});
+  return {
+      [list, number](Report& report, std::string_view name, const Value& value) -> std::optional<Gpus> {
+        if (value.kind == Value::Kind::kScalar && value.text == "all") return Gpus{.count = Gpus::kAll, .ids = {}};
+        if (value.kind == Value::Kind::kSequence) {
+          auto ids = list.read(report, name, value);
+          if (value.items.empty()) report.Add(value.at, "'gpus' is an empty list: remove it");
+          return ids ? std::optional(Gpus{.count = 0, .ids = std::move(*ids)}) : std::nullopt;
+        }
+        if (value.kind != Value::Kind::kScalar || ClassifyScalar(value.text, value.quoted) != ScalarKind::kInteger) {
+          ReportWrongType(report, name, "'all', how many, or a list of which", value);
+          return std::nullopt;
+        }
+        const auto count = number.read(report, name, value);
+        return count ? std::optional(Gpus{.count = *count, .ids = {}}) : std::nullopt;
+      },
+      EitherSchema({WordsSchema({"all"}), number.schema, WithKeywords(list.schema, {{"minItems", 1}})})};
 }
 
 auto BuildType() -> Type<ImageBuild> {
   static const std::array<Field<ImageBuild>, 2> kFields{
-      Required("context", Text(CheckHostPath), &ImageBuild::context),
-      Optional("dockerfile", Text(CheckPathInContext), &ImageBuild::dockerfile),
+      Required("context", HostPath(), &ImageBuild::context),
+      Optional("dockerfile", Text({CheckPathInContext, "^[^/]"}), &ImageBuild::dockerfile),
   };
   return Object<ImageBuild>("a build", kFields);
 }
 
 auto Capability() -> Type<std::string> {
-  return {[](Report& report, std::string_view name, const Value& value) -> std::optional<std::string> {
-    const auto text = Text(CheckCapability).read(report, name, value);
-    return text ? std::optional(NormaliseCapability(*text)) : std::nullopt;
-  }};
+  const auto name_of_one = Text({CheckCapability, "^[A-Za-z_]+$"});
+  return {[name_of_one](Report& report, std::string_view name, const Value& value) -> std::optional<std::string> {
+            const auto text = name_of_one.read(report, name, value);
+            return text ? std::optional(NormaliseCapability(*text)) : std::nullopt;
+          },
+          name_of_one.schema};
 }
+
+auto SystemPackages() -> Type<std::vector<std::string>> {
+  return ListOf(Text({CheckSystemPackage, "^[a-z0-9][a-z0-9+.-]+([=:][A-Za-z0-9+.~:=-]*)?$"}));
+}
+
+auto PythonVersion() -> Type<std::string> { return TextOrNumber({CheckPythonVersion, R"(^3\.(9|10|11|12|13)$)"}); }
 
 auto SecurityType() -> Type<Security> {
   static const std::array<Field<Security>, 5> kFields{
-      Optional("user", TextOrNumber(CheckUser), &Security::user, &Security::user_at),
+      Optional("user", TextOrNumber({CheckUser, R"(^\d+(:\d+)?$)"}), &Security::user, &Security::user_at),
       Optional("read_only_root", Boolean(), &Security::read_only_root),
       Optional("cap_add", ListOf(Capability()), &Security::cap_add, &Security::cap_add_at),
-      Optional("seccomp", Text(CheckHostPath), &Security::seccomp, &Security::seccomp_at),
-      Optional("apparmor", Text(CheckProfileName), &Security::apparmor),
+      Optional("seccomp", HostPath(), &Security::seccomp, &Security::seccomp_at),
+      Optional("apparmor", Text({CheckProfileName, "^[^ ]+$"}), &Security::apparmor),
   };
   return Object<Security>("'security'", kFields);
 }
@@ -123,17 +143,14 @@ auto SharingType() -> Type<Sharing> {
 
 auto DockerFields() -> std::span<const Field<DockerSection>> {
   static const std::vector<Field<DockerSection>> kFields{
-      Required("python_version", TextOrNumber(CheckPythonVersion), &DockerSection::python_version),
-      Optional("base_image", Text(CheckImage), &DockerSection::base_image),
+      Required("python_version", PythonVersion(), &DockerSection::python_version),
+      Optional("base_image", Text({CheckImage, "^[A-Za-z0-9][A-Za-z0-9._/:@-]*$"}), &DockerSection::base_image),
       Optional("build", BuildType(), &DockerSection::build),
-      Optional("system_dependencies", ListOf(Text(CheckSystemPackage)), &DockerSection::system_dependencies),
+      Optional("system_dependencies", SystemPackages(), &DockerSection::system_dependencies),
       Optional("python_packages", Packages(), &DockerSection::python_packages),
-      {"resource_limits",
-       [](Report& report, const Entry& entry, DockerSection& docker) {
-         ReadFields(report, "'resource_limits'", *entry.value, LimitFields(), docker.resource_limits);
-       }},
+      Nested("resource_limits", "'resource_limits'", LimitFields(), &DockerSection::resource_limits),
       Optional("env", Environment(), &DockerSection::env),
-      Optional("env_file", Text(CheckHostPath), &DockerSection::env_file, &DockerSection::env_file_at),
+      Optional("env_file", HostPath(), &DockerSection::env_file, &DockerSection::env_file_at),
       Optional("secrets", ListOf(SecretType()), &DockerSection::secrets),
       Optional("volumes", ListOf(VolumeType()), &DockerSection::volumes),
       Optional("network", NetworkType(), &DockerSection::network),
@@ -151,7 +168,7 @@ auto DockerFields() -> std::span<const Field<DockerSection>> {
       WithoutEffect<DockerSection>("warm", Integer(0, 1024)),
       FlatLimit(LimitFields()[0]),
       FlatLimit(LimitFields()[1]),
-      AsAlias(Optional("system_packages", ListOf(Text(CheckSystemPackage)), &DockerSection::system_dependencies)),
+      AsAlias(Optional("system_packages", SystemPackages(), &DockerSection::system_dependencies)),
       AsAlias(Optional("env_vars", Environment(), &DockerSection::env)),
   };
   return kFields;
@@ -186,22 +203,36 @@ void CheckPairs(Report& report, const Value& value, const DockerSection& docker)
   if (const auto* build = value.Find("build"); build != nullptr && value.Find("base_image") != nullptr) {
     report.Add(build->key_at, "'build' makes the image that 'base_image' names: give one of them");
   }
-  const auto* sessions = value.Find("max_sessions_per_container");
-  if (sessions != nullptr && docker.sharing == Sharing::kExclusive) {
-    report.Add(sessions->key_at, "'max_sessions_per_container' has no effect with 'sharing: exclusive': remove it");
+  if (docker.sharing != Sharing::kExclusive) return;
+  for (const auto* key : {"max_sessions_per_container", "keep_warm"}) {
+    const auto* entry = value.Find(key);
+    if (entry == nullptr || (entry->key == "keep_warm" && docker.keep_warm == Duration::zero())) continue;
+    report.Add(entry->key_at, "'{}' has no effect with 'sharing: exclusive', as no second session may come: remove it",
+               key);
   }
+}
+
+/// What CheckPairs refuses, as a schema says it.
+auto PairsSchema() -> nlohmann::json {
+  auto pairs = nlohmann::json::array();
+  for (const auto& [one, other] :
+       {std::pair{"system_dependencies", "system_packages"}, {"env", "env_vars"}, {"build", "base_image"}}) {
+    pairs.push_back({{"not", {{"required", {one, other}}}}});
+  }
+  return {{"allOf", pairs}};
 }
 
 }  // namespace
 
 auto DockerType() -> Type<DockerSection> {
   return {[](Report& report, std::string_view, const Value& value) -> std::optional<DockerSection> {
-    DockerSection docker;
-    ReadFields(report, "'docker'", value, DockerFields(), docker);
-    CheckPairs(report, value, docker);
-    CheckPlaces(report, docker);
-    return docker;
-  }};
+            DockerSection docker;
+            ReadFields(report, "'docker'", value, DockerFields(), docker);
+            CheckPairs(report, value, docker);
+            CheckPlaces(report, docker);
+            return docker;
+          },
+          WithKeywords(ObjectSchema("'docker'", Rules(DockerFields())), PairsSchema())};
 }
 
 }  // namespace penstock::manifest

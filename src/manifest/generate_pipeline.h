@@ -77,7 +77,8 @@ inline void GenerateAccess(DockerSection& docker) {
 inline auto GenerateDocker() -> DockerSection {
   DockerSection docker;
   docker.python_version = *rc::gen::element<std::string>("3.9", "3.10", "3.11", "3.12", "3.13");
-  docker.base_image = Maybe(rc::gen::element<std::string>("team/image:1", "localhost:5000/x@sha256:00ff"));
+  docker.base_image =
+      Maybe(rc::gen::element<std::string>("team/image:1", "localhost:5000/x@sha256:" + std::string(64, '0')));
   if (*rc::gen::arbitrary<bool>()) docker.system_dependencies = {"libsndfile1", "ffmpeg"};
   docker.python_packages = GeneratePackages();
   docker.resource_limits.memory_mb = Maybe(rc::gen::inRange<std::uint64_t>(128, 4096));
@@ -90,11 +91,10 @@ inline auto GenerateDocker() -> DockerSection {
   docker.resource_limits.nofile = Maybe(rc::gen::inRange<std::uint32_t>(1024, 4096));
   GenerateAccess(docker);
   docker.sharing = Maybe(rc::gen::element(Sharing::kShared, Sharing::kExclusive));
+  if (docker.sharing == Sharing::kExclusive) return docker;
   docker.keep_warm = Maybe(rc::gen::map(rc::gen::inRange<std::int64_t>(0, 1'000'000'000'000),
                                         [](std::int64_t count) { return Duration(count); }));
-  if (docker.sharing != Sharing::kExclusive) {
-    docker.max_sessions_per_container = Maybe(rc::gen::inRange<std::uint32_t>(1, 64));
-  }
+  docker.max_sessions_per_container = Maybe(rc::gen::inRange<std::uint32_t>(1, 64));
   return docker;
 }
 

@@ -41,6 +41,73 @@ TEST(HostileManifest, AliasesThatMultiplyAreRefused) {
   EXPECT_THAT(FirstError(text), testing::HasSubstr("with aliases expanded"));
 }
 
+TEST(HostileManifest, NestingThroughAliasesIsRefusedLikeAnyOther) {
+  const auto nested = [](int levels, const std::string& inner) {
+    return std::string(static_cast<std::size_t>(levels), '[') + inner +
+           std::string(static_cast<std::size_t>(levels), ']');
+  };
+  const auto text = [&](int levels) { return fmt::format("a: &a {}\nb: {}\n", nested(levels, "1"), nested(30, "*a")); };
+
+  EXPECT_EQ(FirstError(text(34)), "x.yaml:2:34: nested more than 64 levels deep, with aliases expanded");
+  EXPECT_THAT(FirstError(text(33)), testing::HasSubstr("the manifest has no"));
+}
+
+/// Whatever is read once for each alias is told once, and quadratic in none of it.
+TEST(HostileManifest, ErrorsOfValuesWithManyAliasesAreKeptOnce) {
+  std::string text = "version: v1\nmetadata: {name: x}\nnodes:\n  - &n {id: n, node_type: \"a:A\", join: {on: time}}\n";
+  for (int count = 0; count < 20'000; ++count) text += "  - *n\n";
+  text += "connections:\n  - &c {from: m, to: n}\n";
+  for (int count = 0; count < 20'000; ++count) text += "  - *c\n";
+
+  const auto parsed = Parse(text, "x.yaml", "/");
+
+  ASSERT_FALSE(parsed);
+  EXPECT_THAT(RenderErrors(parsed.error()), testing::EndsWith("4 errors\n")) << RenderErrors(parsed.error());
+}
+
+TEST(HostileManifest, KeysThatCouldNotBeWrittenAsJsonAreRefused) {
+  const auto with_key = [](const std::string& key) {
+    return fmt::format(
+        "version: v1\nmetadata: {{name: x}}\nnodes:\n  - id: a\n    node_type: a:A\n    params:\n      ? {}\n      : "
+        "1\n",
+        key);
+  };
+
+  EXPECT_EQ(FirstError(with_key(std::string(998, 'k'))), "accepted");
+  EXPECT_EQ(FirstError(with_key(std::string(999, 'k'))),
+            "x.yaml:7:9: a key of 999 bytes; at most 1000 are possible, as JSON writes them");
+}
+
+TEST(HostileManifest, CharactersThatJsonDoesNotEscapeAreReadInIt) {
+  const auto parsed =
+      Parse("version: v1\nmetadata: {name: \"a\\x7f\\0b\"}\nnodes: [{id: a, node_type: \"a:A\"}]\n", "x.yaml", "/");
+  ASSERT_TRUE(parsed) << RenderErrors(parsed.error());
+  const auto written = ToJson(*parsed).dump();
+
+  const auto again = Parse(written, "again.json", "/");
+
+  ASSERT_TRUE(again) << RenderErrors(again.error());
+  EXPECT_EQ(again->metadata.name, std::string("a\x7f\0b", 4));
+}
+
+TEST(HostileManifest, PositionsNeverStandBehindTheEndOfTheirLine) {
+  EXPECT_EQ(FirstError("a: \"\\u{"), "x.yaml:1:8: not readable as YAML: bad character found while scanning hex number");
+  EXPECT_EQ(FirstError("b: 1\na: \"\\U00e"),
+            "x.yaml:2:10: not readable as YAML: bad character found while scanning hex number");
+}
+
+TEST(HostileManifest, EveryEscapeGivesWholeCharacters) {
+  const auto parsed = Parse(R"(version: v1
+metadata: {name: "ä\N\_\L\P\e\xA0é\_"}
+nodes: [{id: a, node_type: "a:A", params: {"k\_": 1}}]
+)",
+                            "x.yaml", "/");
+
+  ASSERT_TRUE(parsed) << RenderErrors(parsed.error());
+  EXPECT_EQ(parsed->metadata.name, "ä\u0085\u00a0\u2028\u2029\u001b\u00a0é\u00a0");
+  EXPECT_THAT(ToJson(*parsed).dump(), testing::HasSubstr("k\u00a0"));
+}
+
 TEST(HostileManifest, HugeTextIsRefused) {
   EXPECT_THAT(FirstError(std::string(9 * 1024 * 1024, 'a')), testing::HasSubstr("a manifest has at most"));
 }

@@ -1,9 +1,10 @@
 #include "manifest/load.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <fstream>
 #include <iostream>
-#include <sstream>
+#include <tuple>
 
 #include "manifest/check.h"
 #include "manifest/model.h"
@@ -28,29 +29,51 @@ auto ReadFile(const std::filesystem::path& path) -> base::Expected<std::string> 
   return text;
 }
 
+auto ReadText(std::string_view text, std::string file, std::filesystem::path directory) -> Reading {
+  Report report(file);
+  Reading reading;
+  reading.pipeline.file = std::move(file);
+  reading.pipeline.directory = std::move(directory);
+  if (const auto tree = ParseTree(text, report)) {
+    ReadPipeline(report, *tree, reading.pipeline);
+    CheckPipeline(report, reading.pipeline);
+  }
+  reading.errors = report.Take();
+  return reading;
+}
+
+auto WithoutErrors(Reading reading) -> Checked<Pipeline> {
+  if (!reading.errors.empty()) return tl::unexpected(std::move(reading.errors));
+  return std::move(reading.pipeline);
+}
+
 }  // namespace
 
 auto Parse(std::string_view text, std::string file, std::filesystem::path directory) -> Checked<Pipeline> {
-  auto tree = ParseTree(text, file);
-  if (!tree) return tl::unexpected(std::move(tree).error());
-  Report report(file);
-  Pipeline pipeline;
-  pipeline.file = std::move(file);
-  pipeline.directory = std::move(directory);
-  ReadPipeline(report, **tree, pipeline);
-  CheckPipeline(report, pipeline);
-  if (!report.empty()) return tl::unexpected(report.Take());
-  return pipeline;
+  return WithoutErrors(ReadText(text, std::move(file), std::move(directory)));
 }
 
-auto Load(const std::filesystem::path& path) -> Checked<Pipeline> {
+auto Read(const std::filesystem::path& path) -> Reading {
   std::error_code ignored;
-  if (path == "-") return Parse(ReadAll(std::cin), "<stdin>", std::filesystem::current_path(ignored));
+  if (path == "-") return ReadText(ReadAll(std::cin), "<stdin>", std::filesystem::current_path(ignored));
   const auto file = std::filesystem::is_directory(path, ignored) ? path / "pipeline.yaml" : path;
   auto text = ReadFile(file);
-  if (!text) return tl::unexpected(Errors{std::move(text).error()});
+  if (!text) return {.pipeline = {}, .errors = Errors{std::move(text).error()}};
   const auto absolute = std::filesystem::weakly_canonical(file, ignored);
-  return Parse(*text, file.string(), absolute.parent_path());
+  return ReadText(*text, file.string(), absolute.parent_path());
+}
+
+auto Load(const std::filesystem::path& path) -> Checked<Pipeline> { return WithoutErrors(Read(path)); }
+
+auto Sorted(Errors errors, const std::string& file) -> Errors {
+  const auto key = [&](const base::Error& error) {
+    const auto at = error.position().value_or(base::SourcePosition{});
+    return std::tuple(at.file != file, at.file, at.line, at.column, error.message());
+  };
+  std::ranges::sort(errors, {}, key);
+  const auto repeated = std::ranges::unique(errors, {}, key);
+  errors.erase(repeated.begin(), repeated.end());
+  return errors;
 }
 
 auto RenderErrors(const Errors& errors) -> std::string {

@@ -20,6 +20,8 @@ auto CheckVersion(std::string_view version) -> std::string {
   return version == "v1" ? "" : "is not a version of the format that is known here: write v1";
 }
 
+auto Version() -> Type<std::string> { return {TextOrNumber({CheckVersion}).read, WordsSchema({"v1"})}; }
+
 auto CheckNodeReference(std::string_view reference) -> std::string {
   const auto dot = reference.find('.');
   if (dot == std::string_view::npos) return CheckNodeId(reference);
@@ -28,16 +30,30 @@ auto CheckNodeReference(std::string_view reference) -> std::string {
 }
 
 auto Modules() -> Type<std::vector<std::string>> {
-  return {[](Report& report, std::string_view name, const Value& value) {
-    std::map<std::string_view, Position> seen;
-    for (const auto& item : value.items) {
-      const auto [first, is_new] = seen.emplace(item->text, item->at);
-      if (is_new) continue;
-      report.Add(item->at, "the module '{}' is listed twice; first at {}:{}", item->text, first->second.line,
-                 first->second.column);
-    }
-    return ListOf(Text(CheckModule)).read(report, name, value);
-  }};
+  const auto list = ListOf(Text({CheckModule, R"(^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$)"}));
+  return {[list](Report& report, std::string_view name, const Value& value) {
+            std::map<std::string_view, Position> seen;
+            for (const auto& item : value.items) {
+              if (item->kind != Value::Kind::kScalar) continue;
+              const auto [first, is_new] = seen.emplace(item->text, item->at);
+              if (is_new) continue;
+              report.Add(item->at, "the module '{}' is listed twice; first at {}:{}", item->text, first->second.line,
+                         first->second.column);
+            }
+            return list.read(report, name, value);
+          },
+          WithKeywords(list.schema, {{"uniqueItems", true}})};
+}
+
+auto NodeId() -> Type<std::string> { return Text({CheckNodeId, "^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"}); }
+auto NodeReference() -> Type<std::string> { return Text({CheckNodeReference, "^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"}); }
+auto Port() -> Type<std::string> { return Text({CheckPort, "^[A-Za-z_][A-Za-z0-9_]{0,63}$"}); }
+
+auto Interpreter() -> Type<std::string> { return TextOrNumber({CheckInterpreter, "^[A-Za-z0-9./_~$]"}); }
+
+auto NodeTypeName() -> Type<std::string> {
+  return Text(
+      {CheckNodeType, R"(^([A-Za-z_]\w*(\.[A-Za-z_]\w*)*:)?[A-Za-z_]\w*$|^[a-z_][a-z0-9_]*(\.[a-z_][a-z0-9_]*)+$)"});
 }
 
 auto PolicyType() -> Type<Policy> {
@@ -84,14 +100,14 @@ auto RetryType() -> Type<Retry> {
 
 auto NodeType() -> Type<Node> {
   static const std::vector<Field<Node>> kFields{
-      Required("id", Text(CheckNodeId), &Node::id),
-      Required("node_type", Text(CheckNodeType), &Node::node_type, &Node::node_type_at),
+      Required("id", NodeId(), &Node::id),
+      Required("node_type", NodeTypeName(), &Node::node_type, &Node::node_type_at),
       Optional("params", JsonObject(), &Node::params),
       Optional("is_streaming", Boolean(), &Node::is_streaming),
       Optional("capabilities", AnyJson(), &Node::capabilities),
       Optional("runtime_hint", RuntimeHintType(), &Node::runtime_hint),
       Optional("docker", DockerType(), &Node::docker),
-      Optional("python", TextOrNumber(nullptr), &Node::python),
+      Optional("python", Interpreter(), &Node::python, &Node::python_at),
       Optional("python_packages", Packages(), &Node::python_packages),
       Optional("start_timeout", DurationValue(), &Node::start_timeout),
       WithKeyAt(Optional("on_failure", OnFailureType(), &Node::on_failure), &Node::on_failure_at),
@@ -104,13 +120,25 @@ auto NodeType() -> Type<Node> {
   return Object<Node>("a node", kFields);
 }
 
+/// `nodes`: a pipeline without any has nothing to run.
+auto Nodes() -> Type<std::vector<Node>> {
+  const auto list = ListOf(NodeType());
+  return {[list](Report& report, std::string_view name, const Value& value) {
+            if (value.kind == Value::Kind::kSequence && value.items.empty()) {
+              report.Add(value.at, "'nodes' is empty: a pipeline has at least one node");
+            }
+            return list.read(report, name, value);
+          },
+          WithKeywords(list.schema, {{"minItems", 1}})};
+}
+
 auto ConnectionType() -> Type<Connection> {
   constexpr auto kMost = static_cast<std::uint32_t>(kMostMessages);
   static const std::vector<Field<Connection>> kFields{
-      Required("from", Text(CheckNodeReference), &Connection::from, &Connection::from_at),
-      Required("to", Text(CheckNodeReference), &Connection::to, &Connection::to_at),
-      Optional("from_output", Text(CheckPort), &Connection::from_output),
-      Optional("to_input", Text(CheckPort), &Connection::to_input),
+      Required("from", NodeReference(), &Connection::from, &Connection::from_at),
+      Required("to", NodeReference(), &Connection::to, &Connection::to_at),
+      Optional("from_output", Port(), &Connection::from_output, &Connection::from_output_at),
+      Optional("to_input", Port(), &Connection::to_input, &Connection::to_input_at),
       Optional("policy", PolicyType(), &Connection::policy),
       Optional("depth", Integer<std::uint32_t>(1, kMost), &Connection::depth),
       Optional("max_message_bytes", Size(), &Connection::max_message_bytes, &Connection::max_message_at),
@@ -127,9 +155,9 @@ auto ConnectionType() -> Type<Connection> {
 
 auto MetadataType() -> Type<Metadata> {
   static const std::array<Field<Metadata>, 3> kFields{
-      Required("name", TextOrNumber(nullptr), &Metadata::name),
+      Required("name", TextOrNumber(), &Metadata::name),
       Optional("description", Text(), &Metadata::description),
-      Optional("created_at", TextOrNumber(nullptr), &Metadata::created_at),
+      Optional("created_at", TextOrNumber(), &Metadata::created_at),
   };
   return Object<Metadata>("'metadata'", kFields);
 }
@@ -157,9 +185,9 @@ struct Document {
 
 auto DocumentFields() -> std::span<const Field<Document>> {
   static const std::vector<Field<Document>> kFields{
-      Required("version", TextOrNumber(CheckVersion), &Document::version),
+      Required("version", Version(), &Document::version),
       Required("metadata", MetadataType(), &Document::metadata),
-      Required("nodes", ListOf(NodeType()), &Document::nodes),
+      Required("nodes", Nodes(), &Document::nodes),
       Optional("connections", ListOf(ConnectionType()), &Document::connections),
       Optional("modules", Modules(), &Document::modules),
       Optional("session", SessionType(), &Document::session),
@@ -170,13 +198,19 @@ auto DocumentFields() -> std::span<const Field<Document>> {
 
 }  // namespace
 
+auto ManifestSchema() -> const nlohmann::json& {
+  static const auto kSchema = [] {
+    auto schema = *ObjectSchema("the manifest", Rules(DocumentFields()));
+    schema["$schema"] = "https://json-schema.org/draft/2020-12/schema";
+    schema["$id"] = "urn:penstock:manifest:v1";
+    return schema;
+  }();
+  return kSchema;
+}
+
 void ReadPipeline(Report& report, const Value& root, Pipeline& pipeline) {
   Document document;
   ReadFields(report, "the manifest", root, DocumentFields(), document);
-  const auto* nodes = root.Find("nodes");
-  if (nodes != nullptr && nodes->value->kind == Value::Kind::kSequence && nodes->value->items.empty()) {
-    report.Add(nodes->value->at, "'nodes' is empty: a pipeline has at least one node");
-  }
   pipeline.metadata = std::move(document.metadata);
   pipeline.nodes = std::move(document.nodes);
   pipeline.connections = std::move(document.connections);

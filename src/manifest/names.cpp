@@ -4,9 +4,11 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 
+#include "manifest/mounts.h"
 #include "manifest/pipeline.h"
-#include "manifest/suggest.h"
+#include "manifest/versions.h"
 
 namespace penstock::manifest {
 namespace {
@@ -49,31 +51,74 @@ auto LeadingName(std::string_view requirement) -> std::string_view {
   return requirement.substr(0, static_cast<std::size_t>(end - requirement.begin()));
 }
 
-auto CheckVersionClause(std::string_view clause) -> std::string {
-  static constexpr std::array<std::string_view, 8> kOperators{"===", "==", "~=", "!=", "<=", ">=", "<", ">"};
-  for (const auto comparison : kOperators) {
-    if (!clause.starts_with(comparison)) continue;
-    const auto version = Trim(clause.substr(comparison.size()));
-    if (version.empty()) return fmt::format("has no version after '{}'", comparison);
-    const auto allowed = [](char c) { return IsAlnum(c) || IsOneOf(c, {".*+!-_"}); };
-    if (!std::ranges::all_of(version, allowed)) return fmt::format("has a version that is none: '{}'", version);
-    return {};
-  }
-  if (clause.starts_with('=')) return "compares with '=': pip wants '=='";
-  return fmt::format("is not a requirement line from '{}' on; write it as name==version", clause);
+auto HasControl(std::string_view text) -> bool {
+  return std::ranges::any_of(text, [](char c) { return static_cast<unsigned char>(c) < ' ' || c == '\x7f'; });
 }
 
-auto CheckVersions(std::string_view versions) -> std::string {
-  while (!versions.empty()) {
-    const auto comma = versions.find(',');
-    const auto clause = Trim(versions.substr(0, comma));
-    if (clause.empty()) return "has a ',' without a version";
-    if (auto problem = CheckVersionClause(clause); !problem.empty()) return problem;
-    if (comma == std::string_view::npos) break;
-    versions.remove_prefix(comma + 1);
-    if (Trim(versions).empty()) return "has a ',' without a version";
+auto CheckExtras(std::string_view extras) -> std::string {
+  for (;;) {
+    const auto comma = extras.find(',');
+    const auto extra = Trim(extras.substr(0, comma));
+    if (extra.empty() || LeadingName(extra) != extra || !IsAlnum(extra.front()) || !IsAlnum(extra.back()))
+      return fmt::format("has the extra '{}', which is no name", extra);
+    if (comma == std::string_view::npos) return {};
+    extras.remove_prefix(comma + 1);
+  }
+}
+
+auto CheckUrl(std::string_view url) -> std::string {
+  if (url.find("://") == std::string_view::npos) return "has no url after '@'";
+  if (url.starts_with("file:"))
+    return "is a file of this host, which cannot be installed: put the code beside the manifest";
+  if (url.find_first_of(" \t") != std::string_view::npos) return "has a space in its url";
+  return {};
+}
+
+auto CheckTag(std::string_view tag) -> std::string {
+  constexpr std::size_t kLongest = 128;
+  const auto allowed = [](char c) { return IsAlnum(c) || IsOneOf(c, {"_.-"}); };
+  if (tag.empty()) return "has no tag after ':'";
+  if (tag.size() > kLongest || IsOneOf(tag.front(), {".-"}) || !std::ranges::all_of(tag, allowed)) {
+    return fmt::format(
+        "has the tag '{}', which is none: up to 128 letters, digits, '_', '.' and '-', not beginning "
+        "with '.' or '-'",
+        tag);
   }
   return {};
+}
+
+auto CheckDigest(std::string_view digest) -> std::string {
+  constexpr std::size_t kLength = 64;
+  const auto is_hex = [](char c) { return IsOneOf(c, {"0123456789abcdef"}); };
+  const auto digits = digest.substr(std::min(digest.size(), std::string_view("sha256:").size()));
+  if (digest.starts_with("sha256:") && digits.size() == kLength && std::ranges::all_of(digits, is_hex)) return {};
+  return fmt::format("has the digest '{}', which is none: 'sha256:' and 64 digits of 0-9 and a-f", digest);
+}
+
+/// Lower case letters and digits, with single '.', one or two '_' or any number of '-' between them.
+auto IsPathComponent(std::string_view text) -> bool {
+  const auto in_name = [](char c) { return IsOneOf(c, {kLower, kDigits}); };
+  if (text.empty() || !in_name(text.front()) || !in_name(text.back())) return false;
+  while (!text.empty()) {
+    const auto start = static_cast<std::size_t>(std::ranges::find_if_not(text, in_name) - text.begin());
+    const auto rest = text.substr(start);
+    const auto end = static_cast<std::size_t>(std::ranges::find_if(rest, in_name) - rest.begin());
+    const auto between = rest.substr(0, end);
+    if (!between.empty() && between != "." && between != "_" && between != "__" &&
+        between.find_first_not_of('-') != std::string_view::npos)
+      return false;
+    text = rest.substr(end);
+  }
+  return true;
+}
+
+auto IsHost(std::string_view host) -> bool {
+  const auto colon = host.find(':');
+  const auto name = host.substr(0, colon);
+  const auto port = colon == std::string_view::npos ? "0" : host.substr(colon + 1);
+  const auto in_name = [](char c) { return IsAlnum(c) || c == '-' || c == '.'; };
+  return !name.empty() && !port.empty() && std::ranges::all_of(name, in_name) &&
+         std::ranges::all_of(port, [](char c) { return IsOneOf(c, {kDigits}); });
 }
 
 }  // namespace
@@ -111,8 +156,9 @@ auto CheckModule(std::string_view module) -> std::string {
 auto CheckRequirement(std::string_view requirement) -> std::string {
   auto rest = Trim(requirement);
   if (rest.empty()) return "is empty";
+  if (HasControl(requirement)) return "is not one line of text: it contains a control character";
   if (rest.starts_with('-')) return "is an option of pip: only packages can be listed";
-  if (rest.starts_with('.') || rest.starts_with('/') || rest.find('\n') != std::string_view::npos) {
+  if (rest.starts_with('.') || rest.starts_with('/')) {
     return "is not a requirement line; local paths cannot be installed, put the code beside the manifest";
   }
   if (rest.starts_with("git+") || rest.starts_with("http")) {
@@ -124,12 +170,17 @@ auto CheckRequirement(std::string_view requirement) -> std::string {
   if (rest.starts_with('[')) {
     const auto end = rest.find(']');
     if (end == std::string_view::npos) return "has a '[' without a ']'";
+    if (auto problem = CheckExtras(rest.substr(1, end - 1)); !problem.empty()) return problem;
     rest = Trim(rest.substr(end + 1));
   }
-  if (rest.starts_with('@')) {
-    return rest.find("://") == std::string_view::npos ? "has no url after '@'" : std::string{};
-  }
-  return CheckVersions(Trim(rest.substr(0, rest.find(';'))));
+  // What ends a url before a marker is a space and a ';', as a url may contain one.
+  const auto is_url = rest.starts_with('@');
+  const auto semicolon = is_url ? rest.find(" ;") : rest.find(';');
+  const auto before = Trim(rest.substr(0, semicolon));
+  if (auto problem = is_url ? CheckUrl(Trim(before.substr(1))) : CheckVersions(before); !problem.empty())
+    return problem;
+  if (semicolon == std::string_view::npos) return {};
+  return CheckMarker(rest.substr(semicolon + (is_url ? 2 : 1)));
 }
 
 auto RequirementName(std::string_view requirement) -> std::string {
@@ -157,19 +208,29 @@ auto CheckSystemPackage(std::string_view package) -> std::string {
 
 auto CheckImage(std::string_view image) -> std::string {
   constexpr std::size_t kLongest = 255;
-  const auto allowed = [](char c) { return IsAlnum(c) || IsOneOf(c, {"._-/:@"}); };
-  if (image.empty() || image.size() > kLongest || !IsAlnum(image.front()) || !IsAlnum(image.back()) ||
-      !std::ranges::all_of(image, allowed) || image.find("//") != std::string_view::npos) {
-    return "is not an image reference such as 'registry/name:tag'";
-  }
-  const auto slash = image.find('/');
-  const auto host = slash == std::string_view::npos ? std::string_view{} : image.substr(0, slash);
+  constexpr std::string_view kExample = "is not an image reference such as 'registry/name:tag'";
+  if (image.find("://") != std::string_view::npos) return "is a URL: write the image's name alone, 'registry/name:tag'";
+  const auto at = image.find('@');
+  const auto tagged = image.substr(0, at);
+  const auto slash = tagged.find('/');
+  const auto host = slash == std::string_view::npos ? std::string_view{} : tagged.substr(0, slash);
   const bool has_host = host.find_first_of(".:") != std::string_view::npos || host == "localhost";
-  const auto path = has_host ? image.substr(slash + 1) : image;
-  const auto name = path.substr(0, path.find_first_of(":@"));
+  auto path = has_host ? tagged.substr(slash + 1) : tagged;
+  const auto colon = path.find(':');
+  const auto name = path.substr(0, colon);
   if (name.find_first_of(kUpper) != std::string_view::npos)
     return "is not an image reference: names of images are lower case";
-  return {};
+  if (tagged.size() > kLongest || (has_host && !IsHost(host))) return std::string(kExample);
+  for (auto left = name;;) {
+    const auto end = left.find('/');
+    if (!IsPathComponent(left.substr(0, end))) return std::string(kExample);
+    if (end == std::string_view::npos) break;
+    left.remove_prefix(end + 1);
+  }
+  if (colon != std::string_view::npos) {
+    if (auto problem = CheckTag(path.substr(colon + 1)); !problem.empty()) return problem;
+  }
+  return at == std::string_view::npos ? std::string{} : CheckDigest(image.substr(at + 1));
 }
 
 auto CheckEnvName(std::string_view name) -> std::string {
@@ -177,6 +238,25 @@ auto CheckEnvName(std::string_view name) -> std::string {
     return "is not the name of a variable: use letters, digits and '_', not beginning with a digit";
   if (name.starts_with("PENSTOCK_")) return "is reserved: names that begin with PENSTOCK_ are set by Penstock itself";
   return {};
+}
+
+auto CheckInterpreter(std::string_view python) -> std::string {
+  constexpr int kOldestMinor = 9;
+  if (python.find('/') != std::string_view::npos) return CheckHostPath(python);
+  const auto in_number = [](char c) { return IsOneOf(c, {kDigits, "."}); };
+  if (!std::ranges::all_of(python, in_number)) {
+    const auto in_name = [](char c) { return IsAlnum(c) || IsOneOf(c, {"._-"}); };
+    if (IsAlnum(python.front()) && std::ranges::all_of(python, in_name)) return {};
+    return "is neither a version such as '3.11' nor the path or the name of an interpreter";
+  }
+  const auto dot = python.find('.');
+  const auto rest = dot == std::string_view::npos ? std::string_view{} : python.substr(dot + 1);
+  int minor = 0;
+  const auto [end, error] = std::from_chars(rest.data(), rest.data() + rest.size(), minor);
+  if (python.substr(0, dot) != "3" || error != std::errc() || minor < kOldestMinor)
+    return "is not a version of Python that nodes run in: write '3.9' or newer";
+  if (end == rest.data() + rest.size()) return {};
+  return fmt::format("names a patch release: write '3.{}'", minor);
 }
 
 auto CheckPythonVersion(std::string_view version) -> std::string {

@@ -25,6 +25,8 @@ auto CheckSystemPackage(std::string_view package) -> std::string;
 /// An image reference: registry/name:tag@digest.
 auto CheckImage(std::string_view image) -> std::string;
 auto CheckEnvName(std::string_view name) -> std::string;
+/// A version of Python ("3.11"), the path of an interpreter, or the name of a command ("python3.11").
+auto CheckInterpreter(std::string_view python) -> std::string;
 /// A version of Python that Penstock has images for.
 auto CheckPythonVersion(std::string_view version) -> std::string;
 

@@ -61,7 +61,7 @@ struct Node {
   Json capabilities;  // as written, null when absent
   std::optional<RuntimeHint> runtime_hint;
   std::optional<DockerSection> docker;
-  std::optional<std::string> python;           // interpreter of a process node: a path or "3.11"
+  std::optional<std::string> python;           // of a process node: "3.11", a command, or a path
   std::vector<PythonPackage> python_packages;  // of a process node
   std::optional<Duration> start_timeout;
   std::optional<OnFailure> on_failure;
@@ -70,6 +70,7 @@ struct Node {
   std::optional<Join> join;
   base::SourcePosition at;
   base::SourcePosition node_type_at;
+  base::SourcePosition python_at;
   base::SourcePosition on_failure_at;  // of these four, where the key stands
   base::SourcePosition retry_at;
   base::SourcePosition process_timeout_at;
@@ -93,6 +94,8 @@ struct Connection {
   base::SourcePosition at;
   base::SourcePosition from_at;
   base::SourcePosition to_at;
+  base::SourcePosition from_output_at;
+  base::SourcePosition to_input_at;
   base::SourcePosition max_message_at;
   base::SourcePosition delivery_at;  // of these three, where the key stands
   base::SourcePosition max_in_flight_at;

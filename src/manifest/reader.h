@@ -1,7 +1,7 @@
 // Typed reading of a value tree, driven by tables: a Type says what a value must be, a Field where it goes.
 //
-// The tables in model.cpp are the one description of a manifest. A reader reports every problem and goes on: what could
-// not be read stays as it was.
+// The tables in model.cpp and docker_reader.cpp are the one description of a manifest: the readers, the JSON Schema and
+// the suggestions come from them. A reader reports every problem and goes on: what could not be read stays as it was.
 #pragma once
 
 #include <fmt/ranges.h>
@@ -17,6 +17,8 @@
 #include <vector>
 
 #include "manifest/report.h"
+#include "manifest/scalar.h"
+#include "manifest/schema.h"
 #include "manifest/suggest.h"
 #include "manifest/value.h"
 
@@ -26,14 +28,12 @@ namespace penstock::manifest {
 template <class V>
 struct Type {
   std::function<std::optional<V>(Report&, std::string_view name, const Value&)> read;
+  Schema schema;
 };
 
 template <class T>
-struct Field {
-  std::string_view name;
+struct Field : FieldRule {
   std::function<void(Report&, const Entry&, T&)> read;
-  bool required = false;
-  bool alias = false;  // an older spelling: understood, not suggested
 };
 
 template <class V>
@@ -43,7 +43,8 @@ struct IsOptional<std::optional<V>> : std::true_type {};
 
 template <class T, class V, class M>
 auto Optional(std::string_view name, Type<V> type, M T::* member, base::SourcePosition T::* at = nullptr) -> Field<T> {
-  return {name, [type = std::move(type), member, at](Report& report, const Entry& entry, T& out) {
+  const FieldRule rule{.name = name, .schema = type.schema};
+  return {rule, [type = std::move(type), member, at](Report& report, const Entry& entry, T& out) {
             if constexpr (IsOptional<M>::value) {
               if (out.*member) return report.Add(entry.key_at, "'{}' is given twice, in two spellings", entry.key);
             }
@@ -75,7 +76,8 @@ auto WithKeyAt(Field<T> field, base::SourcePosition T::* at) -> Field<T> {
 /// silently without effect is worse than none.
 template <class T, class V>
 auto WithoutEffect(std::string_view name, Type<V> type) -> Field<T> {
-  return {name, [type = std::move(type)](Report& report, const Entry& entry, T&) {
+  const FieldRule rule{.name = name, .schema = type.schema, .refused = true};
+  return {rule, [type = std::move(type)](Report& report, const Entry& entry, T&) {
             if (type.read(report, entry.key, *entry.value)) {
               report.Add(entry.key_at, "'{}' has no effect in this version of Penstock: remove it", entry.key);
             }
@@ -86,6 +88,24 @@ template <class T>
 auto AsAlias(Field<T> field) -> Field<T> {
   field.alias = true;
   return field;
+}
+
+template <class T>
+auto Rules(std::span<const Field<T>> fields) -> std::vector<FieldRule> {
+  return {fields.begin(), fields.end()};
+}
+
+template <class T>
+void ReadFields(Report& report, std::string_view what, const Value& value, std::span<const Field<T>> fields, T& out);
+
+/// A mapping within the mapping, read into a member that is always there.
+template <class T, class Inner>
+auto Nested(std::string_view name, std::string_view what, std::span<const Field<Inner>> fields, Inner T::* member)
+    -> Field<T> {
+  return {{.name = name, .schema = ObjectSchema(what, Rules(fields))},
+          [what, fields, member](Report& report, const Entry& entry, T& out) {
+            ReadFields(report, what, *entry.value, fields, out.*member);
+          }};
 }
 
 inline void ReportWrongType(Report& report, std::string_view name, std::string_view wanted, const Value& value) {
@@ -107,9 +127,9 @@ void ReadFields(Report& report, std::string_view what, const Value& value, std::
     }
     std::vector<std::string_view> known;
     for (const auto& candidate : fields) {
-      if (!candidate.alias) known.push_back(candidate.name);
+      if (!candidate.alias && !candidate.refused) known.push_back(candidate.name);
     }
-    report.Add(entry.key_at, "unknown key '{}' in {}{}", entry.key, what, Suggest(entry.key, known));
+    report.Add(entry.key_at, "unknown key '{}' in {}{}", Shown(entry.key), what, SuggestKey(entry.key, known));
   }
   for (const auto& field : fields) {
     if (field.required && value.Find(field.name) == nullptr) {
@@ -122,42 +142,47 @@ void ReadFields(Report& report, std::string_view what, const Value& value, std::
 template <class T>
 auto Object(std::string_view what, std::span<const Field<T>> fields) -> Type<T> {
   return {[what, fields](Report& report, std::string_view, const Value& value) -> std::optional<T> {
-    T out;
-    if constexpr (requires { out.at; }) out.at = report.Source(value.at);
-    ReadFields(report, what, value, fields, out);
-    return out;
-  }};
+            T out;
+            if constexpr (requires { out.at; }) out.at = report.Source(value.at);
+            ReadFields(report, what, value, fields, out);
+            return out;
+          },
+          ObjectSchema(what, Rules(fields))};
 }
 
 template <class V>
 auto ListOf(Type<V> type) -> Type<std::vector<V>> {
+  auto schema = ListSchema(type.schema);
   return {[type = std::move(type)](Report& report, std::string_view name,
                                    const Value& value) -> std::optional<std::vector<V>> {
-    if (value.kind != Value::Kind::kSequence) {
-      ReportWrongType(report, name, "a list", value);
-      return std::nullopt;
-    }
-    std::vector<V> items;
-    for (const auto& item : value.items) {
-      if (auto read = type.read(report, name, *item)) items.push_back(std::move(*read));
-    }
-    return items;
-  }};
+            if (value.kind != Value::Kind::kSequence) {
+              ReportWrongType(report, name, "a list", value);
+              return std::nullopt;
+            }
+            std::vector<V> items;
+            for (const auto& item : value.items) {
+              if (auto read = type.read(report, name, *item)) items.push_back(std::move(*read));
+            }
+            return items;
+          },
+          std::move(schema)};
 }
 
 template <class V>
 auto OneOf(std::vector<std::pair<std::string_view, V>> choices) -> Type<V> {
-  return {
-      [choices = std::move(choices)](Report& report, std::string_view name, const Value& value) -> std::optional<V> {
-        std::vector<std::string_view> known;
-        for (const auto& [word, meaning] : choices) {
-          if (value.kind == Value::Kind::kScalar && value.text == word) return meaning;
-          known.push_back(word);
-        }
-        report.Add(value.at, "'{}' must be one of '{}', not {}{}", name, fmt::join(known, "', '"), Describe(value),
-                   Nearest(value.text, known).empty() ? std::string{} : Suggest(value.text, known));
-        return std::nullopt;
-      }};
+  std::vector<std::string_view> words;
+  for (const auto& [word, meaning] : choices) words.push_back(word);
+  auto schema = WordsSchema(words);
+  return {[choices = std::move(choices), words = std::move(words)](Report& report, std::string_view name,
+                                                                   const Value& value) -> std::optional<V> {
+            for (const auto& [word, meaning] : choices) {
+              if (value.kind == Value::Kind::kScalar && value.text == word) return meaning;
+            }
+            report.Add(value.at, "'{}' must be one of '{}', not {}{}", name, fmt::join(words, "', '"), Describe(value),
+                       Nearest(value.text, words).empty() ? std::string{} : Suggest(value.text, words));
+            return std::nullopt;
+          },
+          std::move(schema)};
 }
 
 }  // namespace penstock::manifest

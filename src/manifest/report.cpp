@@ -1,28 +1,20 @@
 #include "manifest/report.h"
 
-#include <algorithm>
-#include <tuple>
-
 namespace penstock::manifest {
-namespace {
-
-auto SortKey(const base::Error& error) {
-  const auto& at = *error.position();
-  return std::tie(at.line, at.column, error.message());
-}
-
-}  // namespace
 
 void Report::AddAt(base::SourcePosition at, std::string message) {
-  errors_.push_back(base::Error(base::ErrorCode::kInvalidArgument, std::move(message)).At(std::move(at)));
+  Key key{.line = at.line, .column = at.column, .message = std::move(message)};
+  errors_.try_emplace(std::move(key), std::move(at));
 }
 
 auto Report::Take() -> std::vector<base::Error> {
-  std::ranges::sort(errors_, {}, SortKey);
-  // An anchored value is read once for each of its aliases; its errors are told once.
-  const auto repeated = std::ranges::unique(errors_, {}, SortKey);
-  errors_.erase(repeated.begin(), repeated.end());
-  return std::exchange(errors_, {});
+  std::vector<base::Error> sorted;
+  sorted.reserve(errors_.size());
+  for (auto& [key, at] : errors_) {
+    sorted.push_back(base::Error(base::ErrorCode::kInvalidArgument, key.message).At(std::move(at)));
+  }
+  errors_.clear();
+  return sorted;
 }
 
 }  // namespace penstock::manifest

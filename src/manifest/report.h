@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <compare>
+#include <map>
 #include <string>
 #include <utility>
 #include <vector>
@@ -28,8 +30,17 @@ class Report final {
   auto Take() -> std::vector<base::Error>;
 
  private:
+  /// An anchored value is read once for each of its aliases, of which there may be many: its errors are kept once.
+  struct Key {
+    int line;
+    int column;
+    std::string message;
+
+    auto operator<=>(const Key&) const = default;
+  };
+
   std::string file_;
-  std::vector<base::Error> errors_;
+  std::map<Key, base::SourcePosition> errors_;
 };
 
 }  // namespace penstock::manifest

@@ -84,6 +84,29 @@ auto ClassifyScalar(std::string_view text, bool quoted) -> ScalarKind {
   return digits.size() > 1 && digits.front() == '0' ? ScalarKind::kLeadingZero : ScalarKind::kInteger;
 }
 
+auto Shown(std::string_view text) -> std::string {
+  constexpr std::size_t kMost = 100;
+  std::string_view rest;
+  if (text.size() > kMost) {
+    auto end = kMost;
+    while ((static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;  // not within a character
+    text = text.substr(0, end);
+    rest = "…";
+  }
+  std::string shown;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte >= ' ' && byte != 0x7F) {
+      shown += c;
+    } else if (c == '\n' || c == '\t') {
+      shown += c == '\n' ? "\\n" : "\\t";
+    } else {
+      shown += fmt::format("\\x{:02x}", byte);
+    }
+  }
+  return shown.append(rest);
+}
+
 auto DescribeScalar(std::string_view text, bool quoted) -> std::string {
   switch (ClassifyScalar(text, quoted)) {
     case ScalarKind::kNull:
@@ -91,17 +114,13 @@ auto DescribeScalar(std::string_view text, bool quoted) -> std::string {
     case ScalarKind::kInteger:
     case ScalarKind::kLeadingZero:
     case ScalarKind::kNumber:
-      return fmt::format("the number {}", text);
+      return fmt::format("the number {}", Shown(text));
     case ScalarKind::kBool:
       return fmt::format("the truth value {}", text);
     case ScalarKind::kText:
       break;
   }
-  constexpr std::size_t kShown = 60;
-  if (text.size() <= kShown) return fmt::format("the text '{}'", text);
-  auto end = kShown;
-  while ((static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;  // not within a character
-  return fmt::format("the text '{}…'", text.substr(0, end));
+  return fmt::format("the text '{}'", Shown(text));
 }
 
 auto ParseInteger(std::string_view text) -> std::optional<std::int64_t> {

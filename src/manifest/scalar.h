@@ -24,7 +24,9 @@ enum class ScalarKind {
 };
 
 auto ClassifyScalar(std::string_view text, bool quoted) -> ScalarKind;
-/// "the number 12", "text 'abc'": for messages.
+/// `text` for messages: in one line, control characters as escapes, what is long cut short.
+auto Shown(std::string_view text) -> std::string;
+/// "the number 12", "the text 'abc'": for messages.
 auto DescribeScalar(std::string_view text, bool quoted) -> std::string;
 
 /// For scalars of kInteger. nullopt: beyond 64 bits.

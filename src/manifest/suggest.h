@@ -11,5 +11,7 @@ namespace penstock::manifest {
 auto Nearest(std::string_view name, std::span<const std::string_view> known) -> std::string_view;
 /// "; did you mean 'x'?", or "; known are 'a', 'b'" while the list is short, or nothing.
 auto Suggest(std::string_view name, std::span<const std::string_view> known) -> std::string;
+/// The same for a key of a mapping: also what other tools call it, and the mapping that knows it.
+auto SuggestKey(std::string_view key, std::span<const std::string_view> known) -> std::string;
 
 }  // namespace penstock::manifest

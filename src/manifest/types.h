@@ -14,11 +14,16 @@ namespace penstock::manifest {
 /// Names a broken rule, or is empty: see names.h.
 using Check = std::string (*)(std::string_view);
 
+/// What text must be. The pattern, for the JSON Schema, may let more pass than the check, but nothing less.
+struct Rule {
+  Check check = nullptr;
+  std::string_view pattern{};
+};
+
 /// Text that is not a number, truth value or nothing, unless quoted; not empty.
-auto Text() -> Type<std::string>;
-auto Text(Check check) -> Type<std::string>;
+auto Text(Rule rule = {}) -> Type<std::string>;
 /// The same, but plain numbers count as they are written: 3.10 is a version, not a fraction.
-auto TextOrNumber(Check check) -> Type<std::string>;
+auto TextOrNumber(Rule rule = {}) -> Type<std::string>;
 auto Boolean() -> Type<bool>;
 auto Number(double least, double most) -> Type<double>;
 auto DurationValue() -> Type<Duration>;
@@ -40,11 +45,13 @@ template <class V>
 auto Integer(V least, V most = std::numeric_limits<V>::max()) -> Type<V> {
   constexpr auto kLargest = std::numeric_limits<std::int64_t>::max();
   const auto limit = std::cmp_greater(most, kLargest) ? kLargest : static_cast<std::int64_t>(most);
-  return {[wide = Integer(static_cast<std::int64_t>(least), limit)](Report& report, std::string_view name,
-                                                                    const Value& value) -> std::optional<V> {
-    const auto read = wide.read(report, name, value);
-    return read ? std::optional(static_cast<V>(*read)) : std::nullopt;
-  }};
+  auto wide = Integer(static_cast<std::int64_t>(least), limit);
+  auto schema = wide.schema;
+  return {[wide = std::move(wide)](Report& report, std::string_view name, const Value& value) -> std::optional<V> {
+            const auto read = wide.read(report, name, value);
+            return read ? std::optional(static_cast<V>(*read)) : std::nullopt;
+          },
+          std::move(schema)};
 }
 
 /// "64 MiB" for 67108864, "1000 bytes" for 1000: for messages.

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <sstream>
 #include <unordered_map>
@@ -20,10 +21,18 @@ namespace {
 /// Ends the parse from within an event; never leaves this file.
 struct Abandon {};
 
+/// What yaml-cpp reads.
+struct Source {
+  std::string text;
+  std::vector<std::size_t> joined;  // where it begins what JoinSurrogates has made shorter
+};
+constexpr int kSavedByJoining = 2;  // characters
+
 /// yaml-cpp counts columns in bytes, people in characters.
 class Columns final {
  public:
-  explicit Columns(std::string_view text) {
+  explicit Columns(const Source& source) : source_(source) {
+    const std::string_view text(source.text);
     for (std::size_t start = 0; start <= text.size();) {
       const auto end = std::min(text.find('\n', start), text.size());
       lines_.push_back(text.substr(start, end - start));
@@ -39,26 +48,64 @@ class Columns final {
   /// Amortised constant for marks in ascending order, also in a text of one long line.
   auto At(const YAML::Mark& mark) -> Position {
     if (mark.is_null()) return {};
-    const auto column = static_cast<std::size_t>(std::max(mark.column, 0));
+    const auto line = Line(mark.line);
+    const auto column = std::min(static_cast<std::size_t>(std::max(mark.column, 0)), line.size());
     if (mark.line != line_ || column < bytes_) {
       line_ = mark.line;
       bytes_ = 0;
       characters_ = 0;
     }
-    const auto line = Line(mark.line);
     for (; bytes_ < column; ++bytes_) {
-      const bool continues = bytes_ < line.size() && (static_cast<unsigned char>(line[bytes_]) & 0xC0) == 0x80;
-      if (!continues) ++characters_;
+      if ((static_cast<unsigned char>(line[bytes_]) & 0xC0) != 0x80) ++characters_;
+      if (IsJoined(line, bytes_)) characters_ += kSavedByJoining;
     }
     return {mark.line + 1, characters_ + 1};
   }
 
  private:
+  auto IsJoined(std::string_view line, std::size_t byte) const -> bool {
+    if (source_.joined.empty()) return false;
+    const auto at = static_cast<std::size_t>(line.data() - source_.text.data()) + byte;
+    return std::ranges::binary_search(source_.joined, at);
+  }
+
+  const Source& source_;
   std::vector<std::string_view> lines_;
   int line_ = -1;
   std::size_t bytes_ = 0;
   int characters_ = 0;
 };
+
+/// Bytes of the character that `text` begins with; 0 when it is not UTF-8: cut short, overlong, a surrogate, beyond the
+/// last character.
+auto CharacterBytes(std::string_view text) -> std::size_t {
+  const auto byte = [&](std::size_t at) { return at < text.size() ? static_cast<unsigned char>(text[at]) : 0U; };
+  const auto first = byte(0);
+  if (first < 0x80) return 1;
+  const std::size_t size = first >= 0xC2 && first < 0xE0 ? 2 : first >= 0xE0 && first < 0xF0 ? 3 : first < 0xF5 ? 4 : 0;
+  if (first < 0xC2 || size == 0) return 0;
+  for (std::size_t at = 1; at < size; ++at) {
+    if ((byte(at) & 0xC0U) != 0x80U) return 0;
+  }
+  const auto second = byte(1);
+  if ((first == 0xE0 && second < 0xA0) || (first == 0xED && second >= 0xA0)) return 0;
+  if ((first == 0xF0 && second < 0x90) || (first == 0xF4 && second >= 0x90)) return 0;
+  return size;
+}
+
+/// yaml-cpp writes the escapes `\N` and `\_` (U+0085 and U+00A0) as one byte, which is not UTF-8. All else of a text
+/// that was UTF-8 is.
+auto WithWholeCharacters(std::string_view text) -> std::string {
+  std::string whole;
+  whole.reserve(text.size());
+  while (!text.empty()) {
+    const auto size = CharacterBytes(text);
+    if (size == 0) whole += '\xC2';
+    whole += text.substr(0, std::max<std::size_t>(size, 1));
+    text.remove_prefix(std::max<std::size_t>(size, 1));
+  }
+  return whole;
+}
 
 class TreeBuilder final : public YAML::EventHandler {
  public:
@@ -80,7 +127,7 @@ class TreeBuilder final : public YAML::EventHandler {
   void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                 const std::string& text) override {
     auto value = Make(Value::Kind::kScalar, mark);
-    value->text = text;
+    value->text = WithWholeCharacters(text);
     value->quoted = tag == "!" || tag == "tag:yaml.org,2002:str";
     if (!value->quoted) CheckTag(tag, mark);
     Place(value, anchor);
@@ -115,6 +162,7 @@ class TreeBuilder final : public YAML::EventHandler {
     YAML::anchor_t anchor = 0;
     bool has_key = false;
     bool key_merges = false;
+    bool key_is_wrong = false;  // reported; what it stands before is left out
     std::string key;
     Position key_at;
     std::unordered_map<std::string, Position> keys;
@@ -133,19 +181,25 @@ class TreeBuilder final : public YAML::EventHandler {
   void CheckTag(const std::string& tag, const YAML::Mark& mark) {
     static constexpr std::string_view kCore = "tag:yaml.org,2002:";
     if (tag.empty() || tag == "?" || tag == "!" || tag.starts_with(kCore)) return;
-    report_.Add(At(mark), "the tag '{}' means nothing in a manifest: remove it", tag);
+    if (tag == "!include") {
+      report_.Add(At(mark),
+                  "'!include' is not part of YAML, and a manifest is one file: put it here; what is said more "
+                  "than once can have an anchor ('&name') and be merged ('<<: *name')");
+      return;
+    }
+    report_.Add(At(mark), "the tag '{}' means nothing in a manifest: remove it", Shown(tag));
   }
 
   void Open(std::shared_ptr<Value> value, YAML::anchor_t anchor) {
-    if (frames_.size() >= static_cast<std::size_t>(kMaxNesting)) {
-      report_.Add(value->at, "nested more than {} levels deep", kMaxNesting);
-      throw Abandon{};
-    }
-    if (!frames_.empty() && frames_.back().value->kind == Value::Kind::kMapping && !frames_.back().has_key) {
-      report_.Add(value->at, "a key must be text, not {}", Describe(*value));
-      throw Abandon{};
-    }
+    value->levels = 1;
+    RefuseDepth(*value, value->at);
     frames_.push_back({.value = std::move(value), .anchor = anchor, .key = {}, .key_at = {}, .keys = {}, .merges = {}});
+  }
+
+  void RefuseDepth(const Value& value, Position at) {
+    if (frames_.size() + static_cast<std::size_t>(value.levels) <= static_cast<std::size_t>(kMaxNesting)) return;
+    report_.Add(at, "nested more than {} levels deep, with aliases expanded", kMaxNesting);
+    throw Abandon{};
   }
 
   void Close() {
@@ -174,8 +228,10 @@ class TreeBuilder final : public YAML::EventHandler {
       root_ = value;
       return;
     }
+    RefuseDepth(*value, at);
     auto& frame = frames_.back();
     auto& parent = *frame.value;
+    parent.levels = std::max(parent.levels, value->levels + 1);
     parent.weight += value->weight;
     if (parent.weight > kMaxValues) {
       report_.Add(at, "more than {} values, with aliases expanded", kMaxValues);
@@ -191,8 +247,18 @@ class TreeBuilder final : public YAML::EventHandler {
     }
   }
 
+  static auto IsTooLong(const std::string& key) -> bool {
+    constexpr std::size_t kLongestEscape = 6;
+    return key.size() * kLongestEscape > kMaxKeyBytes && nlohmann::json(key).dump().size() > kMaxKeyBytes;
+  }
+
   void TakeKey(Frame& frame, const Value& key, Position at) {
-    if (key.kind != Value::Kind::kScalar) report_.Add(at, "a key must be text, not {}", Describe(key));
+    frame.key_is_wrong = key.kind != Value::Kind::kScalar || IsTooLong(key.text);
+    if (key.kind != Value::Kind::kScalar) {
+      report_.Add(at, "a key must be text, not {}", Describe(key));
+    } else if (frame.key_is_wrong) {
+      report_.Add(at, "a key of {} bytes; at most {} are possible, as JSON writes them", key.text.size(), kMaxKeyBytes);
+    }
     frame.has_key = true;
     frame.key = key.text;
     frame.key_at = at;
@@ -200,10 +266,11 @@ class TreeBuilder final : public YAML::EventHandler {
   }
 
   void TakeEntry(Frame& frame, const ValuePtr& value, Position at) {
+    if (frame.key_is_wrong) return;
     if (frame.key_merges) return TakeMerge(frame, value, at);
     const auto [first, is_new] = frame.keys.emplace(frame.key, frame.key_at);
     if (!is_new) {
-      report_.Add(frame.key_at, "the key '{}' is given twice; first at {}:{}", frame.key, first->second.line,
+      report_.Add(frame.key_at, "the key '{}' is given twice; first at {}:{}", Shown(frame.key), first->second.line,
                   first->second.column);
       return;
     }
@@ -231,7 +298,7 @@ class TreeBuilder final : public YAML::EventHandler {
 };
 
 /// JSON writes characters beyond 16 bits as two escapes, which YAML does not know: joins them.
-auto JoinSurrogates(std::string_view text) -> std::string {
+auto JoinSurrogates(std::string_view text) -> Source {
   const auto unit = [&](std::size_t at) -> unsigned {
     if (at + 6 > text.size() || text[at] != '\\' || text[at + 1] != 'u') return 0;
     unsigned code = 0;
@@ -242,12 +309,14 @@ auto JoinSurrogates(std::string_view text) -> std::string {
     }
     return code;
   };
-  std::string joined;
+  Source source;
+  auto& joined = source.text;
   joined.reserve(text.size());
   for (std::size_t at = 0; at < text.size(); ++at) {
     const auto high = unit(at);
     const auto low = high >= 0xD800 && high < 0xDC00 ? unit(at + 6) : 0;
     if (low >= 0xDC00 && low < 0xE000) {
+      source.joined.push_back(joined.size());
       joined += fmt::format("\\U{:08X}", 0x10000 + ((high - 0xD800) << 10) + (low - 0xDC00));
       at += 11;
     } else if (text[at] == '\\' && at + 1 < text.size()) {
@@ -256,29 +325,12 @@ auto JoinSurrogates(std::string_view text) -> std::string {
       joined += text[at];
     }
   }
-  return joined;
+  return source;
 }
 
 auto LooksLikeJson(std::string_view text) -> bool {
   const auto first = text.find_first_not_of(" \t\r\n");
   return first != std::string_view::npos && text[first] == '{';
-}
-
-/// Bytes of the character that `text` begins with; 0 when it is not UTF-8: cut short, overlong, a surrogate, beyond the
-/// last character.
-auto CharacterBytes(std::string_view text) -> std::size_t {
-  const auto byte = [&](std::size_t at) { return at < text.size() ? static_cast<unsigned char>(text[at]) : 0U; };
-  const auto first = byte(0);
-  if (first < 0x80) return 1;
-  const std::size_t size = first >= 0xC2 && first < 0xE0 ? 2 : first >= 0xE0 && first < 0xF0 ? 3 : first < 0xF5 ? 4 : 0;
-  if (first < 0xC2 || size == 0) return 0;
-  for (std::size_t at = 1; at < size; ++at) {
-    if ((byte(at) & 0xC0U) != 0x80U) return 0;
-  }
-  const auto second = byte(1);
-  if ((first == 0xE0 && second < 0xA0) || (first == 0xED && second >= 0xA0)) return 0;
-  if ((first == 0xF0 && second < 0x90) || (first == 0xF4 && second >= 0x90)) return 0;
-  return size;
 }
 
 struct Forbidden {
@@ -287,12 +339,12 @@ struct Forbidden {
 };
 
 /// Control characters end yaml-cpp's input early or confuse its columns, and what is not UTF-8 it passes on to who
-/// cannot write it as JSON: both are refused before it sees them.
+/// cannot write it as JSON: both are refused before it sees them. DEL does no harm, and JSON has it unescaped.
 auto FindForbidden(std::string_view text) -> std::optional<Forbidden> {
   Position at;
   while (!text.empty()) {
     const auto byte = static_cast<unsigned char>(text.front());
-    if ((byte < 0x20 && byte != '\t' && byte != '\n' && byte != '\r') || byte == 0x7F)
+    if (byte < 0x20 && byte != '\t' && byte != '\n' && byte != '\r')
       return Forbidden{at, fmt::format("the control character 0x{:02x} does not belong into a manifest", byte)};
     const auto size = CharacterBytes(text);
     if (size == 0) return Forbidden{at, fmt::format("the byte 0x{:02x} is not UTF-8: save the file as UTF-8", byte)};
@@ -304,19 +356,20 @@ auto FindForbidden(std::string_view text) -> std::optional<Forbidden> {
 
 /// Its sentence for a tab in the indentation speaks of map values; this is the commonest mistake of all.
 void ReportSyntax(const YAML::Exception& error, Columns& columns, Report& report) {
-  const auto line = columns.Line(error.mark.line);
+  const auto at = columns.At(error.mark);
+  const auto line = columns.Line(at.line - 1);
   const auto tab = line.find('\t');
   if (tab != std::string_view::npos && tab < line.find_first_not_of(" \t")) {
-    report.Add(Position{error.mark.line + 1, static_cast<int>(tab) + 1}, "a tab cannot indent in YAML: use spaces");
+    report.Add(Position{at.line, static_cast<int>(tab) + 1}, "a tab cannot indent in YAML: use spaces");
     return;
   }
-  report.Add(columns.At(error.mark), "not readable as YAML: {}", error.msg);
+  report.Add(at, "not readable as YAML: {}", error.msg);
 }
 
-auto Build(const std::string& text, Report& report) -> ValuePtr {
-  Columns columns(text);
+auto Build(const Source& source, Report& report) -> ValuePtr {
+  Columns columns(source);
   TreeBuilder builder(report, columns);
-  std::istringstream stream(text);
+  std::istringstream stream(source.text);
   try {
     YAML::Parser parser(stream);
     if (!parser.HandleNextDocument(builder)) report.Add(Position{}, "the manifest is empty");
@@ -324,11 +377,12 @@ auto Build(const std::string& text, Report& report) -> ValuePtr {
     if (parser.HandleNextDocument(second) && second.root()) {
       report.Add(second.root()->at, "a second document begins here: a manifest is one document");
     }
+    return builder.root();
   } catch (const Abandon&) {  // reported where it was thrown
   } catch (const YAML::Exception& error) {
     ReportSyntax(error, columns, report);
   }
-  return builder.root();
+  return nullptr;
 }
 
 }  // namespace
@@ -352,20 +406,17 @@ auto Describe(const Value& value) -> std::string {
   return DescribeScalar(value.text, value.quoted);
 }
 
-auto ParseTree(std::string_view text, const std::string& file) -> tl::expected<ValuePtr, std::vector<base::Error>> {
-  Report report(file);
+auto ParseTree(std::string_view text, Report& report) -> ValuePtr {
   if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);  // a byte order mark says nothing in UTF-8
   if (text.size() > kMaxTextBytes) {
     report.Add(Position{}, "the file has {} bytes; a manifest has at most {}", text.size(), kMaxTextBytes);
-    return tl::unexpected(report.Take());
+    return nullptr;
   }
   if (const auto forbidden = FindForbidden(text)) {
     report.Add(forbidden->at, "{}", forbidden->problem);
-    return tl::unexpected(report.Take());
+    return nullptr;
   }
-  auto root = Build(LooksLikeJson(text) ? JoinSurrogates(text) : std::string(text), report);
-  if (!report.empty()) return tl::unexpected(report.Take());
-  return root;
+  return Build(LooksLikeJson(text) ? JoinSurrogates(text) : Source{.text = std::string(text), .joined = {}}, report);
 }
 
 }  // namespace penstock::manifest

@@ -11,8 +11,6 @@
 #include <string_view>
 #include <vector>
 
-#include "base/error.h"
-
 namespace penstock::manifest {
 
 /// 1-based; columns count characters.
@@ -23,6 +21,7 @@ struct Position {
   auto operator<=>(const Position&) const = default;
 };
 
+class Report;
 struct Value;
 using ValuePtr = std::shared_ptr<const Value>;
 
@@ -42,6 +41,7 @@ struct Value {
   std::vector<ValuePtr> items;
   std::vector<Entry> entries;  // in the order of the file, merged ones last
   std::size_t weight = 1;      // values in here with every alias expanded
+  int levels = 0;              // of lists and mappings in here, this one included; likewise
 
   auto Find(std::string_view key) const -> const Entry*;
 };
@@ -50,11 +50,14 @@ struct Value {
 auto Describe(const Value& value) -> std::string;
 
 inline constexpr std::size_t kMaxTextBytes = 8 * 1024 * 1024;
-inline constexpr int kMaxNesting = 64;
-inline constexpr std::size_t kMaxValues = 500'000;  // aliases expanded
+inline constexpr int kMaxNesting = 64;              // aliases expanded
+inline constexpr std::size_t kMaxValues = 500'000;  // likewise
+/// YAML's own bound for a key is 1024 characters of its text, so that some longer one could not be written as JSON.
+inline constexpr std::size_t kMaxKeyBytes = 1000;  // as JSON writes it
 
-/// Parses one document. Duplicate keys are errors, all of them are found; after an error of syntax nothing more can be.
-/// Limits on size, nesting and expansion keep hostile input from using up stack or memory.
-auto ParseTree(std::string_view text, const std::string& file) -> tl::expected<ValuePtr, std::vector<base::Error>>;
+/// Parses one document. Null after an error of syntax, which hides everything else; beside any other (a key given
+/// twice, an unknown tag) the tree is what could be read. Limits on size, nesting and expansion keep hostile input from
+/// using up stack or memory.
+auto ParseTree(std::string_view text, Report& report) -> ValuePtr;
 
 }  // namespace penstock::manifest

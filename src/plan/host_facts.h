@@ -3,9 +3,12 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
+
+#include "plan/node_ports.h"
 
 namespace penstock::plan {
 
@@ -30,6 +33,7 @@ struct HostFacts {
   std::uint64_t memory_bytes = 0;
   /// The native nodes that exist. Empty: not known, any dotted name passes.
   std::vector<std::string> native_nodes;
+  std::map<std::string, NodePorts> native_ports{};
   /// Whom containers run as: somebody who can write into the shared memory that this user makes.
   std::uint32_t container_uid = 1000;
   std::uint32_t container_gid = 1000;

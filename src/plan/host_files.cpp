@@ -16,7 +16,7 @@ namespace penstock::plan {
 namespace {
 namespace fs = std::filesystem;
 
-enum class Want { kAnything, kFile, kDirectory, kDevice };
+enum class Want { kAnything, kFile, kProgram, kDirectory, kDevice };
 
 /// What is wrong with `path`, as the end of "'…' …"; empty: nothing.
 auto Problem(const fs::path& path, Want want) -> std::string {
@@ -27,11 +27,13 @@ auto Problem(const fs::path& path, Want want) -> std::string {
     return fmt::format("cannot be looked at: {}", error.message());
   }
   const auto is_device = fs::is_character_file(status) || fs::is_block_file(status);
-  if (want == Want::kFile && !fs::is_regular_file(status)) return "is not a file";
+  const bool is_file = want == Want::kFile || want == Want::kProgram;
+  if (is_file && !fs::is_regular_file(status)) return "is not a file";
   if (want == Want::kDirectory && !fs::is_directory(status)) return "is not a directory";
   // The engine takes a directory too, and hands over the devices in it.
   if (want == Want::kDevice && !is_device && !fs::is_directory(status)) return "is not a device";
   if (want == Want::kFile && ::access(path.c_str(), R_OK) != 0) return "cannot be read by you";
+  if (want == Want::kProgram && ::access(path.c_str(), X_OK) != 0) return "cannot be run by you";
   return {};
 }
 
@@ -69,6 +71,7 @@ class FileCheck final {
 
   void Node(const manifest::Node& node, const manifest::DockerSection& docker) {
     for (const auto& volume : docker.volumes) {
+      if (volume.host_path.empty()) continue;  // the manifest has an error there
       Expect(node, "the volume", Resolve(directory_, volume.host_path), Want::kAnything, volume.host_at);
     }
     for (const auto& device : docker.devices) {
@@ -93,6 +96,11 @@ class FileCheck final {
     if (auto variables = manifest::LoadEnvFile(file.path); !variables) {
       for (auto& error : variables.error()) errors_.push_back(std::move(error));
     }
+  }
+
+  void Interpreter(const manifest::Node& node) {
+    if (!node.python || node.python->find('/') == std::string::npos) return;  // else it is looked for at the start
+    Expect(node, "the interpreter", Resolve(directory_, *node.python), Want::kProgram, node.python_at);
   }
 
   auto Take() -> std::vector<base::Error> {
@@ -149,6 +157,7 @@ class FileCheck final {
   }
 
   void Build(const manifest::Node& node, const manifest::ImageBuild& build) {
+    if (build.context.empty()) return;  // the manifest has an error there
     const auto context = Resolve(directory_, build.context);
     if (!Expect(node, "the build context", context, Want::kDirectory, build.at)) return;
     const auto dockerfile = build.dockerfile.value_or("Dockerfile");
@@ -168,7 +177,10 @@ auto CheckHostFiles(const manifest::Pipeline& pipeline, const HostFacts& host, P
     -> std::vector<base::Error> {
   FileCheck check(pipeline, host);
   for (const auto& node : pipeline.nodes) {
-    if (!node.docker) continue;
+    if (!node.docker) {
+      check.Interpreter(node);
+      continue;
+    }
     if (placement == PlacementOverride::kAsDeclared) check.Node(node, *node.docker);
     check.Variables(node, *node.docker);
   }

@@ -57,6 +57,23 @@ TEST_F(HostFiles, MissingVolumesAreErrorsWhereTheyAreWritten) {
             "p.yaml:8:68: the volume '" + (directory_ / "there").string() + "' of node 'a' does not exist\n");
 }
 
+TEST_F(HostFiles, InterpretersArePathsFromTheManifestThatCanBeRun) {
+  Write("venv/bin/python", "");
+  const auto errors = [&](const std::string& python) {
+    const auto pipeline = manifest::Parse(
+        fmt::format("version: v1\nmetadata: {{name: x}}\nnodes: [{{id: a, node_type: \"n:A\", python: {}}}]\n", python),
+        "p.yaml", directory_);
+    return manifest::RenderErrors(CheckHostFiles(*pipeline, HostFacts{}, PlacementOverride::kAsDeclared));
+  };
+
+  EXPECT_EQ(errors("venv/bin/python"), "p.yaml:3:43: the interpreter '" + (directory_ / "venv/bin/python").string() +
+                                           "' of node 'a' cannot be run by you\n");
+  fs::permissions(directory_ / "venv/bin/python", fs::perms(0755));
+  EXPECT_EQ(errors("venv/bin/python"), "");
+  EXPECT_THAT(errors("./venv/python"), HasSubstr("does not exist"));
+  EXPECT_EQ(errors("python9.99"), "");  // looked for at the start
+}
+
 TEST_F(HostFiles, DevicesMustBeDevices) {
   EXPECT_EQ(ErrorsOf("devices: [/dev/null]"), "");
   EXPECT_THAT(ErrorsOf("devices: [/dev/penstock-none]"),

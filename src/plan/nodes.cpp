@@ -69,7 +69,7 @@ void PlaceOnHostInstead(const manifest::DockerSection& docker, const std::filesy
   NoteWhatIsLeftOut(docker, planned);
 }
 
-void PlaceAsProcess(const manifest::Node& node, Node& planned) {
+void PlaceAsProcess(const manifest::Node& node, const std::filesystem::path& directory, Node& planned) {
   planned.placement = Placement::kProcess;
   planned.reason = "Python without a docker section";
   Environment environment;
@@ -77,8 +77,9 @@ void PlaceAsProcess(const manifest::Node& node, Node& planned) {
   const auto is_version = node.python && node.python->find_first_not_of("0123456789.") == std::string::npos;
   if (is_version) {
     environment.python_version = *node.python;
-  } else {
-    environment.interpreter = node.python;
+  } else if (node.python) {
+    const bool is_path = node.python->find('/') != std::string::npos;
+    environment.interpreter = is_path ? Resolve(directory, *node.python).path.string() : *node.python;
   }
   environment.python_packages = node.python_packages;
   planned.environment = std::move(environment);
@@ -132,7 +133,7 @@ auto PlaceNode(const manifest::Node& node, const Surroundings& around, manifest:
   if (planned.kind == manifest::NodeTypeKind::kNative) {
     PlaceAsNative(node, around.host, report, planned);
   } else if (!node.docker) {
-    PlaceAsProcess(node, planned);
+    PlaceAsProcess(node, around.directory, planned);
   } else {
     planned.env = node.docker->env;
     if (node.docker->env_file) planned.env_file = Resolve(around.directory, *node.docker->env_file);

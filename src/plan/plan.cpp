@@ -51,6 +51,8 @@ auto MakePlan(const manifest::Pipeline& pipeline, const HostFacts& host, Placeme
   manifest::Report report(pipeline.file);
   Plan plan;
   plan.name = pipeline.metadata.name;
+  plan.description = pipeline.metadata.description;
+  plan.created_at = pipeline.metadata.created_at;
   plan.file = pipeline.file;
   plan.directory = pipeline.directory;
   plan.modules = pipeline.modules;
@@ -68,6 +70,17 @@ auto MakePlan(const manifest::Pipeline& pipeline, const HostFacts& host, Placeme
   if (!report.empty()) return tl::unexpected(report.Take());
   if (auto room = CheckRoomBeside(host, plan); !room) return tl::unexpected(std::vector{std::move(room).error()});
   return plan;
+}
+
+auto CheckHost(const manifest::Pipeline& pipeline, const HostFacts& host, PlacementOverride placement)
+    -> std::vector<base::Error> {
+  manifest::Report report(pipeline.file);
+  const Surroundings around{.directory = pipeline.directory, .host = host, .placement = placement};
+  for (const auto& node : pipeline.nodes) {
+    if (manifest::ClassifyNodeType(node.node_type)) PlaceNode(node, around, report);
+  }
+  CheckQuota(pipeline, host, report);
+  return report.Take();
 }
 
 }  // namespace penstock::plan

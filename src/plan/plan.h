@@ -64,7 +64,7 @@ struct ImageBuild {
 /// The Python that a node needs, wherever it comes from: an image or a virtual environment on the host.
 struct Environment {
   std::string python_version;              // "3.11"; empty: any that the host offers (process only)
-  std::optional<std::string> interpreter;  // as the node's `python` asks (process only)
+  std::optional<std::string> interpreter;  // absolute path, or name of a command in PATH (process only)
   std::optional<std::string> base_image;   // container only
   std::optional<ImageBuild> build;         // container only; instead of a base image
   std::vector<std::string> system_packages;
@@ -170,6 +170,8 @@ struct Node {
 
 struct Plan {
   std::string name;
+  std::optional<std::string> description;  // these two as the manifest has them, for readers
+  std::optional<std::string> created_at;
   std::string file;
   std::filesystem::path directory;  // node code: first on PYTHONPATH, /app in containers
   std::vector<std::string> modules;
@@ -186,5 +188,9 @@ struct Plan {
 /// for what the edges promise. Not the manifest's, and alone: kExhausted, when running sessions leave no room.
 auto MakePlan(const manifest::Pipeline& pipeline, const HostFacts& host, PlacementOverride placement)
     -> tl::expected<Plan, std::vector<base::Error>>;
+
+/// What of a manifest that has errors of its own, and so no plan, this host refuses as well: of each node by itself.
+auto CheckHost(const manifest::Pipeline& pipeline, const HostFacts& host, PlacementOverride placement)
+    -> std::vector<base::Error>;
 
 }  // namespace penstock::plan

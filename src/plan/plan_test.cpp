@@ -190,6 +190,60 @@ connections:
   EXPECT_EQ(plan.start_order.back(), 0);
 }
 
+TEST(Plan, InterpretersAreVersionsCommandsOrPathsFromTheManifest) {
+  const auto environment = [](const std::string& python) {
+    return *PlanOf(fmt::format("nodes: [{{id: a, node_type: \"n:A\", python: {}}}]\n", python)).nodes.at(0).environment;
+  };
+
+  EXPECT_EQ(environment("3.11").python_version, "3.11");
+  EXPECT_FALSE(environment("3.11").interpreter);
+  EXPECT_EQ(environment("python3.11").interpreter, "python3.11");
+  EXPECT_EQ(environment("venv/bin/python").interpreter, "/app/venv/bin/python");
+  EXPECT_EQ(environment("./python").interpreter, "/app/python");
+  EXPECT_EQ(environment("/opt/x/python3").interpreter, "/opt/x/python3");
+}
+
+TEST(Plan, WhatAManifestSaysForReadersIsShown) {
+  auto pipeline = Parsed("nodes: [{id: a, node_type: \"n:A\"}]\n");
+  pipeline.metadata.description = "one\ntwo\n";
+  pipeline.metadata.created_at = "2026";
+
+  const auto plan = MakePlan(pipeline, kHost, PlacementOverride::kAsDeclared);
+
+  EXPECT_THAT(RenderTable(*plan), testing::HasSubstr("to start\n  created at 2026\n  one\n  two\n\n"));
+  EXPECT_EQ(ToJson(*plan).at("description"), "one\ntwo\n");
+  EXPECT_EQ(ToJson(*plan).at("created_at"), "2026");
+}
+
+TEST(Plan, WhatAHostRefusesIsKnownOfManifestsWithErrorsToo) {
+  manifest::Pipeline pipeline;
+  pipeline.file = "p.yaml";
+  pipeline.nodes.resize(2);  // of the first nothing could be read
+  auto& node = pipeline.nodes[1];
+  node.id = "a";
+  node.node_type = "n:A";
+  node.params = node.capabilities = std::make_shared<const nlohmann::json>();
+  node.docker.emplace();
+  node.docker->resource_limits.memory_mb = 20000;
+  node.docker->resource_limits.memory_at = {"p.yaml", 5, 6};
+  pipeline.session.shm_quota_mb = 30000;
+  pipeline.session.shm_quota_at = {"p.yaml", 7, 8};
+
+  EXPECT_EQ(manifest::RenderErrors(CheckHost(pipeline, kHost, PlacementOverride::kAsDeclared)),
+            "p.yaml:5:6: 'memory_mb' of node 'a' is 20000, but this host has 16384\n"
+            "p.yaml:7:8: 'shm_quota_mb' is 30000, but this host has 16384 MB of memory\n2 errors\n");
+}
+
+TEST(Plan, PromisesThatNoHostCouldKeepDoNotOverflow) {
+  std::string nodes = "nodes:\n  - {id: s, node_type: media.source}\n";
+  std::string edges = "connections:\n";
+  for (int i = 0; i < 4; ++i) {  // together more than 2^64 bytes
+    nodes += fmt::format("  - {{id: n{}, node_type: text.sink}}\n", i);
+    edges += fmt::format("  - {{from: s, to: n{}, depth: 4095, max_held: 3069, expected_bytes: 562949953421312}}\n", i);
+  }
+  EXPECT_THAT(ErrorsOf(nodes + edges), testing::HasSubstr("the edges need 1099511627776 MB of shared memory"));
+}
+
 TEST(Plan, LimitsBeyondTheHostAreErrorsWhereTheyAreWritten) {
   EXPECT_EQ(ErrorsOf(R"(nodes:
   - id: a

@@ -59,6 +59,19 @@ auto RenderPython(const Node& node) -> std::string {
   return node.environment->interpreter.value_or("the host's");
 }
 
+auto RenderMetadata(const Plan& plan) -> std::string {
+  std::string text;
+  if (plan.created_at) text += fmt::format("  created at {}\n", *plan.created_at);
+  if (!plan.description) return text;
+  std::string_view left(*plan.description);
+  while (!left.empty()) {
+    const auto end = left.find('\n');
+    text += fmt::format("  {}\n", left.substr(0, end));
+    left.remove_prefix(end == std::string_view::npos ? left.size() : end + 1);
+  }
+  return text;
+}
+
 auto RenderNodes(const Plan& plan) -> std::string {
   Table table;
   table.Row({"NODE", "PLACEMENT", "PYTHON", "MEMORY", "CORES", "TYPE", "WHY"});
@@ -258,9 +271,10 @@ auto EdgeToJson(const Plan& plan, const Edge& edge) -> nlohmann::json {
 }  // namespace
 
 auto RenderTable(const Plan& plan) -> std::string {
-  auto text = fmt::format("pipeline {}: {}, {}, {} of shared memory, {:g} s to start\n\n", plan.name,
-                          base::Count(plan.nodes.size(), "node"), base::Count(plan.edges.size(), "edge"),
-                          manifest::RenderSize(plan.shm_quota_bytes), Seconds(plan.start_timeout));
+  auto text =
+      fmt::format("pipeline {}: {}, {}, {} of shared memory, {:g} s to start\n{}\n", plan.name,
+                  base::Count(plan.nodes.size(), "node"), base::Count(plan.edges.size(), "edge"),
+                  manifest::RenderSize(plan.shm_quota_bytes), Seconds(plan.start_timeout), RenderMetadata(plan));
   text += fmt::format("{}\n", RenderNodes(plan));
   if (!plan.edges.empty())
     text += fmt::format("{}{}\n{}\n", RenderEdges(plan), RenderContracts(plan), RenderOutputs(plan));
@@ -291,6 +305,8 @@ auto ToJson(const Plan& plan) -> nlohmann::json {
                         {"start_timeout", Seconds(plan.start_timeout)},
                         {"shm_quota_bytes", plan.shm_quota_bytes},
                         {"warnings", plan.warnings}};
+  if (plan.description) object["description"] = *plan.description;
+  if (plan.created_at) object["created_at"] = *plan.created_at;
   object["nodes"] = nlohmann::json::array();
   for (const auto& node : plan.nodes) object["nodes"].push_back(NodeToJson(plan, node));
   object["outputs"] = nlohmann::json::array();

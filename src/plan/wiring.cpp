@@ -59,10 +59,13 @@ auto CountSlots(const Output& output) -> std::uint32_t {
   return consumers * (output.buffer + output.max_held) + output.history + output.max_loans;
 }
 
+constexpr auto kBeyondAnyHost = std::uint64_t{1} << 60U;  // where sums stop, rather than overflow
+
 /// Memory for all chunks of one segment with `bytes` in each. Headers and page borders cost at most two pages a chunk.
 auto ChunkMemory(const Output& output, std::uint64_t bytes) -> std::uint64_t {
   constexpr std::uint64_t kPage = 4096;
-  return output.slots * ((bytes + kPage - 1) / kPage * kPage + 2 * kPage);
+  const auto chunk = (bytes + kPage - 1) / kPage * kPage + 2 * kPage;
+  return chunk > kBeyondAnyHost / output.slots ? kBeyondAnyHost : output.slots * chunk;
 }
 
 /// What the edges declare, for as many segments as there may be at a time.
@@ -173,20 +176,27 @@ void CheckFanOut(const manifest::Pipeline& pipeline, const Plan& plan, manifest:
   }
 }
 
+auto CheckQuota(const manifest::Pipeline& pipeline, const HostFacts& host, manifest::Report& report) -> bool {
+  const auto host_mb = host.memory_bytes / kMebibyte;
+  const auto& asked = pipeline.session.shm_quota_mb;
+  if (!asked || *asked <= host_mb) return true;
+  report.AddAt(pipeline.session.shm_quota_at,
+               fmt::format("'shm_quota_mb' is {}, but this host has {} MB of memory", *asked, host_mb));
+  return false;
+}
+
 void DivideMemory(const manifest::Pipeline& pipeline, const HostFacts& host, Plan& plan, manifest::Report& report) {
+  if (!CheckQuota(pipeline, host, report)) return;
   const auto host_mb = host.memory_bytes / kMebibyte;
   const auto& asked = pipeline.session.shm_quota_mb;
   const base::SourcePosition at = asked ? pipeline.session.shm_quota_at : base::SourcePosition{pipeline.file, 1, 1};
-  if (asked && *asked > host_mb) {
-    return report.AddAt(at, fmt::format("'shm_quota_mb' is {}, but this host has {} MB of memory", *asked, host_mb));
-  }
   plan.shm_quota_bytes = asked.value_or(std::min(kDefaultShmQuotaMb, host_mb / 2)) * kMebibyte;
   if (plan.outputs.empty()) return;
 
   std::uint64_t declared = 0;
   std::uint64_t segments = 0;
   for (const auto& output : plan.outputs) {
-    declared += Declared(output);
+    declared = std::min(declared + Declared(output), kBeyondAnyHost);
     segments += output.segments;
   }
   if (declared > plan.shm_quota_bytes) {

@@ -13,6 +13,9 @@ namespace penstock::plan {
 /// Fills `edges` and `outputs`, and the indices in `nodes`, which must be there.
 void WireEdges(const manifest::Pipeline& pipeline, Plan& plan);
 
+/// An error when the session asks for more shared memory than the host has. False: it does.
+auto CheckQuota(const manifest::Pipeline& pipeline, const HostFacts& host, manifest::Report& report) -> bool;
+
 /// Gives every realm its share of the session's quota: first what its edges declare (slots × expected_bytes), then its
 /// part of the rest, the same for each segment.
 void DivideMemory(const manifest::Pipeline& pipeline, const HostFacts& host, Plan& plan, manifest::Report& report);

@@ -6,6 +6,7 @@ import array
 import json
 import re
 import subprocess
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,80 +20,61 @@ PAGE = (ROOT / "docs" / "manifest.md").read_text(encoding="utf-8")
 PENSTOCK = ROOT / "build" / "bin" / "penstock"
 needs_penstock = pytest.mark.skipif(not PENSTOCK.exists(), reason="build/bin/penstock is not part of the build yet")
 
-# Which heading has the table of which of the reader's tables, by the function that holds it.
+SCHEMA = json.loads((ROOT / "docs" / "manifest.schema.json").read_text(encoding="utf-8"))
+
+# Which heading has the table of which mapping, by the title that it has in the schema.
 HEADINGS = {
-    "DocumentFields": "The top",
-    "MetadataType": "metadata",
-    "NodeType": "A node",
-    "RetryType": "retry",
-    "JoinType": "join",
-    "Package": "A package",
-    "DockerFields": "docker",
-    "BuildType": "build",
-    "LimitFields": "resource_limits",
-    "SecretType": "Variables and secrets",
-    "VolumeType": "A volume",
-    "SecurityType": "security",
-    "ConnectionType": "A connection",
-    "SessionType": "session",
+    "the manifest": "The top",
+    "'metadata'": "metadata",
+    "a node": "A node",
+    "'retry'": "retry",
+    "'join'": "join",
+    "a package": "A package",
+    "'docker'": "docker",
+    "a build": "build",
+    "'resource_limits'": "resource_limits",
+    "a secret": "Variables and secrets",
+    "a volume": "A volume",
+    "'security'": "security",
+    "a connection": "A connection",
+    "'session'": "session",
 }
 
-FUNCTION = re.compile(r"^auto (\w+)\(\) -> [^\n]*\{\n(.*?)^\}", re.MULTILINE | re.DOTALL)
-TABLE = re.compile(r"kFields\{(.*?)\};", re.DOTALL)
-FIELD = re.compile(
-    r"(?P<alias>AsAlias\()?(?P<kind>Required|Optional|WithoutEffect<\w+>)\(\s*\"(?P<name>\w+)\""
-    r"|FlatLimit\(LimitFields\(\)\[(?P<flat>\d+)\]\)"
-    r"|^\s*\{\"(?P<bare>\w+)\",",
-    re.MULTILINE,
-)
-# As the reader's source is formatted.
-SAMPLE = """
-auto LimitFields() -> Fields {
-  static const std::array<Field<Limits>, 1> kFields{Optional("memory_mb", Integer(1, 2), &Limits::memory_mb)};
-  return kFields;
-}
-
-auto DockerFields() -> Fields {
-  static const std::vector<Field<Docker>> kFields{
-      Required(
-          "id", Text(), &Docker::id),
-      {"limits",
-       [](Docker& docker) { Read(LimitFields(), docker); }},
-      FlatLimit(LimitFields()[0]),
-      WithoutEffect<Docker>("host", Text()),
-      AsAlias(Optional("env_vars", Environment(), &Docker::env)),
-  };
-  return kFields;
-}
-"""
 CODE = re.compile(r"`([^`\n]+)`")
 
 
 @dataclass(frozen=True)
 class Key:
     name: str
-    required: bool = False
-    refused: bool = False
-    alias: bool = False
+    schema: dict[str, Any]
+    required: bool
+
+    @property
+    def refused(self) -> bool:
+        return "not" in self.schema
+
+    @property
+    def alias(self) -> bool:
+        return "deprecated" in self.schema
 
 
-def tables_of(text: str) -> dict[str, list[Key]]:
-    """The reader's tables in C++ source, by the functions that hold them."""
-    tables: dict[str, list[Key]] = {}
-    for function, body in FUNCTION.findall(text):
-        for table in TABLE.findall(body):
-            keys = tables.setdefault(function, [])
-            for field in FIELD.finditer(table):
-                kind = field["kind"] or ""
-                name = field["name"] or field["bare"] or tables["LimitFields"][int(field["flat"])].name
-                alias = bool(field["alias"] or field["flat"])
-                keys.append(Key(name, kind.endswith("Required"), kind.startswith("WithoutEffect"), alias))
-    return tables
+def walk(schema: Any) -> Iterator[dict[str, Any]]:
+    """The schema and all within it."""
+    if isinstance(schema, dict):
+        yield schema
+    for inner in schema.values() if isinstance(schema, dict) else schema if isinstance(schema, list) else []:
+        yield from walk(inner)
 
 
-def reader_source() -> str:
-    files = sorted((SOURCE / "manifest").glob("*.cpp"))
-    return "\n".join(file.read_text(encoding="utf-8") for file in files if not file.name.endswith("_test.cpp"))
+def tables() -> dict[str, list[Key]]:
+    """The keys of each mapping, by its title."""
+    found: dict[str, list[Key]] = {}
+    for schema in walk(SCHEMA):
+        if "properties" in schema:
+            required = schema.get("required", [])
+            keys = [Key(name, inner, name in required) for name, inner in schema["properties"].items()]
+            found[schema["title"]] = keys
+    return found
 
 
 def rows(heading: str) -> list[list[str]]:
@@ -111,44 +93,41 @@ def keys_below(heading: str) -> dict[str, list[str]]:
     return keys
 
 
-TABLES = tables_of(reader_source())
+TABLES = tables()
 
 
-def test_the_tables_of_the_reader_are_recognised() -> None:
-    assert tables_of(SAMPLE)["DockerFields"] == [
-        Key("id", required=True),
-        Key("limits"),
-        Key("memory_mb", alias=True),
-        Key("host", refused=True),
-        Key("env_vars", alias=True),
-    ]
-
-
-def test_no_key_of_the_reader_is_outside_its_tables() -> None:
-    source = reader_source()
-    everywhere = [field["name"] for field in FIELD.finditer(source) if field["name"]]
-    bodies = [body for _, body in FUNCTION.findall(source)]
-    in_tables = [field["name"] for body in bodies for table in TABLE.findall(body) for field in FIELD.finditer(table)]
-    assert sorted(everywhere) == sorted(filter(None, in_tables))
-    assert len(everywhere) > 60
-
-
-def test_every_table_of_the_reader_has_a_heading() -> None:
+def test_every_mapping_has_a_heading() -> None:
     assert set(TABLES) == set(HEADINGS)
 
 
-@pytest.mark.parametrize("function", HEADINGS)
-def test_the_keys_of_a_table_are_those_that_are_read(function: str) -> None:
-    read = {key.name: key.required for key in TABLES[function] if not key.refused and not key.alias}
-    assert {key: row[2] == "required" for key, row in keys_below(HEADINGS[function]).items()} == read
+@pytest.mark.parametrize("title", HEADINGS)
+def test_the_keys_of_a_table_are_those_that_are_read(title: str) -> None:
+    read = {key.name: key.required for key in TABLES[title] if not key.refused and not key.alias}
+    assert {key: row[2] == "required" for key, row in keys_below(HEADINGS[title]).items()} == read
+
+
+@pytest.mark.parametrize("title", HEADINGS)
+def test_the_types_and_bounds_of_a_table_are_those_that_are_read(title: str) -> None:
+    words = {"integer": "whole number", "number": "number", "boolean": "true or false", "array": "list"}
+    documented = keys_below(HEADINGS[title])
+    for key in TABLES[title]:
+        kind = key.schema.get("type")
+        if key.refused or key.alias or not isinstance(kind, str) or kind not in words:
+            continue
+        row = documented[key.name]
+        assert row[1].startswith(words[kind]), key.name
+        if kind in ("integer", "number"):
+            assert row[3].startswith(f"{key.schema['minimum']} to {key.schema['maximum']}") or "host" in row[3], (
+                key.name
+            )
 
 
 def test_the_keys_that_are_refused_are_those_without_effect() -> None:
     listed = {(row[0], row[1].strip("`")) for row in rows("Keys that are refused") if CODE.fullmatch(row[1])}
     assert listed == {
         (heading[:1].lower() + heading[1:], key.name)
-        for function, heading in HEADINGS.items()
-        for key in TABLES[function]
+        for title, heading in HEADINGS.items()
+        for key in TABLES[title]
         if key.refused
     }
 
@@ -159,8 +138,7 @@ def test_the_flat_spelling_is_that_which_is_understood() -> None:
 
 
 def test_every_word_that_a_key_may_have_is_named() -> None:
-    choices = re.findall(r"OneOf<\w+>\(\s*\{(.*?)\}\)", reader_source(), re.DOTALL)
-    words = {word for choice in choices for word in re.findall(r"\{\"(\w+)\",", choice)}
+    words = {word for schema in walk(SCHEMA) for word in schema.get("enum", ())}
     assert {"drop_oldest", "cpython_wasm", "exclusive", "bridge", "skip", "time"} <= words
     assert words <= set(CODE.findall(PAGE))
 
@@ -244,11 +222,12 @@ def test_the_page_has_examples_of_every_kind() -> None:
     assert (PAGE.count("```yaml") + PAGE.count("```python")) * 2 == PAGE.count("```")
 
 
-def test_the_node_that_joins_does() -> None:
-    names: dict[str, Any] = {"penstock": penstock, "Audio": penstock.Audio, "Json": penstock.Json}
-    code = re.findall(r"^```python\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
-    assert len(code) == 1
-    exec(code[0], names)
+def test_the_nodes_of_the_page_are_nodes() -> None:
+    names: dict[str, Any] = {"penstock": penstock, "Iterator": Iterator}
+    names |= {"Audio": penstock.Audio, "Json": penstock.Json, "Text": penstock.Text}
+    for code in re.findall(r"^```python\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL):
+        exec(code, names)
+    assert issubclass(names["Words"], penstock.Node)
     samples = array.array("f", [0.0] * 320)
     sound = penstock.Audio(memoryview(samples).cast("B").cast("f", [320, 1]), 16000, time=40_000_000)
     inputs = [("audio", sound), ("speaker", penstock.Json("Ada", time=50_000_000))]

@@ -2,7 +2,7 @@
 // descriptor 3.
 //
 //   penstock-native [--plugin PATH]…   plugins to look for the node in (default: those of the installation)
-//   penstock-native --list             names and summaries of all nodes
+//   penstock-native --list             all nodes: name, summary, inputs and outputs ("in:Json|Text,…"), tabs between
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -21,6 +21,14 @@ constexpr int kExitRuntimeGone = 70;
 constexpr std::chrono::minutes kConfigured{
     10};  // the runtime has a shorter deadline; this one ends a worker whose runtime hangs
 
+auto Describe(const PluginPort* ports, std::size_t count) -> std::string {
+  std::string text;
+  for (std::size_t index = 0; index < count; ++index) {
+    text += fmt::format("{}{}:{}", index == 0 ? "" : ",", ports[index].name, ports[index].type);
+  }
+  return text;
+}
+
 auto List(PluginRegistry& registry, const std::vector<std::filesystem::path>& plugins) -> int {
   int status = 0;
   for (const auto& plugin : plugins) {
@@ -29,7 +37,10 @@ auto List(PluginRegistry& registry, const std::vector<std::filesystem::path>& pl
       status = 1;
     }
   }
-  for (const auto* node : registry.nodes()) fmt::print("{}\t{}\n", node->name, node->summary);
+  for (const auto* node : registry.nodes()) {
+    fmt::print("{}\t{}\t{}\t{}\n", node->name, node->summary, Describe(node->inputs, node->input_count),
+               Describe(node->outputs, node->output_count));
+  }
   return status;
 }
 
