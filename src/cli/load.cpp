@@ -5,10 +5,11 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <chrono>
 
-#include "base/command.h"
 #include "base/paths.h"
+#include "cli/ends.h"
+#include "cli/native_nodes.h"
+#include "cli/settings.h"
 #include "manifest/load.h"
 #include "plan/host_files.h"
 #include "session/promises.h"
@@ -18,24 +19,28 @@ namespace penstock::cli {
 
 namespace {
 
-// Plugins are loaded by the native worker only, so that a broken one cannot harm the runtime: it is asked. Empty when
-// it cannot answer; then a name that does not exist is reported when its worker starts.
-auto ListNativeNodes() -> std::vector<std::string> {
-  const auto home = base::InstallDirectory();
-  std::vector<std::string> names;
-  if (!home) return names;
-  const auto listed = base::RunCommand(
-      {*home / "bin" / "penstock-native", "--list"},
-      [&](std::string_view line) { names.emplace_back(line.substr(0, line.find('\t'))); },
-      base::Deadline::In(std::chrono::seconds(10)));
-  if (!listed || *listed != 0) names.clear();
-  return names;
+// Empty when the worker cannot answer for all of them; then a name that does not exist is reported when its worker
+// starts.
+auto NamesForPlanning() -> std::vector<std::string> {
+  const auto& all = AskNativeNodes();
+  return all.complaints.empty() ? all.Names() : std::vector<std::string>();
 }
 
 auto UsesNativeNodes(const manifest::Pipeline& pipeline) -> bool {
   return std::ranges::any_of(pipeline.nodes, [](const manifest::Node& node) {
     return manifest::ClassifyNodeType(node.node_type) == manifest::NodeTypeKind::kNative;
   });
+}
+
+auto IsStandardInput(const std::string& input) -> bool { return input == "-" || input.ends_with("=-"); }
+
+// What the command line says beside the manifest.
+auto Adapt(manifest::Pipeline& pipeline, const PipelineOptions& options) -> SettingRemarks {
+  auto remarks = ApplySettings(pipeline, options.settings);
+  auto part = options.part;
+  std::ranges::move(TakePart(pipeline, part), std::back_inserter(remarks.errors));
+  if (remarks.errors.empty()) remarks.errors = ApplyEnds(pipeline, part.inputs, options.outputs);
+  return remarks;
 }
 
 }  // namespace
@@ -65,15 +70,24 @@ auto LoadPipeline(const std::string& path) -> std::optional<manifest::Pipeline> 
 }
 
 auto LoadPlan(const PipelineOptions& options, Room room) -> tl::expected<plan::Plan, int> {
-  const auto pipeline = LoadPipeline(options.manifest);
+  if (options.manifest == "-" && std::ranges::any_of(options.part.inputs, IsStandardInput)) {
+    fmt::print(stderr, "penstock: error: standard input is the manifest already: give one of them as a file\n");
+    return tl::unexpected(kUsage);
+  }
+  auto pipeline = LoadPipeline(options.manifest);
   if (!pipeline) return tl::unexpected(kUsage);
-  return PlanOf(*pipeline, options, room);
+  const auto remarks = Adapt(*pipeline, options);
+  for (const auto& error : remarks.errors) fmt::print(stderr, "penstock: error: {}\n", error);
+  if (!remarks.errors.empty()) return tl::unexpected(kUsage);
+  auto plan = PlanOf(*pipeline, options, room);
+  if (plan) std::ranges::copy(remarks.warnings, std::back_inserter(plan->warnings));
+  return plan;
 }
 
 auto PlanOf(const manifest::Pipeline& pipeline, const PipelineOptions& options, Room room)
     -> tl::expected<plan::Plan, int> {
   auto host = GatherHostFacts();
-  if (UsesNativeNodes(pipeline)) host.native_nodes = ListNativeNodes();
+  if (UsesNativeNodes(pipeline)) host.native_nodes = NamesForPlanning();
   if (room == Room::kBesideRunning) {
     auto running = session::RunningSessions();
     if (!running) return tl::unexpected(Complain(running.error()));
