@@ -22,8 +22,11 @@ auto ShortId(const image::Entry& entry) -> std::string {
 auto SizeText(std::int64_t bytes) -> std::string {
   constexpr double kKilobyte = 1e3;
   constexpr double kMegabyte = 1e6;
+  constexpr double kGigabyte = 1e9;
   if (static_cast<double>(bytes) < kMegabyte) return fmt::format("{:.0f} kB", static_cast<double>(bytes) / kKilobyte);
-  return fmt::format("{:.0f} MB", static_cast<double>(bytes) / kMegabyte);
+  if (static_cast<double>(bytes) < 10 * kGigabyte)
+    return fmt::format("{:.0f} MB", static_cast<double>(bytes) / kMegabyte);
+  return fmt::format("{:.0f} GB", static_cast<double>(bytes) / kGigabyte);
 }
 
 auto PackagesText(const image::Contents& contents) -> std::string {

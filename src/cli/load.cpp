@@ -5,12 +5,13 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <chrono>
 #include <map>
 #include <set>
 
-#include "base/command.h"
 #include "base/paths.h"
+#include "cli/ends.h"
+#include "cli/native_nodes.h"
+#include "cli/settings.h"
 #include "manifest/load.h"
 #include "plan/host_files.h"
 #include "plan/port_check.h"
@@ -21,46 +22,32 @@ namespace penstock::cli {
 
 namespace {
 
-auto SplitAt(std::string_view text, char separator) -> std::vector<std::string> {
-  std::vector<std::string> parts;
-  while (!text.empty()) {
-    const auto end = text.find(separator);
-    parts.emplace_back(text.substr(0, end));
-    if (end == std::string_view::npos) return parts;
-    text.remove_prefix(end + 1);
-    if (text.empty()) parts.emplace_back();
+// "Json|Text"; "Any" is every type.
+auto TypesOf(std::string_view text) -> plan::MessageTypes {
+  if (text == "Any") return std::nullopt;
+  std::set<std::string> types;
+  for (std::size_t begin = 0; begin <= text.size();) {
+    const auto end = std::min(text.find('|', begin), text.size());
+    types.emplace(text.substr(begin, end - begin));
+    begin = end + 1;
   }
-  return parts;
+  return types;
 }
 
-/// "in:Json|Text,…" of `penstock-native --list`.
-auto ParsePorts(std::string_view text) -> plan::Ports {
+auto PortsOf(const std::vector<NativePort>& declared) -> plan::Ports {
   std::map<std::string, plan::MessageTypes> ports;
-  for (const auto& port : SplitAt(text, ',')) {
-    const auto colon = port.find(':');
-    const auto types = SplitAt(std::string_view(port).substr(std::min(colon, port.size() - 1) + 1), '|');
-    const bool any = types.empty() || types[0] == "Any";
-    ports[port.substr(0, colon)] = any ? std::nullopt : plan::MessageTypes(std::set(types.begin(), types.end()));
-  }
+  for (const auto& port : declared) ports[port.name] = TypesOf(port.type);
   return ports;
 }
 
-// Plugins are loaded by the native worker only, so that a broken one cannot harm the runtime: it is asked. Nothing when
-// it cannot answer; then a name that does not exist is reported when its worker starts.
+// Nothing when the worker cannot answer for all of them; then a name that does not exist is reported when its worker
+// starts.
 void ListNativeNodes(plan::HostFacts& host) {
-  const auto home = base::InstallDirectory();
-  if (!home) return;
-  std::map<std::string, plan::NodePorts> nodes;
-  const auto listed = base::RunCommand(
-      {*home / "bin" / "penstock-native", "--list"},
-      [&](std::string_view line) {
-        const auto parts = SplitAt(line, '\t');
-        if (parts.size() == 4) nodes[parts[0]] = {.inputs = ParsePorts(parts[2]), .outputs = ParsePorts(parts[3])};
-      },
-      base::Deadline::In(std::chrono::seconds(10)));
-  if (!listed || *listed != 0) return;
-  for (const auto& [name, ports] : nodes) host.native_nodes.push_back(name);
-  host.native_ports = std::move(nodes);
+  const auto& all = AskNativeNodes();
+  if (!all.complaints.empty()) return;
+  host.native_nodes = all.Names();
+  for (const auto& node : all.nodes)
+    host.native_ports[node.name] = {.inputs = PortsOf(node.inputs), .outputs = PortsOf(node.outputs)};
 }
 
 auto UsesNativeNodes(const manifest::Pipeline& pipeline) -> bool {
@@ -82,6 +69,27 @@ void Append(manifest::Errors& errors, const manifest::Errors& more) {
 auto Refuse(manifest::Errors errors, const manifest::Pipeline& pipeline) -> int {
   fmt::print(stderr, "{}", manifest::RenderErrors(manifest::Sorted(std::move(errors), pipeline.file)));
   return kUsage;
+}
+
+// What the manifest is refused for, with all that the host and the nodes' code refuse of the rest.
+auto RefuseAll(manifest::Reading reading, const PipelineOptions& options) -> int {
+  const auto host = FactsFor(reading.pipeline);
+  auto errors = plan::CheckHost(reading.pipeline, host, options.placement);
+  Append(errors, reading.errors);
+  Append(errors, plan::CheckHostFiles(reading.pipeline, host, options.placement));
+  Append(errors, plan::CheckPorts(reading.pipeline, host));
+  return Refuse(std::move(errors), reading.pipeline);
+}
+
+auto IsStandardInput(const std::string& input) -> bool { return input == "-" || input.ends_with("=-"); }
+
+// What the command line says beside the manifest.
+auto Adapt(manifest::Pipeline& pipeline, const PipelineOptions& options) -> SettingRemarks {
+  auto remarks = ApplySettings(pipeline, options.settings);
+  auto part = options.part;
+  std::ranges::move(TakePart(pipeline, part), std::back_inserter(remarks.errors));
+  if (remarks.errors.empty()) remarks.errors = ApplyEnds(pipeline, part.inputs, options.outputs);
+  return remarks;
 }
 
 }  // namespace
@@ -111,14 +119,18 @@ auto LoadPipeline(const std::string& path) -> std::optional<manifest::Pipeline> 
 }
 
 auto LoadPlan(const PipelineOptions& options, Room room) -> tl::expected<plan::Plan, int> {
-  const auto reading = manifest::Read(options.manifest);
-  if (reading.errors.empty()) return PlanOf(reading.pipeline, options, room);
-  const auto host = FactsFor(reading.pipeline);
-  auto errors = plan::CheckHost(reading.pipeline, host, options.placement);
-  Append(errors, reading.errors);
-  Append(errors, plan::CheckHostFiles(reading.pipeline, host, options.placement));
-  Append(errors, plan::CheckPorts(reading.pipeline, host));
-  return tl::unexpected(Refuse(std::move(errors), reading.pipeline));
+  if (options.manifest == "-" && std::ranges::any_of(options.part.inputs, IsStandardInput)) {
+    fmt::print(stderr, "penstock: error: standard input is the manifest already: give one of them as a file\n");
+    return tl::unexpected(kUsage);
+  }
+  auto reading = manifest::Read(options.manifest);
+  if (!reading.errors.empty()) return tl::unexpected(RefuseAll(std::move(reading), options));
+  const auto remarks = Adapt(reading.pipeline, options);
+  for (const auto& error : remarks.errors) fmt::print(stderr, "penstock: error: {}\n", error);
+  if (!remarks.errors.empty()) return tl::unexpected(kUsage);
+  auto plan = PlanOf(reading.pipeline, options, room);
+  if (plan) std::ranges::copy(remarks.warnings, std::back_inserter(plan->warnings));
+  return plan;
 }
 
 auto PlanOf(const manifest::Pipeline& pipeline, const PipelineOptions& options, Room room)

@@ -9,64 +9,23 @@
 #include <csignal>
 #include <cstdio>
 #include <exception>
-#include <map>
 #include <string>
 #include <string_view>
 #include <system_error>
 #include <vector>
 
 #include "base/standard_streams.h"
+#include "cli/help_words.h"
+#include "cli/host_words.h"
 #include "cli/images_words.h"
 #include "cli/leftovers.h"
+#include "cli/mistakes_words.h"
+#include "cli/pipeline_words.h"
 #include "cli/quarantine_words.h"
 #include "cli/verbs.h"
 #include "cli/words.h"
 
 namespace {
-
-using penstock::plan::PlacementOverride;
-
-void AddPipelineOptions(CLI::App& verb, penstock::cli::PipelineOptions& options) {
-  verb.add_option("manifest", options.manifest,
-                  "The pipeline's manifest (YAML or JSON), or a directory with a pipeline.yaml")
-      ->required();
-  static const std::map<std::string, PlacementOverride> kPlacements{{"declared", PlacementOverride::kAsDeclared},
-                                                                    {"process", PlacementOverride::kProcess}};
-  verb.add_option_function<std::string>(
-          "--placement", [&options](const std::string& word) { options.placement = kPlacements.at(word); },
-          "declared: as the manifest says; process: container nodes run on the host, in virtual environments "
-          "with the same packages")
-      ->check(CLI::IsMember({"declared", "process"}).description(""))
-      ->type_name("declared|process");
-}
-
-void AddLogLimits(CLI::App& verb, penstock::observe::LogLimits& limits) {
-  static const CLI::AsSizeValue kBytes(false);
-  verb.add_option("--log-file-size", limits.files.bytes, "Size at which the session's log goes on in the next file")
-      ->transform(kBytes)
-      ->check(CLI::Range(std::uint64_t{64} << 10U, std::uint64_t{1} << 40U).description(""))
-      ->envname("PENSTOCK_LOG_FILE_SIZE")
-      ->type_name("SIZE")
-      ->default_str("16MiB");
-  verb.add_option("--log-files", limits.files.count, "Files of the session's log that are kept, the newest")
-      ->check(CLI::Range(2U, 1000U).description(""))
-      ->envname("PENSTOCK_LOG_FILES")
-      ->capture_default_str();
-  verb.add_option("--log-sessions", limits.sessions.count, "Sessions whose logs are kept, the newest")
-      ->check(CLI::Range(1U, 1'000'000U).description(""))
-      ->envname("PENSTOCK_LOG_SESSIONS")
-      ->capture_default_str();
-}
-
-void AddQuarantineLimit(CLI::App& verb, std::uint64_t& bytes) {
-  static const CLI::AsSizeValue kBytes(false);
-  verb.add_option("--quarantine-size", bytes, "What all messages in quarantine may take of the disk")
-      ->transform(kBytes)
-      ->check(CLI::Range(std::uint64_t{64} << 10U, std::uint64_t{1} << 40U).description(""))
-      ->envname("PENSTOCK_QUARANTINE_SIZE")
-      ->type_name("SIZE")
-      ->default_str("1GiB");
-}
 
 void AddLogsOptions(CLI::App& verb, penstock::cli::LogsOptions& options) {
   verb.add_option("session", options.session, "The session's id or its beginning (default: the newest session)");
@@ -83,45 +42,11 @@ void AddLogsOptions(CLI::App& verb, penstock::cli::LogsOptions& options) {
   verb.add_flag("--json", options.json, "As JSON lines, as they are stored");
 }
 
-void AddOvercommit(CLI::App& verb, penstock::cli::PipelineOptions& options) {
-  verb.add_flag("--overcommit", options.overcommit,
-                "Promise the containers their memory although running sessions hold too much of it");
-}
-
 // Empty: it is good.
 auto PythonOrPath(const std::string& python) -> std::string {
   constexpr std::array<std::string_view, 5> kVersions{"3.9", "3.10", "3.11", "3.12", "3.13"};
   if (python.starts_with('/') || std::ranges::find(kVersions, python) != kVersions.end()) return {};
   return fmt::format("{} is neither one of {} nor an absolute path in the image", python, fmt::join(kVersions, ", "));
-}
-
-void AddRetry(CLI::App& verb, penstock::cli::PipelineOptions& options) {
-  verb.add_flag("--retry", options.retry, "Build again what failed before, although nothing has changed since");
-}
-
-void AddExamples(CLI::App& app) {
-  const std::map<std::string, std::string> examples{
-      {"run", "penstock run pipeline.yaml --realtime --report report.json"},
-      {"logs", "penstock logs --follow --node asr --level warning"},
-      {"validate", "penstock validate pipeline.yaml other/pipeline.json"},
-      {"plan", "penstock plan pipeline.yaml --json"},
-      {"build", "penstock build pipeline.yaml"},
-      {"lock", "penstock lock pipeline.yaml"},
-      {"check-image", "penstock check-image registry.example/speech:7 --python 3.11"},
-      {"images", "penstock images why pipeline.yaml"},
-      {"quarantine", "penstock quarantine replay 0190163d"},
-      {"schema", "penstock schema > manifest.schema.json"},
-      {"version", "penstock version --json"},
-      {"ps", "penstock ps --json"},
-      {"stop", "penstock stop --all --timeout 10"},
-      {"gc", "penstock gc --warm"}};
-  for (const auto& [verb, example] : examples) app.get_subcommand(verb)->footer("Example:\n  " + example);
-}
-
-auto VerbsOf(CLI::App& app) -> std::vector<std::string> {
-  std::vector<std::string> verbs;
-  for (const auto* verb : app.get_subcommands([](const CLI::App*) { return true; })) verbs.push_back(verb->get_name());
-  return verbs;
 }
 
 auto ComplainOfVerb(const char* typed, const std::vector<std::string>& verbs) -> int {
@@ -136,6 +61,7 @@ auto Main(int argc, char** argv) -> int {
   CLI::App app(
       "Runs pipelines of nodes, each in its own container with its own Python and hard limits, over shared memory.",
       "penstock");
+  app.formatter(cli::HelpFormatter());
   app.require_subcommand(1);
   app.footer(
       "Examples:\n  penstock run pipeline.yaml\n  penstock run pipeline.yaml --placement process\n  penstock plan "
@@ -146,19 +72,7 @@ auto Main(int argc, char** argv) -> int {
   app.set_version_flag("--version", PENSTOCK_VERSION);
 
   cli::RunOptions run;
-  auto* run_verb = app.add_subcommand("run", "Run a pipeline to the end of its streams");
-  AddPipelineOptions(*run_verb, run.pipeline);
-  AddRetry(*run_verb, run.pipeline);
-  AddOvercommit(*run_verb, run.pipeline);
-  run_verb->add_flag("--realtime", run.realtime, "Pace media sources by media time");
-  run_verb->add_flag("-q,--quiet", run.quiet, "No progress and no summary");
-  run_verb->add_flag("--measure-cpu", run.measure_cpu, "Measure the CPU time per message that is not the nodes' own");
-  run_verb->add_flag("--strict-loss", run.strict_loss,
-                     "Exit with 4 when a message that was sent was not delivered, on any edge");
-  run_verb->add_option("--report", run.report_file, "Write what happened to this file, as JSON")->type_name("FILE");
-
-  AddLogLimits(*run_verb, run.log);
-  AddQuarantineLimit(*run_verb, run.quarantine_bytes);
+  auto* run_verb = cli::AddRun(app, run);
 
   cli::LogsOptions logs;
   auto* logs_verb = app.add_subcommand("logs", "Show what a session's nodes and its runtime have written");
@@ -170,19 +84,24 @@ auto Main(int argc, char** argv) -> int {
 
   cli::PlanOptions plan;
   auto* plan_verb = app.add_subcommand("plan", "Show what run would build, start, hand over and allow");
-  AddPipelineOptions(*plan_verb, plan.pipeline);
-  AddOvercommit(*plan_verb, plan.pipeline);
+  cli::AddPipelineOptions(*plan_verb, plan.pipeline);
+  cli::AddPart(*plan_verb, plan.pipeline);
+  cli::AddSettings(*plan_verb, plan.pipeline);
+  cli::AddOvercommit(*plan_verb, plan.pipeline);
   plan_verb->add_flag("--json", plan.json, "As JSON");
+
+  cli::GraphOptions graph;
+  auto* graph_verb = cli::AddGraph(app, graph);
 
   cli::PipelineOptions build;
   auto* build_verb = app.add_subcommand("build", "Make the environments that a pipeline needs, and do not run it");
-  AddPipelineOptions(*build_verb, build);
-  AddRetry(*build_verb, build);
+  cli::AddPipelineOptions(*build_verb, build);
+  cli::AddRetry(*build_verb, build);
 
   cli::PipelineOptions lock;
   auto* lock_verb = app.add_subcommand(
       "lock", "Write the exact packages of a pipeline's environments, with hashes, beside its manifest");
-  AddPipelineOptions(*lock_verb, lock);
+  cli::AddPipelineOptions(*lock_verb, lock);
 
   cli::CheckImageOptions check;
   auto* check_verb = app.add_subcommand("check-image", "Check that nodes can run in an image, and say what to change");
@@ -197,6 +116,7 @@ auto Main(int argc, char** argv) -> int {
       ->type_name("3.X|PATH");
   check_verb->add_flag("--json", check.json, "As JSON");
 
+  cli::HostWords host(app);
   cli::ImagesWords images(app);
   cli::QuarantineWords quarantine(app);
 
@@ -223,12 +143,11 @@ auto Main(int argc, char** argv) -> int {
   auto* gc_verb = app.add_subcommand("gc", "Remove what runtimes that died left behind");
   gc_verb->add_flag("--warm", gc_warm, "End containers that wait for a next session, too");
 
-  AddExamples(app);
-  app.failure_message([](const CLI::App* failed, const CLI::Error& error) {
-    return "penstock: error: " + CLI::FailureMessage::simple(failed, error);
-  });
+  cli::AddExamples(app);
+  app.failure_message(
+      [](const CLI::App* failed, const CLI::Error& error) { return cli::ExplainMistake(*failed, error); });
   if (argc > 1 && argv[1][0] != '-') {
-    const auto verbs = VerbsOf(app);
+    const auto verbs = cli::VerbNames(app);
     if (std::ranges::find(verbs, argv[1]) == verbs.end()) return ComplainOfVerb(argv[1], verbs);
   }
   try {
@@ -237,6 +156,7 @@ auto Main(int argc, char** argv) -> int {
     return app.exit(error) == 0 ? cli::kDone : cli::kUsage;
   }
 
+  if (host.parsed()) return host.Run();  // looks at what follows, and must not remove it before
   if (logs_verb->parsed()) return cli::Logs(logs);
   if (schema_verb->parsed()) return cli::Schema();
   if (gc_verb->parsed()) return cli::Gc(gc_warm);  // does what follows itself, and counts it
@@ -244,6 +164,7 @@ auto Main(int argc, char** argv) -> int {
   if (run_verb->parsed()) return cli::Run(run);
   if (validate_verb->parsed()) return cli::Validate(manifests);
   if (plan_verb->parsed()) return cli::Plan(plan);
+  if (graph_verb->parsed()) return cli::Graph(graph);
   if (build_verb->parsed()) return cli::Build(build);
   if (lock_verb->parsed()) return cli::Lock(lock);
   if (check_verb->parsed()) return cli::CheckImage(check);

@@ -9,12 +9,6 @@
 namespace penstock::cli {
 namespace {
 
-// Columns in display, not bytes: continuation bytes of UTF-8 take no room.
-auto DisplayWidth(const std::string& text) -> std::size_t {
-  return static_cast<std::size_t>(
-      std::ranges::count_if(text, [](char c) { return (static_cast<unsigned char>(c) & 0xc0U) != 0x80U; }));
-}
-
 constexpr std::size_t kGap = 2;
 
 // Takes from the widest column first, as the others are more likely numbers.
@@ -39,6 +33,12 @@ auto Cut(const std::string& text, std::size_t width) -> std::string {
 }
 
 }  // namespace
+
+// Continuation bytes of UTF-8 take no room.
+auto DisplayWidth(std::string_view text) -> std::size_t {
+  return static_cast<std::size_t>(
+      std::ranges::count_if(text, [](char c) { return (static_cast<unsigned char>(c) & 0xc0U) != 0x80U; }));
+}
 
 auto OutputWidth() -> std::size_t {
   winsize size{};

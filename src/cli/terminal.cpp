@@ -4,19 +4,16 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include <cstdlib>
+#include <optional>
 #include <utility>
 
 #include "base/count.h"
+#include "cli/colour.h"
 #include "cli/harmless.h"
 #include "cli/words.h"
 
 namespace penstock::cli {
 namespace {
-
-constexpr const char* kRed = "31";
-constexpr const char* kYellow = "33";
-constexpr const char* kDim = "2";
 
 auto Width() -> std::size_t {
   constexpr std::size_t kUsual = 80;
@@ -31,13 +28,19 @@ auto Fit(std::string_view text, std::size_t width) -> std::string_view {
   return text.substr(0, width);
 }
 
+auto ColourOf(base::LogLevel level) -> std::optional<Colour> {
+  if (level >= base::LogLevel::kError) return Colour::kRed;
+  if (level >= base::LogLevel::kWarning) return Colour::kYellow;
+  return std::nullopt;
+}
+
 }  // namespace
 
 Terminal::Terminal(Options options)
     : options_(std::move(options)),
       interactive_(::isatty(STDERR_FILENO) == 1),
       sinks_shown_(::isatty(STDOUT_FILENO) == 1),
-      colour_(interactive_ && std::getenv("NO_COLOR") == nullptr),  // NOLINT(concurrency-mt-unsafe)
+      coloured_(HasColours(STDERR_FILENO)),
       err_(STDERR_FILENO, "penstock-err"),
       out_(STDOUT_FILENO, "penstock-out", [this] { OnUnread(); }) {}
 
@@ -46,8 +49,8 @@ Terminal::~Terminal() {
   Say({});
 }
 
-auto Terminal::Colour(const char* code, std::string_view text) const -> std::string {
-  return colour_ ? fmt::format("\033[{}m{}\033[0m", code, text) : std::string(text);
+auto Terminal::InColour(Colour colour, std::string_view text) const -> std::string {
+  return Paint(coloured_, colour, text);
 }
 
 auto Terminal::Shown(std::string_view text) const -> std::string {
@@ -63,7 +66,8 @@ void Terminal::OnProgress(std::string_view phase, std::string_view text) {
   if (step == last_step_) return;
   if (interactive_) {
     progress_shown_ =
-        err_.TryWrite(fmt::format("\r\033[K{}", Colour(kDim, Harmless(Fit(step, Width() - 1))))) || progress_shown_;
+        err_.TryWrite(fmt::format("\r\033[K{}", InColour(Colour::kDim, Harmless(Fit(step, Width() - 1))))) ||
+        progress_shown_;
   } else {
     err_.TryWrite(step + '\n');
   }
@@ -72,7 +76,7 @@ void Terminal::OnProgress(std::string_view phase, std::string_view text) {
 
 void Terminal::OnStarted(std::string_view session_id) {
   const std::lock_guard lock(mutex_);
-  Say(options_.quiet ? "" : Colour(kDim, fmt::format("session {} runs", session_id)) + '\n');
+  Say(options_.quiet ? "" : InColour(Colour::kDim, fmt::format("session {} runs", session_id)) + '\n');
 }
 
 void Terminal::OnLog(const observe::LogRecord& record) {
@@ -83,16 +87,14 @@ void Terminal::OnLog(const observe::LogRecord& record) {
     if (!record.continued) out_.Write("\n");
     return;
   }
-  const char* colour = record.level >= base::LogLevel::kError     ? kRed
-                       : record.level >= base::LogLevel::kWarning ? kYellow
-                                                                  : nullptr;
+  auto colour = ColourOf(record.level);
   // A node's stderr counts as a warning in the log, but it may be anything.
-  if (record.stream == session::Stream::kStderr) colour = nullptr;
+  if (record.stream == session::Stream::kStderr) colour.reset();
   auto text = ClearProgress();
   const auto shown = Shown(record.text);
   for (std::string_view rest = shown;;) {
     const auto line = rest.substr(0, rest.find('\n'));
-    text += fmt::format("[{}] {}\n", record.node, colour == nullptr ? std::string(line) : Colour(colour, line));
+    text += fmt::format("[{}] {}\n", record.node, colour ? InColour(*colour, line) : std::string(line));
     if (line.size() == rest.size()) break;
     rest.remove_prefix(line.size() + 1);
   }
@@ -135,12 +137,13 @@ void Terminal::OnLeftOut(const session::Failure& failure) {
 void Terminal::WarnOf(const session::Failure& failure, std::string_view consequence) {
   const auto& traceback = failure.traceback;
   const bool traceback_ends = traceback.empty() || traceback.ends_with('\n');
-  Tell(fmt::format("{} {}\n", Colour(kYellow, "penstock: warning:"), ShortenIds(failure.sentence)),
+  Tell(fmt::format("{} {}\n", InColour(Colour::kYellow, "penstock: warning:"), ShortenIds(failure.sentence)),
        traceback + (traceback_ends ? "" : "\n") + fmt::format("penstock: node '{}' {}\n", failure.node, consequence));
 }
 
 void Terminal::OnFailure(const session::Failure& failure) {
-  Tell(fmt::format("{} {}\n", Colour(kRed, "penstock: error:"), ShortenIds(failure.sentence)), failure.traceback);
+  Tell(fmt::format("{} {}\n", InColour(Colour::kRed, "penstock: error:"), ShortenIds(failure.sentence)),
+       failure.traceback);
 }
 
 void Terminal::Tell(std::string text, std::string_view details) {
@@ -156,7 +159,7 @@ void Terminal::RepeatFailure(const session::Failure& failure) {
     const std::lock_guard lock(mutex_);
     if (!failure_detail_.empty()) detail = "; " + failure_detail_;
   }
-  Print(fmt::format("\n{} {}{}\n", Colour(kRed, "penstock: failed:"), ShortenIds(failure.sentence), detail));
+  Print(fmt::format("\n{} {}{}\n", InColour(Colour::kRed, "penstock: failed:"), ShortenIds(failure.sentence), detail));
 }
 
 void Terminal::OnFailureDetail(std::string_view sentence) {
@@ -169,11 +172,11 @@ void Terminal::OnFailureDetail(std::string_view sentence) {
 }
 
 void Terminal::Note(std::string_view text) {
-  if (!options_.quiet) Print(Colour(kDim, text) + '\n');
+  if (!options_.quiet) Print(InColour(Colour::kDim, text) + '\n');
 }
 
 void Terminal::Warn(std::string_view text) {
-  Print(fmt::format("{} {}\n", Colour(kYellow, "penstock: warning:"), ShortenIds(text)));
+  Print(fmt::format("{} {}\n", InColour(Colour::kYellow, "penstock: warning:"), ShortenIds(text)));
 }
 
 void Terminal::Print(std::string_view text) {

@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include "cli/colour.h"
 #include "cli/output_writer.h"
 #include "plan/plan.h"
 #include "session/observer.h"
@@ -67,12 +68,12 @@ class Terminal final : public session::Observer {
   /// A failure that the session survives, and what becomes of the node.
   void WarnOf(const session::Failure& failure, std::string_view consequence);
   auto Shown(std::string_view text) const -> std::string;
-  auto Colour(const char* code, std::string_view text) const -> std::string;
+  auto InColour(Colour colour, std::string_view text) const -> std::string;
 
   Options options_;
   bool interactive_;
   bool sinks_shown_;  // stdout is a terminal
-  bool colour_;
+  bool coloured_;
   bool progress_shown_ = false;
   std::string last_step_;
   std::string failure_detail_;

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "cli/part.h"
 #include "observe/log_writer.h"
 #include "observe/quarantine.h"
 #include "plan/plan.h"
@@ -24,8 +25,11 @@ inline constexpr int kInterrupted = 130;
 struct PipelineOptions {
   std::string manifest;
   plan::PlacementOverride placement = plan::PlacementOverride::kAsDeclared;
-  bool overcommit = false;  // promise memory although running sessions hold it
-  bool retry = false;       // build also environments that failed before with nothing changed since
+  bool overcommit = false;              // promise memory although running sessions hold it
+  std::vector<std::string> settings{};  // of nodes' parameters (settings.h)
+  std::vector<std::string> outputs{};   // files for its ends (ends.h)
+  PartOptions part{};                   // of it alone, and files for its ends (part.h)
+  bool retry = false;                   // build also environments that failed before with nothing changed since
 };
 
 struct RunOptions {
@@ -54,10 +58,26 @@ struct PlanOptions {
   bool json = false;
 };
 
+struct GraphOptions {
+  PipelineOptions pipeline;
+  std::string format;  // "mermaid" or "svg"; empty: as the output's name says, else mermaid
+  std::string output;  // a file; empty or "-": stdout
+};
+
 struct CheckImageOptions {
   std::string image;
   std::string python;       // "3.11"; empty: the one that the image has
   std::string interpreter;  // absolute path in the image; empty: the one that nodes use
+  bool json = false;
+};
+
+struct DoctorOptions {
+  bool quiet = false;  // only what is wrong
+  bool json = false;
+};
+
+struct NodesOptions {
+  std::string name;  // empty: all
   bool json = false;
 };
 
@@ -71,6 +91,7 @@ struct StopOptions {
 auto Run(const RunOptions& options) -> int;
 auto Validate(const std::vector<std::string>& manifests) -> int;
 auto Plan(const PlanOptions& options) -> int;
+auto Graph(const GraphOptions& options) -> int;
 auto Build(const PipelineOptions& options) -> int;
 auto Logs(const LogsOptions& options) -> int;
 auto Lock(const PipelineOptions& options) -> int;
@@ -78,6 +99,8 @@ auto CheckImage(const CheckImageOptions& options) -> int;
 /// The JSON Schema of manifests.
 auto Schema() -> int;
 auto Version(bool json) -> int;
+auto Doctor(const DoctorOptions& options) -> int;
+auto Nodes(const NodesOptions& options) -> int;
 auto Ps(bool json) -> int;
 auto Stop(const StopOptions& options) -> int;
 /// `warm`: also ends the containers that wait for a next session.

@@ -13,4 +13,7 @@ namespace penstock::container {
 /// Result: how many; one that went by itself meanwhile does not count.
 auto RemoveOrphans(const docker::Engine& engine, const docker::Call& call) -> base::Expected<std::size_t>;
 
+/// How many RemoveOrphans would find, without removing any.
+auto CountOrphans(const docker::Engine& engine, const docker::Call& call) -> base::Expected<std::size_t>;
+
 }  // namespace penstock::container

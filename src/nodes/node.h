@@ -127,6 +127,14 @@ struct PluginPort {
   const char* type;
 };
 
+/// One parameter, for people and for what checks a manifest before the node runs.
+struct PluginParam {
+  const char* name;                 // "url"; "audio.rate" for one inside of a mapping
+  const char* type;                 // "text", "number", "whole number", "true or false", "list of texts"
+  const char* what;                 // what it means, with unit and range
+  const char* otherwise = nullptr;  // what holds where it is not given; null: it must be
+};
+
 /// One entry of a plugin's table.
 struct PluginNode {
   const char* name;  // "media.source"
@@ -136,6 +144,8 @@ struct PluginNode {
   std::size_t input_count;
   const PluginPort* outputs;
   std::size_t output_count;
+  const PluginParam* params = nullptr;  // all that it takes
+  std::size_t param_count = 0;
 };
 
 struct Plugin {

@@ -151,11 +151,11 @@ def test_a_verb_that_does_not_exist_is_told_with_the_nearest() -> None:
 
 def test_each_verb_has_an_example_of_its_own() -> None:
     help_text = penstock("--help").stdout
-    listed = help_text[help_text.index("Subcommands:") : help_text.index("Examples:")]
-    verbs = re.findall(r"^  ([a-z]+) ", listed, re.MULTILINE)
-    assert {"run", "ps", "gc", "logs"} <= set(verbs)
+    listed = help_text[help_text.index("Commands:") : help_text.index("Examples:")]
+    verbs = re.findall(r"^  ([a-z-]+) ", listed, re.MULTILINE)
+    assert {"run", "ps", "gc", "logs", "check-image"} <= set(verbs)
     for verb in verbs:
-        assert f"Example:\n  penstock {verb}" in penstock(verb, "--help").stdout, verb
+        assert re.search(rf"Examples?:\n  penstock {verb}\b", penstock(verb, "--help").stdout), verb
 
 
 def test_a_manifest_with_errors_is_refused_with_positions(project: Project) -> None:

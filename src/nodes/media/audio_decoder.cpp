@@ -73,19 +73,27 @@ auto RefuseToOpen(AVFormatContext* /*context*/, AVIOContext** /*io*/, const char
   return AVERROR(EACCES);
 }
 
-auto OpenRegularFile(const std::filesystem::path& file) -> Expected<base::UniqueFd> {
-  base::UniqueFd fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-  if (!fd) return base::SystemError(fmt::format("open audio file '{}'", file.string()));
+struct OpenedFile {
+  base::UniqueFd fd;
+  bool is_pipe = false;
+};
+
+// A named pipe is opened as one waits for its writer, anything else at once.
+auto OpenFile(const std::filesystem::path& file) -> Expected<OpenedFile> {
   struct stat status{};
+  const bool is_pipe = ::stat(file.c_str(), &status) == 0 && S_ISFIFO(status.st_mode);
+  base::UniqueFd fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC | (is_pipe ? 0 : O_NONBLOCK)));
+  if (!fd) return base::SystemError(fmt::format("open audio file '{}'", file.string()));
   if (::fstat(fd.get(), &status) != 0) return base::SystemError(fmt::format("look at audio file '{}'", file.string()));
+  if (S_ISFIFO(status.st_mode)) return OpenedFile{.fd = std::move(fd), .is_pipe = true};
   if (!S_ISREG(status.st_mode)) {
-    return Fail(ErrorCode::kInvalidArgument, "cannot read audio from '{}': it is {}, not a file", file.string(),
-                S_ISDIR(status.st_mode) ? "a directory" : "a device, pipe or socket");
+    return Fail(ErrorCode::kInvalidArgument, "cannot read audio from '{}': it is {}, not a file or pipe", file.string(),
+                S_ISDIR(status.st_mode) ? "a directory" : "a device or socket");
   }
   if (status.st_size == 0) {
     return Fail(ErrorCode::kInvalidArgument, "audio file '{}' is empty: write or download it again", file.string());
   }
-  return fd;
+  return OpenedFile{.fd = std::move(fd), .is_pipe = false};
 }
 
 /// "video (h264), subtitle (subrip)".
@@ -152,8 +160,9 @@ class AudioDecoder::Impl final {
   auto name() const -> std::string { return options_.file.string(); }
 
   auto OpenFormat() -> Status {
-    PENSTOCK_ASSIGN(file_, OpenRegularFile(options_.file));
-    wav_ = ReadWavLength(file_.get());
+    PENSTOCK_ASSIGN(auto opened, OpenFile(options_.file));
+    file_ = std::move(opened.fd);
+    if (!opened.is_pipe) wav_ = ReadWavLength(file_.get());
     const AVInputFormat* input_format = nullptr;
     AVDictionary* settings = nullptr;
     if (!options_.format.empty()) {
@@ -174,7 +183,7 @@ class AudioDecoder::Impl final {
     }
 
     io_.reset(avio_alloc_context(static_cast<unsigned char*>(av_malloc(kIoBufferBytes)), kIoBufferBytes, 0, &file_,
-                                 ReadFile, nullptr, SeekFile));
+                                 ReadFile, nullptr, opened.is_pipe ? nullptr : SeekFile));
     AVFormatContext* context = avformat_alloc_context();
     context->pb = io_.get();
     context->io_open = RefuseToOpen;

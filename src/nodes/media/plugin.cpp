@@ -2,6 +2,7 @@
 #include <array>
 
 #include "nodes/media/media_source.h"
+#include "nodes/media/source_params.h"
 
 namespace penstock::nodes::media {
 namespace {
@@ -15,7 +16,9 @@ constexpr auto kNodes = std::to_array<PluginNode>({
      .inputs = nullptr,
      .input_count = 0,
      .outputs = &kAudioOut,
-     .output_count = 1},
+     .output_count = 1,
+     .params = kSourceParams.data(),
+     .param_count = kSourceParams.size()},
 });
 
 constexpr Plugin kPlugin{.nodes = kNodes.data(), .node_count = kNodes.size()};

@@ -1,10 +1,10 @@
 #include "nodes/media/source_params.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <nlohmann/json.hpp>
 #include <numeric>
+#include <ranges>
 #include <span>
 #include <string_view>
 #include <utility>
@@ -18,8 +18,18 @@ using nlohmann::json;
 
 namespace {
 
-constexpr auto kKeys = std::to_array<std::string_view>({"url", "urls", "pause_ms", "format", "realtime", "audio"});
-constexpr auto kAudioKeys = std::to_array<std::string_view>({"rate", "channels", "frame_ms"});
+constexpr std::string_view kAudio = "audio.";
+
+/// The keys of the object of that name and dot, of all when empty: each once, without what is inside of them.
+auto KeysIn(std::string_view object) -> std::vector<std::string_view> {
+  std::vector<std::string_view> keys;
+  for (const std::string_view name : std::views::transform(kSourceParams, &PluginParam::name)) {
+    if (!name.starts_with(object)) continue;
+    const auto key = name.substr(object.size(), name.find('.', object.size()) - object.size());
+    if (keys.empty() || keys.back() != key) keys.push_back(key);
+  }
+  return keys;
+}
 
 auto EditDistance(std::string_view a, std::string_view b) -> std::size_t {
   std::vector<std::size_t> row(b.size() + 1);
@@ -139,7 +149,8 @@ auto SourceParams::Parse(const json& params, const std::filesystem::path& direct
   std::vector<std::string> problems;
   std::vector<std::string> urls;
 
-  ObjectReader top(params, "params", kKeys, problems);
+  const auto keys = KeysIn({});
+  ObjectReader top(params, "params", keys, problems);
   if (params.contains("url") == params.contains("urls")) {
     problems.emplace_back("params: give one of url (a file) and urls (a list of files)");
   } else if (const auto url = top.Text("url")) {
@@ -168,7 +179,8 @@ auto SourceParams::Parse(const json& params, const std::filesystem::path& direct
   if (const auto audio = params.find("audio"); audio != params.end() && !audio->is_object()) {
     top.Problem("audio", *audio, "an object, as in {rate: 16000, frame_ms: 20}");
   } else if (audio != params.end()) {
-    ObjectReader reader(*audio, "params.audio", kAudioKeys, problems);
+    const auto audio_keys = KeysIn(kAudio);
+    ObjectReader reader(*audio, "params.audio", audio_keys, problems);
     result.reader.rate = reader.Integer("rate", 1000, 768'000);
     result.reader.channels = reader.Integer("channels", 1, 64);
     if (const auto frame = reader.Number("frame_ms", 0.1, 10'000))

@@ -1,4 +1,4 @@
-// The nodes that are linked into the native worker: text.sink, json.sink and message.source.
+// The nodes that are linked into the native worker: sinks and sources that need no other library.
 #pragma once
 
 #include "nodes/node.h"

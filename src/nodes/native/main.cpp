@@ -2,7 +2,8 @@
 // descriptor 3.
 //
 //   penstock-native [--plugin PATH]…   plugins to look for the node in (default: those of the installation)
-//   penstock-native --list             all nodes: name, summary, inputs and outputs ("in:Json|Text,…"), tabs between
+//   penstock-native --list             names and summaries of all nodes
+//   penstock-native --describe         all that they declare, a JSON object a line (describe.h)
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -11,6 +12,7 @@
 #include <string_view>
 
 #include "base/log.h"
+#include "nodes/native/describe.h"
 #include "nodes/native/record_log.h"
 #include "nodes/native/run_node.h"
 
@@ -21,15 +23,7 @@ constexpr int kExitRuntimeGone = 70;
 constexpr std::chrono::minutes kConfigured{
     10};  // the runtime has a shorter deadline; this one ends a worker whose runtime hangs
 
-auto Describe(const PluginPort* ports, std::size_t count) -> std::string {
-  std::string text;
-  for (std::size_t index = 0; index < count; ++index) {
-    text += fmt::format("{}{}:{}", index == 0 ? "" : ",", ports[index].name, ports[index].type);
-  }
-  return text;
-}
-
-auto List(PluginRegistry& registry, const std::vector<std::filesystem::path>& plugins) -> int {
+auto List(PluginRegistry& registry, const std::vector<std::filesystem::path>& plugins, bool describe) -> int {
   int status = 0;
   for (const auto& plugin : plugins) {
     if (const auto loaded = registry.Load(plugin); !loaded) {
@@ -37,10 +31,8 @@ auto List(PluginRegistry& registry, const std::vector<std::filesystem::path>& pl
       status = 1;
     }
   }
-  for (const auto* node : registry.nodes()) {
-    fmt::print("{}\t{}\t{}\t{}\n", node->name, node->summary, Describe(node->inputs, node->input_count),
-               Describe(node->outputs, node->output_count));
-  }
+  for (const auto* node : registry.nodes())
+    fmt::print("{}\n", describe ? Describe(*node).dump() : fmt::format("{}\t{}", node->name, node->summary));
   return status;
 }
 
@@ -73,20 +65,23 @@ auto Work(PluginRegistry& registry, const std::vector<std::filesystem::path>& pl
 auto Main(int argc, char** argv) -> int {
   std::vector<std::filesystem::path> plugins;
   bool list = false;
+  bool describe = false;
   for (int i = 1; i < argc; ++i) {
     const std::string_view argument = argv[i];
     if (argument == "--list") {
       list = true;
+    } else if (argument == "--describe") {
+      describe = true;
     } else if (argument == "--plugin" && i + 1 < argc) {
       plugins.emplace_back(argv[++i]);
     } else {
-      std::fputs("usage: penstock-native [--plugin PATH]… [--list]\n", stderr);
+      std::fputs("usage: penstock-native [--plugin PATH]… [--list | --describe]\n", stderr);
       return 2;
     }
   }
   if (plugins.empty()) plugins = InstalledPlugins();
   PluginRegistry registry;
-  return list ? List(registry, plugins) : Work(registry, plugins);
+  return list || describe ? List(registry, plugins, describe) : Work(registry, plugins);
 }
 
 }  // namespace
