@@ -18,10 +18,10 @@ auto Refuse(const std::vector<base::Error>& errors) -> tl::unexpected<base::Erro
 
 auto ParseValueText(std::string_view text) -> base::Expected<Json> {
   if (IsBlank(text)) return std::make_shared<const nlohmann::json>(nullptr);
-  const auto tree = ParseTree(text, {});
-  if (!tree) return Refuse(tree.error());
   Report report({});
-  auto value = AnyJson().read(report, "the value", **tree);
+  const auto tree = ParseTree(text, report);
+  if (!tree || !report.empty()) return Refuse(report.Take());
+  auto value = AnyJson().read(report, "the value", *tree);
   if (!report.empty()) return Refuse(report.Take());
   return *std::move(value);
 }
