@@ -116,9 +116,9 @@ void Session::Impl::AnswerStatus(ControlServer::Reply reply) {
     FillReport();
     reply(StatusOf(View(), report_,
                    {.manifest = options_.plan.file,
-                    .phase = ending_    ? "ending"
-                             : started_ ? "running"
-                                        : "starting",
+                    .phase = ending_ || stopping_ ? "ending"
+                             : started_           ? "running"
+                                                  : "starting",
                     .age_s = SecondsSinceStart()},
                    before));
   });

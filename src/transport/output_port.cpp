@@ -248,9 +248,10 @@ struct OutputPort::State {
     for (const auto& edge : edges) {
       if (!edge->Lacks(Policy::kFail, next, bytes)) continue;
       return Fail(ErrorCode::kOverflow,
-                  "edge '{}' overflowed at message {}, and its policy is to fail: {}; raise its depth, or use the "
-                  "policy 'block' or 'drop_oldest'",
-                  edge->id, next, edge->Describe(next, bytes));
+                  "edge '{}' overflowed at message {}, and its policy is to fail: {}; raise its {}, or use the policy "
+                  "'block'",
+                  edge->id, next, edge->Describe(next, bytes),
+                  edge->Lacks(Policy::kFail, next, 0) ? "depth" : "max_in_flight_bytes");
     }
     return {};
   }
@@ -414,13 +415,6 @@ void OutputPort::CountSuppressed() noexcept {
 }
 
 auto OutputPort::segment() const noexcept -> const Segment& { return state_->backing.segment(); }
-
-auto OutputPort::ConnectedConsumers() const -> std::size_t { return state_->output.consumers(); }
-
-auto OutputPort::AwaitedConsumers() const noexcept -> std::size_t {
-  return static_cast<std::size_t>(std::ranges::count_if(
-      state_->edges, [](const auto& edge) { return !edge->given_up.load(std::memory_order_acquire); }));
-}
 
 void OutputPort::GiveUp(std::string_view edge_id) {
   for (auto& edge : state_->edges) {

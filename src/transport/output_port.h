@@ -103,10 +103,6 @@ class OutputPort final {
   auto segment() const noexcept -> const Segment&;
   /// Delivers history to consumers that attached since the last call. Any thread.
   auto Refresh() -> base::Status;
-  /// Subscribers connected now. Any thread.
-  auto ConnectedConsumers() const -> std::size_t;
-  /// Edges whose consumer was not given up. Any thread.
-  auto AwaitedConsumers() const noexcept -> std::size_t;
   /// A consumer that will not come back: its edge no longer holds credit or the end of the stream up. Any thread.
   void GiveUp(std::string_view edge_id);
   /// Makes a waiting Publish or Drain return kCancelled. Any thread.

@@ -145,9 +145,8 @@ def test_every_word_that_a_key_may_have_is_named() -> None:
 
 def test_the_parameters_of_native_nodes_are_those_that_are_read() -> None:
     nodes = SOURCE / "nodes"
-    source = (nodes / "media" / "source_params.cpp").read_text(encoding="utf-8")
-    arrays = re.findall(r"constexpr auto k\w*Keys = [^{]*\{([^}]*)\}", source)
-    read = {key for array in arrays for key in re.findall(r'"(\w+)"', array)}
+    source = (nodes / "media" / "source_params.h").read_text(encoding="utf-8")
+    read = {key for name in re.findall(r'\.name = "([\w.]+)"', source) for key in name.split(".")}
     for sink in sorted((nodes / "sinks").glob("*_sink.cpp")):
         read |= set(re.findall(r'reader\.(?:Required|Optional)<[^>]*>\("(\w+)"', sink.read_text(encoding="utf-8")))
     assert set(keys_below("Parameters of the native nodes")) == read

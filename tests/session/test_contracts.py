@@ -359,6 +359,15 @@ def test_what_a_node_that_was_left_out_did_not_get_counts_under_strict_loss(proj
     done = run(project, "--strict-loss")
     assert done.returncode == 4
     assert "edge source.out->fragile.in did not deliver 46 of 50 messages: its consumer was left out" in done.stderr
+    assert "edge source.out->fragile.in delivered 1 message that node 'fragile' has not handled to the end" in done.stderr
+
+
+def test_a_last_message_in_the_hands_of_a_node_that_was_left_out_counts_under_strict_loss(project: Project) -> None:
+    project.chain(numbers(4), fails("exception", on_failure="skip"), SINK)
+    done = run(project, "--strict-loss")
+    assert done.returncode == 4
+    assert "did not deliver" not in done.stderr
+    assert "edge source.out->fragile.in delivered 1 message that node 'fragile' has not handled to the end" in done.stderr
 
 
 def test_a_node_with_a_retry_is_left_out_when_that_is_used_up(project: Project) -> None:

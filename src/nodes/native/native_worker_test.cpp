@@ -298,8 +298,8 @@ TEST_F(NativeWorker, NamesTheNodesItKnowsWhenAskedForAnother) {
   const auto failed = Failure("text.snik");
   EXPECT_EQ(failed.phase, "import");
   EXPECT_EQ(failed.message,
-            "there is no native node 'text.snik'; known are json.sink, message.source, test.blobs, test.lines, "
-            "test.sleeper, test.twice, text.sink");
+            "there is no native node 'text.snik'; known are json.sink, json.source, message.source, test.blobs, "
+            "test.lines, test.sleeper, test.twice, text.sink, text.source");
 }
 
 TEST_F(NativeWorker, RefusesParamsThatTheNodeDoesNotHave) {
