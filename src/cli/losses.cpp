@@ -29,11 +29,11 @@ auto Losses(const session::Report& report) -> std::vector<std::string> {
       losses.push_back(
           fmt::format("edge {} did not deliver {} of {}: {}", edge.id, stats.in_flight, Messages(stats.sent),
                       WasLeftOut(report, edge.consumer) ? "its consumer was left out" : "they were under way"));
-    if (stats.delivered + stats.lost > stats.acknowledged)
+    if (stats.delivered + stats.lost > stats.acked)
       losses.push_back(
           fmt::format("edge {} delivered {} that node '{}' has not handled to the end: it had them in hands "
                       "when it ended",
-                      edge.id, Messages(stats.delivered + stats.lost - stats.acknowledged), edge.consumer));
+                      edge.id, Messages(stats.delivered + stats.lost - stats.acked), edge.consumer));
     if (!observe::AddsUp(stats))
       losses.push_back(
           fmt::format("the account of edge {} does not add up: {} sent, {} delivered, {} lost, {} under way", edge.id,

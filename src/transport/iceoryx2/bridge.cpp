@@ -122,10 +122,6 @@ auto Output::Refresh() const -> base::Status {
   return {};
 }
 
-auto Output::consumers() const noexcept -> std::size_t {
-  return InForkedChild() ? 0 : pb_output_consumers(handle_.get());
-}
-
 auto Input::Open(const Service& service, std::uint32_t buffer, std::uint32_t history) -> base::Expected<Input> {
   PENSTOCK_TRY(RefuseInForkedChild());
   PrepareOnce();

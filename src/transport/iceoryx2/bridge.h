@@ -86,8 +86,6 @@ class Output final {
   static auto Send(Chunk chunk) -> base::Expected<std::size_t>;
   /// Connects to consumers that attached since the last call or Send, and delivers the history to them.
   auto Refresh() const -> base::Status;
-  /// Consumers registered, dead ones included.
-  auto consumers() const noexcept -> std::size_t;
 
  private:
   explicit Output(pb_output* handle) : handle_(handle) {}

@@ -64,7 +64,6 @@ struct pb_layout {
 };
 int32_t pb_output_layout(const struct pb_output* output, struct pb_layout* layout, struct pb_error* error);
 void pb_output_close(struct pb_output* output);
-size_t pb_output_consumers(const struct pb_output* output);
 int32_t pb_output_refresh(const struct pb_output* output, struct pb_error* error);
 
 int32_t pb_loan(const struct pb_output* output, size_t bytes, struct pb_chunk** chunk, uint8_t** payload, void** header,

@@ -80,13 +80,6 @@ pub unsafe extern "C" fn pb_output_close(output: *mut Output) {
 }
 
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn pb_output_consumers(output: *const Output) -> usize {
-    let mut consumers = 0;
-    contained(|| consumers = unsafe { &*output }.subscribers());
-    consumers
-}
-
-#[unsafe(no_mangle)]
 pub unsafe extern "C" fn pb_output_refresh(output: *const Output, error: *mut ErrorText) -> i32 {
     guarded(error, || unsafe { &*output }.refresh().map(|()| Code::Ok))
 }

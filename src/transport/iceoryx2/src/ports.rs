@@ -182,7 +182,7 @@ impl Output {
         })
     }
 
-    pub fn subscribers(&self) -> usize {
+    fn subscribers(&self) -> usize {
         self.factory.dynamic_config().number_of_subscribers()
     }
 
