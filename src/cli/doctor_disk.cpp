@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "base/count.h"
 #include "cli/image_text.h"
 
 namespace penstock::cli {
@@ -30,7 +31,7 @@ auto LookAtRoom(std::string name, const std::filesystem::path& path, std::uint64
                   .remedy = {}};
   if (free_bytes >= least_bytes && !few_files) return finding;
   finding.health = Health::kWarning;
-  if (few_files) finding.found += fmt::format(", {} more files", room.f_favail);
+  if (few_files) finding.found += fmt::format(", room for {}", base::Count(room.f_favail, "more file"));
   finding.remedy = fmt::format("make room: less than {} is soon full",
                                few_files ? "1000 files" : SizeText(static_cast<std::int64_t>(least_bytes)));
   return finding;

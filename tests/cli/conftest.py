@@ -142,4 +142,5 @@ def project(tmp_path: Path) -> Project:
 
 
 SINK = {"id": "sink", "node_type": "text.sink"}
+ANY_SINK = {"id": "sink", "node_type": "json.sink"}  # takes every kind
 SHOW = {"id": "show", "node_type": "nodes:Show", "params": {"model": "large", "audio": {"rate": 16000}}}

@@ -354,12 +354,17 @@ def test_a_node_that_fails_is_left_out_and_the_others_go_on(project: Project, ho
     assert edge["in_flight"] == 300 - edge["delivered"] > 0
 
 
+IN_HANDS = "edge source.out->fragile.in delivered 1 message that node 'fragile' has not handled to the end"
+
+
 def test_what_a_node_that_was_left_out_did_not_get_counts_under_strict_loss(project: Project) -> None:
     project.chain(numbers(50), fails("exception", on_failure="skip"), SINK)
     done = run(project, "--strict-loss")
     assert done.returncode == 4
     assert "edge source.out->fragile.in did not deliver 46 of 50 messages: its consumer was left out" in done.stderr
-    assert "edge source.out->fragile.in delivered 1 message that node 'fragile' has not handled to the end" in done.stderr
+    assert (
+        "edge source.out->fragile.in delivered 1 message that node 'fragile' has not handled to the end" in done.stderr
+    )
 
 
 def test_a_last_message_in_the_hands_of_a_node_that_was_left_out_counts_under_strict_loss(project: Project) -> None:
@@ -367,7 +372,9 @@ def test_a_last_message_in_the_hands_of_a_node_that_was_left_out_counts_under_st
     done = run(project, "--strict-loss")
     assert done.returncode == 4
     assert "did not deliver" not in done.stderr
-    assert "edge source.out->fragile.in delivered 1 message that node 'fragile' has not handled to the end" in done.stderr
+    assert (
+        "edge source.out->fragile.in delivered 1 message that node 'fragile' has not handled to the end" in done.stderr
+    )
 
 
 def test_a_node_with_a_retry_is_left_out_when_that_is_used_up(project: Project) -> None:
