@@ -35,6 +35,28 @@ auto ReadText(const std::filesystem::path& path) -> std::string {
   return base::ReadFile(path, kLargest).value_or(std::string());
 }
 
+// Where this process is in the hierarchy that has the memory controller: its path behind ":memory:" of version 1, else
+// behind "0::".
+auto OwnGroup(std::string_view cgroup, const std::filesystem::path& cgroups) -> std::filesystem::path {
+  std::filesystem::path unified;
+  while (!cgroup.empty()) {
+    const auto line = cgroup.substr(0, cgroup.find('\n'));
+    cgroup.remove_prefix(std::min(line.size() + 1, cgroup.size()));
+    const auto path = line.substr(std::min(line.find(":/") + 2, line.size()));
+    if (line.find(":memory:/") != std::string_view::npos) return cgroups / "memory" / path;
+    if (line.starts_with("0::/")) unified = cgroups / path;
+  }
+  return unified;
+}
+
+// nullopt where it cannot be seen, as of the root of version 2, which has no such file.
+auto OwnKills(const std::filesystem::path& group) -> std::optional<std::uint64_t> {
+  for (const auto* file : {"memory.oom_control", "memory.events.local", "memory.events"}) {
+    if (const auto kills = Number<std::uint64_t>(After(ReadText(group / file), "oom_kill "))) return kills;
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 auto HostMemory::IsShort() const -> bool {
@@ -55,8 +77,12 @@ auto ParseHostMemory(std::string_view vmstat, std::string_view meminfo, std::str
   return memory;
 }
 
-auto ReadHostMemory(const std::filesystem::path& proc) -> HostMemory {
-  return ParseHostMemory(ReadText(proc / "vmstat"), ReadText(proc / "meminfo"), ReadText(proc / "pressure/memory"));
+auto ReadHostMemory(const std::filesystem::path& proc, const std::filesystem::path& cgroups) -> HostMemory {
+  auto memory =
+      ParseHostMemory(ReadText(proc / "vmstat"), ReadText(proc / "meminfo"), ReadText(proc / "pressure/memory"));
+  const auto group = OwnGroup(ReadText(proc / "self/cgroup"), cgroups);
+  if (const auto own = group.empty() ? std::nullopt : OwnKills(group)) memory.oom_kills = *own;
+  return memory;
 }
 
 }  // namespace penstock::container

@@ -2,6 +2,12 @@
 
 #include <gtest/gtest.h>
 
+#include <filesystem>
+#include <fstream>
+#include <string>
+
+#include "base/testing/temporary_directory.h"
+
 namespace penstock::container {
 namespace {
 
@@ -30,6 +36,41 @@ TEST(HostMemory, OfAKernelThatTellsNothingIsNotShort) {
   EXPECT_EQ(memory.oom_kills, 0U);
   EXPECT_FALSE(memory.stalled);
   EXPECT_FALSE(memory.IsShort());
+}
+
+class OwnGroup : public ::testing::Test {
+ protected:
+  void Write(const std::string& file, const std::string& text) {
+    const auto path = directory_.path() / file;
+    std::filesystem::create_directories(path.parent_path());
+    std::ofstream(path) << text;
+  }
+  auto Kills() -> std::uint64_t {
+    Write("proc/vmstat", kVmstat);
+    return ReadHostMemory(directory_.path() / "proc", directory_.path() / "cgroup").oom_kills;
+  }
+  base::testing::TemporaryDirectory directory_;
+};
+
+// A container that meets its own limit elsewhere is nothing to a process of this group.
+TEST_F(OwnGroup, OfVersion1CountsItsOwnKills) {
+  Write("proc/self/cgroup", "4:memory:/user/me\n1:cpu:/\n0::/\n");
+  Write("cgroup/memory/user/me/memory.oom_control", "oom_kill_disable 0\nunder_oom 0\noom_kill 1\n");
+  EXPECT_EQ(Kills(), 1U);
+}
+
+TEST_F(OwnGroup, OfVersion2CountsItsOwnKills) {
+  Write("proc/self/cgroup", "0::/user.slice/session-1.scope\n");
+  Write("cgroup/user.slice/session-1.scope/memory.events", "low 0\nmax 3\noom 2\noom_kill 2\noom_group_kill 0\n");
+  EXPECT_EQ(Kills(), 2U);
+  Write("cgroup/user.slice/session-1.scope/memory.events.local", "low 0\noom 0\noom_kill 0\noom_group_kill 0\n");
+  EXPECT_EQ(Kills(), 0U);
+}
+
+TEST_F(OwnGroup, ThatCannotBeSeenLeavesThoseOfTheHost) {
+  EXPECT_EQ(Kills(), 4U);
+  Write("proc/self/cgroup", "0::/\n");
+  EXPECT_EQ(Kills(), 4U);
 }
 
 TEST(HostMemory, OfThisHostIsThere) { EXPECT_GT(ReadHostMemory().total_bytes, 0U); }
