@@ -53,8 +53,9 @@ auto RenderUnmatched(const session::Report& report) -> std::string {
   std::string text;
   for (const auto& edge : report.edges) {
     if (!edge.joins || edge.unmatched() == 0) continue;
-    text += fmt::format("edge {}: {} of {} found no partners to be joined with\n", edge.id, edge.unmatched(),
-                        base::Count(edge.stats.delivered, "message"));
+    text +=
+        fmt::format("edge {}: {} of {} found no partners to be joined with{}\n", edge.id, edge.unmatched(),
+                    base::Count(edge.stats.delivered, "message"), report.failure ? " before the session failed" : "");
   }
   return text.empty() ? text : '\n' + text;
 }
