@@ -71,10 +71,10 @@ class Consumer(Member):
 
     def process(self, message: Bytes) -> None:
         number = int.from_bytes(bytes(message.data[:8]), "little")
-        # Before this call ends the message is not acknowledged, so that it counts as one of those ahead.
-        self.most_ahead = max(self.most_ahead, self.board[SENT] - len(self.numbers))
+        self.look_ahead()
         self.check(number, message)
         self.work()
+        self.look_ahead()  # by now the source has used what the last acknowledgement gave it
         self.check(number, message)  # nobody has written over it meanwhile
         self.numbers.append(number)
         self.keep(number, message)
@@ -97,6 +97,10 @@ class Consumer(Member):
         for at in range(0, len(data), PIECE):
             found = bytes(data[at : at + PIECE])  # bytes are compared at once, a memoryview's one by one
             assert found == content[: len(data) - at], f"message {number} was changed while it was held"
+
+    def look_ahead(self) -> None:
+        # Before `process` ends its message is not acknowledged, so that it counts as one of those ahead.
+        self.most_ahead = max(self.most_ahead, self.board[SENT] - len(self.numbers))
 
     def finish(self) -> None:
         while self.kept:
