@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Optional, Union
 
-from penstock import _failures
+from penstock import _current, _failures
 from penstock._context import Identity, NodeContext, UserClock
 from penstock._node import Node, defines_load
 from penstock._ports import NodePorts, inspect_node, type_name
@@ -119,7 +119,9 @@ class Worker:
             self.loop.close()
 
     def let_go(self) -> None:
-        """Of a node that has failed, in a process that goes on: what it has on its event loop does not."""
+        """Of a node that has ended, in a process that goes on: its thread refers to it no longer, and what a failed one
+        has on its event loop does not go on."""
+        _current.enter(None)
         if self.loop is not None:
             self.loop.let_go()
 
