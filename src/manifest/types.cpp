@@ -120,6 +120,16 @@ auto ReadVariable(Report& report, const Entry& entry) -> std::optional<std::stri
   return std::nullopt;
 }
 
+// nullopt, and reported, when `number` is beyond the bounds or was too large to be read.
+template <class T>
+auto Within(Report& report, std::string_view name, const Value& value, std::optional<T> number, T least, T most)
+    -> std::optional<T> {
+  if (number && *number >= least && *number <= most) return number;
+  const bool below = number ? *number < least : value.text.starts_with('-');
+  report.Add(value.at, "'{}' is {}; the {} is {}", name, value.text, below ? "least" : "most", below ? least : most);
+  return std::nullopt;
+}
+
 }  // namespace
 
 auto Text(Rule rule) -> Type<std::string> {
@@ -154,12 +164,7 @@ auto Integer(std::int64_t least, std::int64_t most) -> Type<std::int64_t> {
               ReportWrongType(report, name, "a whole number", value);
               return std::nullopt;
             }
-            const auto number = ParseInteger(value.text);
-            if (number && *number >= least && *number <= most) return number;
-            const bool below = number ? *number < least : value.text.starts_with('-');
-            report.Add(value.at, "'{}' is {}; the {} is {}", name, value.text, below ? "least" : "most",
-                       below ? least : most);
-            return std::nullopt;
+            return Within(report, name, value, ParseInteger(value.text), least, most);
           },
           NumberSchema("integer", static_cast<double>(least), static_cast<double>(most))};
 }
@@ -172,12 +177,7 @@ auto Number(double least, double most) -> Type<double> {
               ReportWrongType(report, name, "a number", value);
               return std::nullopt;
             }
-            const auto number = ParseNumber(value.text);
-            if (number && *number >= least && *number <= most) return number;
-            const bool below = number ? *number < least : value.text.starts_with('-');
-            report.Add(value.at, "'{}' is {}; the {} is {}", name, value.text, below ? "least" : "most",
-                       below ? least : most);
-            return std::nullopt;
+            return Within(report, name, value, ParseNumber(value.text), least, most);
           },
           NumberSchema("number", least, most)};
 }
