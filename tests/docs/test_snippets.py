@@ -94,13 +94,22 @@ def test_anything_else_is_told(shown: str, printed: str, told: str) -> None:
     assert Reading().difference(shown, printed) == told
 
 
+PAGES_ID = "01a21800-0000-7000-8000-000000000000"
+RUNS_ID = "01a29999-1111-7111-9111-111111111111"
+
+
 def test_ids_of_the_page_stand_for_those_of_the_run() -> None:
     reading = Reading()
-    assert reading.difference("is 01900000\n", "is 01911111\n") is None
-    assert reading.typed("show 01900000") == "show 01911111"
-    assert reading.difference("this is 01900000 again\n", "this is 01911111 again\n") is None
-    assert reading.difference("this is 01900000 again\n", "this is 01922222 again\n") is not None
-    assert reading.difference("01933333 01933333\n", "01944444 01955555\n") is not None
+    assert reading.difference(f"is {PAGES_ID}\n", f"is {RUNS_ID}\n") is None
+    assert reading.typed(f"show {PAGES_ID}-parse") == f"show {RUNS_ID}-parse"
+    assert reading.typed("show 01a21800-0000") == "show 01a29999-1111"
+    assert reading.difference(f"again {PAGES_ID}\n", f"again {RUNS_ID}\n") is None
+    assert reading.difference(f"again {PAGES_ID}\n", f"again {RUNS_ID.replace('9', '8')}\n") is not None
+
+
+def test_an_id_that_is_shown_twice_is_printed_twice() -> None:
+    assert Reading().difference(f"{PAGES_ID} {PAGES_ID}\n", f"{RUNS_ID} {RUNS_ID}\n") is None
+    assert Reading().difference(f"{PAGES_ID} {PAGES_ID}\n", f"{RUNS_ID} {PAGES_ID}\n") is not None
 
 
 @pytest.mark.skipif(not PENSTOCK.exists(), reason="build/bin/penstock is not part of the build yet")

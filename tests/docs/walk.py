@@ -149,10 +149,11 @@ def parse_shell(text: str) -> None:
 
 def simple_commands(text: str) -> Iterator[list[str]]:
     """Words of each, without assignments before it."""
-    lexer = shlex.shlex(text.replace("\\\n", " ").replace("\n", " ; "), posix=True, punctuation_chars="();<>|&")
-    lexer.commenters = ""
+    lines = re.sub(r"(?:^|[ \t])#.*$", "", text, flags=re.MULTILINE).replace("\\\n", " ").replace("\n", " ; ")
     words: list[str] = []
-    for word in [*uncommented(lexer), ";"]:
+    lexer = shlex.shlex(lines, posix=True, punctuation_chars="();<>|&")
+    lexer.commenters = ""
+    for word in [*lexer, ";"]:
         if word and set(word) <= set("();|&"):
             while words and re.match(r"^\w+=", words[0]):
                 words.pop(0)
@@ -161,14 +162,6 @@ def simple_commands(text: str) -> Iterator[list[str]]:
             words = []
         else:
             words.append(word)
-
-
-def uncommented(words: Iterator[str]) -> Iterator[str]:
-    skipping = False
-    for word in words:
-        skipping = (skipping or word.startswith("#")) and word != ";"
-        if not skipping:
-            yield word
 
 
 def check_options(words: list[str]) -> None:

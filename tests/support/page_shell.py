@@ -11,9 +11,13 @@ from pathlib import Path
 # has printed ends with its exit code between two separators.
 _LOOP = r"""
 exec 3<&0 </dev/null
+status=0
+again() { return "$status"; }
 while IFS= read -r -d '' -u 3 command; do
+  again  # $? is that of the command before
   eval "$command"
-  printf '\036%d\036' "$?"
+  status=$?
+  printf '\036%d\036' "$status"
 done
 """
 _SEPARATOR = b"\x1e"

@@ -222,7 +222,7 @@ _VARIES = (
     (re.compile(r"[ \t]+"), " "),  # columns are as wide as their widest cell
 )
 # UUIDs of version 7, whole or their beginning: those of a page stand for those of the run.
-_ID = re.compile(r"\b019[0-9a-f]{5}(?:-[0-9a-f]{4}){0,3}(?:-[0-9a-f]{12})?\b")
+_ID = re.compile(r"\b01[0-9a-f]{6}(?:-[0-9a-f]{4}){0,3}(?:-[0-9a-f]{12})?\b")
 
 
 def normal(line: str) -> str:
@@ -239,7 +239,11 @@ class Reading:
 
     def typed(self, command: str) -> str:
         """The command with the reader's own ids."""
-        return _ID.sub(lambda found: self._ids.get(found[0], found[0]), command)
+        return _ID.sub(lambda found: self._own(found[0]) or found[0], command)
+
+    def _own(self, shown: str) -> str | None:
+        """The id of the run that this one of the page, or the beginning of one, stands for."""
+        return next((own[: len(shown)] for known, own in self._ids.items() if known.startswith(shown)), None)
 
     def difference(self, shown: str, printed: str) -> str | None:
         """None when this is what is shown; else what the first line is that was not printed, or is not shown.
@@ -247,7 +251,7 @@ class Reading:
         Times, sizes, ids and widths of columns may be others; `…` stands for any text, and alone on a line for any lines.
         """
         text = "".join(f"{normal(line)}\n" for line in printed.splitlines())
-        new = [found for found in dict.fromkeys(_ID.findall(shown)) if found not in self._ids]
+        new = [found for found in dict.fromkeys(_ID.findall(shown)) if not self._own(found)]
         lines = [self._pattern(line, new) for line in shown.splitlines()]
         pattern = self._named("".join(lines), new)
         if whole := re.fullmatch(pattern, text):
@@ -261,7 +265,7 @@ class Reading:
     def _pattern(self, line: str, new: list[str]) -> str:
         if line.strip() == "…":
             return r"(?:[^\n]*\n)*?"
-        known = _ID.sub(lambda found: f"\0{new.index(found[0])}\0" if found[0] in new else self._ids[found[0]], line)
+        known = _ID.sub(lambda found: self._own(found[0]) or f"\0{new.index(found[0])}\0", line)
         return "[^\n]*?".join(re.escape(part) for part in normal(known).split("…")) + r" ?\n"
 
     @staticmethod
