@@ -68,6 +68,7 @@ def test_lines_without_prompts_are_commands_that_may_print_anything() -> None:
     [
         ("ran 0.41 s\n", "ran 12.3 s\n"),
         ("p50 90 µs\n", "p50 1.2 ms\n"),
+        ("19 of 128 MB\n", "24 of 128 MB\n"),
         ("a   12 MB  x\n", "a        1.4 GB x\n"),
         ("12:00:01.5 Python 3.11.2\n", "08:15:59.123 Python 3.11.7\n"),
         ("in …/home\n", "in /tmp/x/home\n"),
@@ -85,6 +86,7 @@ def test_what_varies_may_differ(shown: str, printed: str) -> None:
         ("3 messages\n", "4 messages\n", "not printed: 3 messages"),
         ("a\nc\n", "a\nb\nc\n", "not printed: c"),
         ("a\n", "a\nb\n", "more is printed than is shown"),
+        ("19 of 128 MB\n", "19 of 256 MB\n", "not printed: 19 of 128 MB"),
         ("", "a\n", "more is printed than is shown"),
         ("Python 3.11.2\n", "Python 3.10.2\n", "not printed: Python 3.11.2"),
         ("a\n…\nd\n", "a\nb\n", "not printed: d"),

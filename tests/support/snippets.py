@@ -217,7 +217,8 @@ _VARIES = (
     (re.compile(r"\b\d{4}-\d\d-\d\d[T ]"), ""),
     (re.compile(r"\b\d\d:\d\d(:\d\d(\.\d+)?)?Z?\b"), "TIME"),
     (re.compile(r"\b\d+(\.\d+)? ?(ns|µs|ms|s)\b"), "DURATION"),
-    (re.compile(r"\b\d+(\.\d+)? (KB|MB|GB|KiB|MiB|GiB)\b"), "SIZE"),
+    (re.compile(r"\b\d+(\.\d+)? of (?=\d)"), "SOME of "),  # what comes next is a limit
+    (re.compile(r"(?<!of )\b\d+(\.\d+)? (kB|MB|GB|KiB|MiB|GiB)\b"), "SIZE"),
     (re.compile(r"\b(3\.\d+)\.\d+\b"), r"\1.N"),
     (re.compile(r"[ \t]+"), " "),  # columns are as wide as their widest cell
 )
