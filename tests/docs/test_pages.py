@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import snippets
-from walk import DOINGS, PENSTOCK, REPOSITORY, Section, Walk, sections
+from walk import DOINGS, PENSTOCK, REPOSITORY, Section, Walk, parse_shell, sections
 
 needs_penstock = pytest.mark.skipif(not PENSTOCK.exists(), reason="build/bin/penstock is not part of the build yet")
 PAGES = [
@@ -54,7 +54,9 @@ def pipelines() -> list[Any]:
 
 
 def test_the_pages_are_found() -> None:
-    assert {"README.md", "docs/tutorial.md", "docs/nodes.md", "docs/manifest.md"} <= {name(page) for page in HANDWRITTEN}
+    assert {"README.md", "docs/tutorial.md", "docs/nodes.md", "docs/manifest.md"} <= {
+        name(page) for page in HANDWRITTEN
+    }
     assert all((REPOSITORY / test).exists() for test in GENERATED.values())
 
 
@@ -68,11 +70,33 @@ def test_every_snippet_is_of_a_known_kind_or_says_why_it_is_not_run(page: Path) 
         assert snippet.not_run != "", f"{snippet.place}: the marker gives no reason"
 
 
+def outside_of_fences(page: Path) -> str:
+    return re.sub(r"^```.*?^```$", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+
+
 @pytest.mark.parametrize("page", HANDWRITTEN, ids=name)
 def test_no_snippet_stands_outside_of_fences(page: Path) -> None:
     """Of an indented one nobody knows what it is."""
-    outside = re.sub(r"^```.*?^```$", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
-    assert re.findall(r"\n\n    [^\n]*", outside) == []
+    assert re.findall(r"\n\n    [^\n]*", outside_of_fences(page)) == []
+
+
+def named(page: Path) -> list[str]:
+    """Commands in backticks, and on a page of help texts the examples."""
+    if name(page) in GENERATED:
+        return re.findall(r"^  ((?:penstock|\./dev) .*)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return re.findall(r"`((?:penstock|\./dev) [^`]*)`", outside_of_fences(page))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+@needs_penstock
+def test_the_commands_that_a_page_names_exist(page: Path) -> None:
+    for command in named(page):
+        parse_shell(re.sub(r"[\[\]]", "", command.replace("\n", " ")))
+
+
+def test_pages_name_commands() -> None:
+    assert len(named(REPOSITORY / "docs" / "cli.md")) > 40
+    assert "penstock quarantine list" in named(REPOSITORY / "docs" / "reliability.md")
 
 
 @pytest.mark.parametrize(("page", "section"), parts())

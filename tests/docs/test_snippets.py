@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 import snippets
-from walk import PENSTOCK, parse_shell
 from snippets import Reading, merged, transcript
+from walk import PENSTOCK, parse_shell
 
 PIPELINE = """version: v1
 nodes:
@@ -29,14 +29,16 @@ def page(folder: Path, text: str) -> list[snippets.Snippet]:
 def test_a_snippet_knows_its_place_kind_and_marker(tmp_path: Path) -> None:
     first, second = page(
         tmp_path,
-        "# A\n```yaml node\nid: a\n```\n<!-- needs an engine -->\n## B\n<!-- not run: takes hours -->\n\n```sh\nx\n```\n",
+        "# A\n```yaml node\nid: a\n```\n"
+        "<!-- needs an engine -->\n## B\n<!-- not run: takes hours -->\n\n```sh\nx\n```\n",
     )
     assert (first.section, first.line, first.words, first.not_run, first.needs_engine) == ("A", 2, "node", None, False)
     assert (second.section, second.text, second.not_run, second.needs_engine) == ("B", "x\n", "takes hours", True)
 
 
 def test_a_marker_is_for_the_next_snippet_alone(tmp_path: Path) -> None:
-    text = "<!-- not run: why -->\nBut this is between.\n```sh\nx\n```\n<!-- not run: why -->\n```sh\nx\n```\n```sh\nx\n```\n"
+    shell = "```sh\nx\n```\n"
+    text = f"<!-- not run: why -->\nBut this is between.\n{shell}<!-- not run: why -->\n{shell}{shell}"
     assert [each.not_run for each in page(tmp_path, text)] == [None, "why", None]
 
 

@@ -53,7 +53,7 @@ class Walk:
     def to(self, section: Section) -> None:
         """Does what was not yet done up to the end of the section."""
         while self._left and self._left[0][0] <= section:
-            (number, title), found = self._left.pop(0)
+            (_, title), found = self._left.pop(0)
             if self._failed:
                 break
             self._names.update(NAMES)

@@ -156,6 +156,7 @@ def test_the_parameters_of_native_nodes_are_those_that_are_read() -> None:
 
 # --- what the program itself says ---
 
+
 def run(verb: str, folder: Path, manifest: str, *options: str) -> subprocess.CompletedProcess[str]:
     return snippets.run_verb(PENSTOCK, verb, folder, manifest, *options)
 
@@ -216,7 +217,9 @@ def test_bounds_are_those_that_are_checked(
 @needs_penstock
 def test_defaults_are_those_of_a_plan(tmp_path: Path) -> None:
     connection = snippets.framed("step", "on_failure: restart\ndocker: {python_version: '3.11'}")
-    joins = json.loads(run("plan", tmp_path, snippets.framed("joined", "join: {on: time}"), "--json").stdout)["nodes"][2]["join"]
+    joins = json.loads(run("plan", tmp_path, snippets.framed("joined", "join: {on: time}"), "--json").stdout)["nodes"][
+        2
+    ]["join"]
     done = run("plan", tmp_path, connection, "--json")
     assert done.returncode == 0, done.stderr
     plan = json.loads(done.stdout)

@@ -8,13 +8,14 @@ A fence says what its snippet is:
 | other `sh` | every line is run, and has to succeed |
 | `python` | is a doctest when it has `>>> `, else executed; names of the SDK are there |
 | `yaml` | is a whole pipeline that `penstock validate` accepts |
-| `yaml node`, `step`, `docker`, `joined`, `edge`, `session` | each of its paragraphs makes a valid pipeline in a frame of that kind |
+| `yaml` and one of `KINDS` | each of its paragraphs makes a valid pipeline in a frame of that kind |
 | `json`, `ini` | is parsed |
 | any with the name of a file | the file is written where the page's shell is |
 | `yaml` of nodes alone | takes the place of these nodes in the pipeline that the page showed before |
 
-`<!-- not run: REASON -->` before a fence is for what cannot be run here. `sh` then is still parsed: its programs, commands
-and options exist. A file is still written. What follows `<!-- needs an engine -->` on the page is tested where there is one.
+`<!-- not run: REASON -->` before a fence is for what cannot be run here. `sh` then is still parsed: its programs,
+commands and options exist. A file is still written. What follows `<!-- needs an engine -->` on the page is tested where
+there is one.
 """
 
 from __future__ import annotations
@@ -141,7 +142,7 @@ def merged(manifest: str, fragment: str) -> str:
 
 
 def manifests(page: Path) -> Iterator[tuple[Snippet, str, str]]:
-    """Every pipeline that a page shows: its snippet, its kind and its text. Of fragments each paragraph is one by itself."""
+    """Every pipeline that a page shows: snippet, kind and text. Of fragments each paragraph is one by itself."""
     last = ""
     for snippet in read(page):
         if snippet.language != "yaml" or snippet.not_run is not None:
@@ -162,9 +163,7 @@ _HOST = re.compile(
 )
 
 
-def run_verb(
-    program: Path, verb: str, folder: Path, manifest: str, *options: str
-) -> subprocess.CompletedProcess[str]:
+def run_verb(program: Path, verb: str, folder: Path, manifest: str, *options: str) -> subprocess.CompletedProcess[str]:
     """Of a manifest in a folder with the files that examples name."""
     here = folder / "pipeline"
     for name in _FILES:
@@ -249,7 +248,7 @@ class Reading:
     def difference(self, shown: str, printed: str) -> str | None:
         """None when this is what is shown; else what the first line is that was not printed, or is not shown.
 
-        Times, sizes, ids and widths of columns may be others; `…` stands for any text, and alone on a line for any lines.
+        Times, sizes, ids and widths of columns may be others; `…` is any text, and alone on a line any lines.
         """
         text = "".join(f"{normal(line)}\n" for line in printed.splitlines())
         new = [found for found in dict.fromkeys(_ID.findall(shown)) if not self._own(found)]
