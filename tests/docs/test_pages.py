@@ -80,6 +80,18 @@ def test_no_snippet_stands_outside_of_fences(page: Path) -> None:
     assert re.findall(r"\n\n    [^\n]*", outside_of_fences(page)) == []
 
 
+def anchors(page: Path) -> set[str]:
+    """As GitHub makes them of headings."""
+    headings = re.findall(r"^#+ (.*)$", outside_of_fences(page), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_links_into_pages_lead_to_headings(page: Path) -> None:
+    for target, anchor in re.findall(r"\]\(([^)#\s:]*)#([^)\s]+)\)", outside_of_fences(page)):
+        assert anchor in anchors((page.parent / target) if target else page), f"{name(page)} links to {target}#{anchor}"
+
+
 def named(page: Path) -> list[str]:
     """Commands in backticks, and on a page of help texts the examples."""
     if name(page) in GENERATED:
