@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Optional
+from typing import TYPE_CHECKING, Any, Optional
 
-from penstock import _dlpack, _dtypes
+from penstock import _dtypes
 from penstock._local import Loan, Shape
+
+if TYPE_CHECKING:
+    from penstock._dlpack import Imported
 
 _MAX_CHANNELS = 256  # more are taken for a transposed array
 
@@ -28,13 +31,19 @@ def as_array(source: Any, what: str) -> Any:
     if isinstance(source, (str, bytes, list, tuple, dict)) or source is None:
         raise TypeError(f"{what} must be an array or have a buffer, not {type(source).__name__}")
     if is_dlpack_only(source):
-        return _dlpack.imported(source, what).as_array()
+        return by_dlpack(source, what).as_array()
     return _dtypes.numpy().asarray(source)
 
 
 def is_dlpack_only(source: Any) -> bool:
     """Whether DLPack is what it offers before anything that numpy itself would use."""
     return hasattr(source, "__dlpack__") and not hasattr(source, "__array_interface__")
+
+
+def by_dlpack(source: Any, what: str) -> Imported:
+    from penstock import _dlpack  # with ctypes, which few nodes need and each would wait for at its start
+
+    return _dlpack.imported(source, what)
 
 
 def to_dlpack(array: Any, options: dict[str, Any]) -> Any:

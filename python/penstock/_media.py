@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Optional, TypeVar
 
-from penstock import _arrays, _dlpack, _dtypes
+from penstock import _arrays, _dtypes
 from penstock._local import Shape, View
 from penstock._message import KIND_AUDIO, KIND_IMAGE, KIND_TENSOR, Borrow, Encoded, Message
 
@@ -313,7 +313,7 @@ class Tensor(ArrayMessage):
         if view is not None and dtype is not None and view.c_contiguous:
             return view, dtype[0], dtype[1], _arrays.checked_shape(view.shape or ()), 0
         if view is None and _arrays.is_dlpack_only(self._array):
-            other = _dlpack.imported(self._array, "array")
+            other = _arrays.by_dlpack(self._array, "array")
             if other.is_compact:
                 return other.memory, other.dtype[0], other.dtype[1], other.shape, 0
         array = _arrays.as_array(self._array, "array")

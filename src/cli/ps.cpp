@@ -135,10 +135,10 @@ void PrintSession(const json& session) {
   }
   std::vector<Row> edges{{"  edge", "policy", "sent", "queued", "unacknowledged", "lost", "redelivered"}};
   for (const auto& edge : session.at("edges")) {
-    const auto gone = Number(edge, "acknowledged") + Number(edge, "lost");
+    const auto acknowledged = Number(edge, "acknowledged");  // what was lost is among them
     const auto sent = Number(edge, "sent");
     edges.push_back({"  " + edge.value("id", ""), edge.value("policy", ""), std::to_string(sent),
-                     std::to_string(Number(edge, "queued")), std::to_string(sent > gone ? sent - gone : 0),
+                     std::to_string(Number(edge, "queued")), std::to_string(sent > acknowledged ? sent - acknowledged : 0),
                      std::to_string(Number(edge, "lost")), std::to_string(Number(edge, "redelivered"))});
   }
   fmt::print("{}{}", RenderTable(nodes, width), edges.size() > 1 ? RenderTable(edges, width) : "");

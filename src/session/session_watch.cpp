@@ -133,7 +133,7 @@ void Session::Impl::WatchRoom(std::size_t edge) {
   loop_->After(found.again, [this, edge] { WatchRoom(edge); });
 }
 
-// From consumer to consumer, as long as each has itself waited for room for all that time.
+// From consumer to consumer, as long as each has itself waited for room, and does so until that is too long.
 auto Session::Impl::WhoHoldsUp(std::size_t edge) -> HeldUp {
   const std::chrono::nanoseconds deadline = *options_.plan.edges[edge].deadline;
   const auto now = static_cast<std::uint64_t>(transport::MonotonicNow());
@@ -160,8 +160,9 @@ auto Session::Impl::WhoHoldsUp(std::size_t edge) -> HeldUp {
     const auto waiting = [&](std::size_t other) {
       return wiring_.edge(other)->waiting_since_ns.load(std::memory_order_acquire);
     };
+    // Whoever has waited for most of the time is no culprit: how long it waits in the end is seen when it is looked at.
     auto next = std::ranges::find_if(
-        waits_at, [&](std::size_t other) { return waiting(other) != 0 && left_of(waiting(other)).count() <= 0; });
+        waits_at, [&](std::size_t other) { return waiting(other) != 0 && left_of(waiting(other)) <= deadline / 2; });
     // A predecessor has held it up, too, and may have left room for one message when it ended.
     if (next == waits_at.end()) {
       next = std::ranges::find_if(waits_at, [&](std::size_t other) {

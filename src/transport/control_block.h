@@ -47,8 +47,8 @@ struct Histogram {
 };
 
 /// What a node was doing when it published a message: handling the message `sequence` of its input edge `input`, of
-/// which this was output number `index`. Without an input (kNoInput: a source, or `finish`) `sequence` counts all such,
-/// and `index` is 0.
+/// which this was output number `index`. Without an input (kNoInput) `sequence` counts all such; `index` is 1 for what
+/// a timer's handler gave, 0 for a source and `finish`.
 struct Origin {
   static constexpr std::uint32_t kNoInput = 0xffff'ffff;
   std::uint32_t input = kNoInput;

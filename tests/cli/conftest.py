@@ -49,6 +49,15 @@ class Shout(penstock.Node):
         return Text(text.text.upper() + "!")
 
 
+class Refuse(penstock.Node):
+    """Handles every message but the first."""
+
+    def process(self, text: Text) -> Text:
+        if text.text == "0":
+            raise ValueError("not this one")
+        return text
+
+
 class Frames(penstock.Node):
     """Says at its end how much audio it was given."""
 
@@ -132,6 +141,12 @@ class Project:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         item.add_marker(pytest.mark.timeout(3 * DEADLINE))
+
+
+@pytest.fixture(autouse=True)
+def own_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What earlier runs of this user have left is not shown."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
 
 
 @pytest.fixture

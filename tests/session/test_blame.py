@@ -79,6 +79,19 @@ class Steady(penstock.Node):
         threading.Event().wait(0.005)
 
 
+class Slow(penstock.Node):
+    """Half a second for each message, always."""
+
+    def process(self, text: Text) -> Text:
+        threading.Event().wait(0.5)
+        return text
+
+
+class Pass(penstock.Node):
+    def process(self, text: Text) -> Text:
+        return text
+
+
 class Hang(penstock.Node):
     def process(self, text: Text) -> None:
         threading.Event().wait()
@@ -133,6 +146,24 @@ def test_a_node_that_handles_one_message_too_long_is_blamed_and_not_its_consumer
     result = project.run()
     assert result.returncode == 1
     assert "node 'burst' did not make room on edge source.out->burst.in within 1.0 s" in result.stderr
+
+
+# It has itself worked for a moment while its producer waited, so that it has waited for less than the deadline.
+def test_who_waits_for_most_of_the_deadline_is_not_blamed(project: Project) -> None:
+    project.write(
+        [node("source", "Numbers"), node("slow", "Slow"), node("pass", "Pass"), node("hang", "Hang")],
+        [
+            {"from": "source", "to": "slow", "depth": 1, "deadline": "2s"},
+            {"from": "slow", "to": "pass", "depth": 1},
+            {"from": "pass", "to": "hang", "depth": 1},
+        ],
+    )
+    result = project.run()
+    assert result.returncode == 1
+    assert (
+        "node 'hang' did not make room on edge pass.out->hang.in, which holds up edge source.out->slow.in, "
+        "within 2.0 s" in result.stderr
+    )
 
 
 # The one that hung leaves room for one message, so that the wait of who sends to it begins anew.

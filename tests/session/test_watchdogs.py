@@ -73,7 +73,8 @@ class Gated(penstock.Node):
 
     def process(self, text: Text) -> None:
         if int(text.text) < self.closed:
-            open(self.gate).close()
+            with open(self.gate) as gate:
+                gate.read()  # to its end: a writer that is not closed yet would let the next message through as well
 '''
 
 
