@@ -18,6 +18,7 @@ It needs no pipeline to be tested:
 ['loud']
 
 The SDK runs on CPython 3.9 to 3.13 and needs no other package; numpy is imported when an array is first asked for.
+It is in `build/worker/python` of a checkout: nodes find it by themselves, tests and editors by `PYTHONPATH`.
 """
 
 from __future__ import annotations

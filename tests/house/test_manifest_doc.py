@@ -13,10 +13,12 @@ from typing import Any
 
 import penstock
 import pytest
+import snippets
 from penstock import testing
 from repository import ROOT, SOURCE
 
-PAGE = (ROOT / "docs" / "manifest.md").read_text(encoding="utf-8")
+FILE = ROOT / "docs" / "manifest.md"
+PAGE = FILE.read_text(encoding="utf-8")
 PENSTOCK = ROOT / "build" / "bin" / "penstock"
 needs_penstock = pytest.mark.skipif(not PENSTOCK.exists(), reason="build/bin/penstock is not part of the build yet")
 
@@ -154,79 +156,21 @@ def test_the_parameters_of_native_nodes_are_those_that_are_read() -> None:
 
 # --- what the program itself says ---
 
-HEAD = "version: v1\nmetadata: {{name: frame}}\n"
-FRAMES = {
-    "node": HEAD + "nodes:\n  -\n{0}",
-    "docker": HEAD + "nodes:\n  - id: node\n    node_type: nodes.node:Node\n    docker:\n{1}{0}",
-    # A node that is fed: sources are not restarted.
-    "step": HEAD
-    + "connections: [{{from: source, to: node}}]\nnodes:\n  - {{id: source, node_type: media.source}}\n"
-    + "  - id: node\n    node_type: nodes.node:Node\n{0}",
-    "joined": HEAD
-    + "connections: [{{from: a, to: node, to_input: a}}, {{from: b, to: node, to_input: b}}]\n"
-    + "nodes:\n  - {{id: a, node_type: media.source}}\n  - {{id: b, node_type: media.source}}\n"
-    + "  - id: node\n    node_type: nodes.node:Node\n{0}",
-    "edge": HEAD
-    + "nodes: [{{id: camera, node_type: 'nodes.a:A'}}, {{id: detect, node_type: 'nodes.b:B'}}]\n"
-    + "connections:\n  -\n{0}",
-    "session": HEAD + "nodes: [{{id: a, node_type: 'nodes.a:A'}}]\nsession:\n{0}",
-}
-FILES = ("image/cuda.Dockerfile", "profile.json", "../models/m", "../private/settings.env", "../private/token.pem")
-# What of an example not every host has, or not every user may have.
-HOST = re.compile(
-    r"the device '/dev/\w+' of node 'node' does not exist$|'user' of node 'node' is 0, but only user \d+ can"
-)
-
-
-def framed(kind: str, fragment: str) -> str:
-    """A manifest that is valid if the fragment is."""
-    if not kind:
-        return fragment
-    python = "" if "python_version" in fragment else '      python_version: "3.11"\n'
-    lines = "".join(f"      {line}\n" if kind == "docker" else f"    {line}\n" for line in fragment.splitlines())
-    return FRAMES[kind].format(lines, python)
-
-
-def examples() -> list[tuple[str, str]]:
-    """Kind and text: whole manifests have none; of fragments each paragraph is one by itself."""
-    found = re.findall(r"^```yaml ?(\w*)\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
-    return [(kind, part) for kind, text in found for part in (text.split("\n\n") if kind else [text])]
-
 
 def run(verb: str, folder: Path, manifest: str, *options: str) -> subprocess.CompletedProcess[str]:
-    here = folder / "pipeline"
-    for name in FILES:
-        file = here / name
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text("{}" if file.suffix == ".json" else "", encoding="utf-8")
-    secrets = folder / "config" / "penstock" / "secrets"
-    secrets.mkdir(parents=True, exist_ok=True)
-    (secrets / "api_key").write_text("k", encoding="utf-8")
-    file = here / "pipeline.yaml"
-    file.write_text(manifest, encoding="utf-8")
-    environment = {"XDG_CONFIG_HOME": str(folder / "config"), "XDG_STATE_HOME": str(folder), "HOME": str(folder)}
-    command: list[str | Path] = [PENSTOCK, verb, file, *options]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-
-
-def problems(folder: Path, manifest: str) -> list[str]:
-    done = run("validate", folder, manifest)
-    errors = [line for line in done.stderr.splitlines() if not re.fullmatch(r"\d+ errors", line)]
-    assert (done.returncode == 0) == (not errors), done.stdout + done.stderr
-    return errors
+    return snippets.run_verb(PENSTOCK, verb, folder, manifest, *options)
 
 
 def test_the_page_has_examples_of_every_kind() -> None:
-    assert {"", "node", "docker", "step", "joined", "edge"} == {kind for kind, _ in examples()}
-    assert (PAGE.count("```yaml") + PAGE.count("```python")) * 2 == PAGE.count("```")
+    """Each is a test of its own in tests/docs."""
+    assert {"", "node", "docker", "step", "joined", "edge"} == {kind for _, kind, _ in snippets.manifests(FILE)}
 
 
-def test_the_nodes_of_the_page_are_nodes() -> None:
-    names: dict[str, Any] = {"penstock": penstock, "Iterator": Iterator}
-    names |= {"Audio": penstock.Audio, "Json": penstock.Json, "Text": penstock.Text}
-    for code in re.findall(r"^```python\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL):
-        exec(code, names)
-    assert issubclass(names["Words"], penstock.Node)
+def test_the_node_that_joins_does() -> None:
+    names: dict[str, Any] = {name: getattr(penstock, name) for name in penstock.__all__} | {"penstock": penstock}
+    for snippet in snippets.read(FILE):
+        if snippet.language == "python" and "class Attribution" in snippet.text:
+            exec(snippet.text, names)
     samples = array.array("f", [0.0] * 320)
     sound = penstock.Audio(memoryview(samples).cast("B").cast("f", [320, 1]), 16000, time=40_000_000)
     inputs = [("audio", sound), ("speaker", penstock.Json("Ada", time=50_000_000))]
@@ -234,12 +178,6 @@ def test_the_nodes_of_the_page_are_nodes() -> None:
     assert [(message.value, message.time) for message in out if isinstance(message, penstock.Json)] == [
         ({"speaker": "Ada", "frames": 320}, 40_000_000)
     ]
-
-
-@needs_penstock
-@pytest.mark.parametrize(("kind", "text"), examples())
-def test_examples_are_valid(tmp_path: Path, kind: str, text: str) -> None:
-    assert [line for line in problems(tmp_path, framed(kind, text)) if not HOST.search(line)] == []
 
 
 def bounded() -> list[tuple[str, str, str, str, str]]:
@@ -269,7 +207,7 @@ def test_bounds_are_those_that_are_checked(
     tmp_path: Path, kind: str, key: str, place: str, least: str, most: str
 ) -> None:
     def told(value: str) -> str:
-        return "\n".join(problems(tmp_path, framed(kind, place.format(key, value))))
+        return "\n".join(snippets.problems(PENSTOCK, tmp_path, snippets.framed(kind, place.format(key, value))))
 
     below = str(int(least) - 1) if least.isdigit() else "0"
     assert f"'{key}' is {below}; the least is {least}" in told(below)
@@ -278,8 +216,10 @@ def test_bounds_are_those_that_are_checked(
 
 @needs_penstock
 def test_defaults_are_those_of_a_plan(tmp_path: Path) -> None:
-    connection = framed("step", "on_failure: restart\ndocker: {python_version: '3.11'}")
-    joins = json.loads(run("plan", tmp_path, framed("joined", "join: {on: time}"), "--json").stdout)["nodes"][2]["join"]
+    connection = snippets.framed("step", "on_failure: restart\ndocker: {python_version: '3.11'}")
+    joins = json.loads(run("plan", tmp_path, snippets.framed("joined", "join: {on: time}"), "--json").stdout)["nodes"][
+        2
+    ]["join"]
     done = run("plan", tmp_path, connection, "--json")
     assert done.returncode == 0, done.stderr
     plan = json.loads(done.stdout)

@@ -1,9 +1,7 @@
-"""docs/sdk.md is what the SDK's docstrings say, has all that users can name, and its examples run."""
+"""docs/sdk.md is what the SDK's docstrings say, has all that users can name, and its examples run (in tests/docs)."""
 
 from __future__ import annotations
 
-import doctest
-import re
 import subprocess
 import sys
 
@@ -14,24 +12,6 @@ from penstock import testing
 from repository import ROOT
 
 PAGE = (ROOT / "docs" / "sdk.md").read_text(encoding="utf-8")
-BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-NAMES = {
-    **{name: getattr(penstock, name) for name in penstock.__all__},
-    **{name: getattr(testing, name) for name in testing.__all__},
-    "penstock": penstock,
-    "testing": testing,
-}
-
-
-def sections() -> list[str]:
-    return re.split(r"^##+ ", PAGE, flags=re.MULTILINE)
-
-
-def examples_of(section: str) -> doctest.DocTest:
-    """Those of a section see what its earlier ones have defined."""
-    title, _, text = section.partition("\n")
-    code = "\n".join(BLOCK.findall(text))
-    return doctest.DocTestParser().get_doctest(code, dict(NAMES), title, "docs/sdk.md", 0)
 
 
 def test_the_page_is_what_the_docstrings_say() -> None:
@@ -41,20 +21,6 @@ def test_the_page_is_what_the_docstrings_say() -> None:
 def test_the_page_has_everything_that_users_can_name() -> None:
     told = {name for names in sdk_reference.SECTIONS.values() for _, name in names}
     assert {*penstock.__all__, *testing.__all__} - told == set()
-
-
-def test_every_example_is_recognised() -> None:
-    assert sum(len(examples_of(section).examples) for section in sections()) == len(re.findall(r"^>>> ", PAGE, re.M))
-
-
-@pytest.mark.parametrize("section", sections(), ids=lambda section: str(section).partition("\n")[0][:40])
-def test_examples_run(section: str) -> None:
-    registered = dict(penstock._node.registry)
-    told: list[str] = []
-    result = doctest.DocTestRunner().run(examples_of(section), out=told.append)
-    penstock._node.registry.clear()
-    penstock._node.registry.update(registered)
-    assert result.failed == 0, "".join(told)
 
 
 def test_a_definition_that_is_gone_is_named() -> None:
