@@ -99,6 +99,9 @@ class Host final {
   /// had published of that.
   auto BeginTick() -> bool;
 
+  /// What is published from now on is what `finish` gives.
+  void BeginFinish();
+
   /// For a thread that waits in place of the node's: the word that changes with every ring for it. Taken before a look
   /// (TryNext) that finds nothing, what arrives after that look has changed it. Any thread.
   auto arrivals() const noexcept -> std::uint32_t;

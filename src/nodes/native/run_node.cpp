@@ -155,6 +155,7 @@ class NodeLife final {
     if (is_source() && node_->replay() == Replay::kNew) host_.PublishAnew();
     PENSTOCK_TRY(is_source() ? node_->Run(context) : Serve(context));
     phase_ = "finish";
+    host_.BeginFinish();
     PENSTOCK_TRY(node_->Finish(context));
     phase_ = "replay";
     return host_.CheckReplay();
