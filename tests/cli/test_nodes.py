@@ -11,7 +11,7 @@ from conftest import ANY_SINK, Project, as_json, on_a_terminal, penstock
 
 NAMES = [
     *("debug.tap", "file.watch", "flow.batch", "flow.merge", "flow.rate", "flow.tee", "json.sink", "json.source"),
-    *("media.source", "message.source", "text.sink", "text.source", "time.ticker"),
+    *("media.sink", "media.source", "message.source", "text.sink", "text.source", "time.ticker"),
 ]
 
 

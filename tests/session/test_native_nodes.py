@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import signal
+import wave
+from pathlib import Path
 from typing import Any
 
 import pytest
 from conftest import SINK, Project, node
+from test_checkpoint import native_worker
 from test_restart import OFTEN, check_accounts, edge, restarts, stop
 from test_watchdogs import descendants
 
@@ -37,7 +41,7 @@ class Look(penstock.Node):
 
 class Numbers(penstock.Node):
     def setup(self, params: dict) -> None:
-        self.first, self.n = params.get("first", 0), params["n"]
+        self.first, self.n = params.get("first", 0), params.get("n", 1)
 
     def process(self):
         for i in range(self.first, self.first + self.n):
@@ -66,6 +70,28 @@ class Flat(penstock.Node):
             yield Text(item)
 
 
+class Quiet(penstock.Node):
+    """No audio at all."""
+
+    outputs = {"out": penstock.Audio}
+
+    def process(self) -> None:
+        pass
+
+
+class Watch(penstock.Node):
+    """Passes audio on, and says now and then that it does."""
+
+    def setup(self, params: dict) -> None:
+        self.seen = 0
+
+    def process(self, audio: penstock.Audio) -> penstock.Audio:
+        self.seen += 1
+        if self.seen % 700 == 0:
+            print("seen", self.seen, flush=True)
+        return audio
+
+
 class Names(penstock.Node):
     def process(self, file: Json) -> Text:
         text = f"{file.value['event']} {file.value['path'].rpartition('/')[2]}"
@@ -86,6 +112,15 @@ def native(id: str, node_type: str, **params: Any) -> dict[str, Any]:
 
 def lines_of(project: Project, file: str) -> list[str]:
     return (project.folder / file).read_text().splitlines()
+
+
+def write_wav(file: Path, samples: bytes) -> None:
+    """Two channels of 16 bits at 8000 Hz."""
+    with wave.open(str(file), "wb") as recording:
+        recording.setnchannels(2)
+        recording.setsampwidth(2)
+        recording.setframerate(8000)
+        recording.writeframes(samples)
 
 
 def test_a_ticker_sends_so_many_messages_with_their_media_time(pipeline: Project) -> None:
@@ -122,7 +157,7 @@ def test_what_is_passed_on_arrives_as_it_was(pipeline: Project) -> None:
     assert result.stdout.splitlines() == [f"6x4x3 rgb24 [{i}] {{'colour': {i}}} {i * 40_000_000}" for i in range(3)]
     logged = [line.partition("message ")[2] for line in result.stderr.splitlines() if "[tap]" in line]
     assert logged == [
-        f"{i}: Image uint8 (4, 6, 3), 72 bytes, at {i * 0.04:.3f} s, with 13 bytes of metadata" for i in (0, 2)
+        f"{i}: Image uint8 (4, 6, 3), 72 bytes, at {i * 0.04:.3f} s, with 12 bytes of metadata" for i in (0, 2)
     ]
 
 
@@ -244,6 +279,49 @@ def test_files_are_told_of_when_they_are_complete(pipeline: Project) -> None:
         assert running.wait() == 130
 
 
+@pytest.mark.parametrize("name", ["copy.wav", "copy.flac"])
+def test_a_recording_that_is_read_and_written_is_the_same(pipeline: Project, name: str) -> None:
+    samples = random.Random(5).randbytes(2 * 2 * 5000)
+    write_wav(pipeline.folder / "talk.wav", samples)
+    pipeline.chain(
+        native("source", "media.source", url="talk.wav"),
+        native("tap", "debug.tap", every=1000),
+        native("sink", "media.sink", path=name),
+    )
+    result = pipeline.run()
+    assert result.returncode == 0, result.stderr
+    if name.endswith(".flac"):  # which the standard library does not read
+        pipeline.chain(
+            native("source", "media.source", url=name),
+            native("sink", "media.sink", path="copy.wav"),
+        )
+        assert pipeline.run().returncode == 0
+    with wave.open(str(pipeline.folder / "copy.wav"), "rb") as copy:
+        assert (copy.getnchannels(), copy.getsampwidth(), copy.getframerate()) == (2, 2, 8000)
+        assert copy.readframes(10_000) == samples
+
+
+def test_a_recording_goes_on_in_its_file_however_often_its_node_is_killed(pipeline: Project) -> None:
+    samples = random.Random(6).randbytes(2 * 2 * 24_000)
+    write_wav(pipeline.folder / "talk.wav", samples)
+    pipeline.chain(
+        native("source", "media.source", url="talk.wav", realtime=True, audio={"frame_ms": 1}),
+        node("watch", "Watch"),
+        {**native("sink", "media.sink", path="copy.wav"), "retry": OFTEN},
+    )
+    with pipeline.start("--report", str(pipeline.folder / "report.json")) as running:
+        for number in (signal.SIGKILL, signal.SIGSEGV):
+            running.read_until("[watch] seen")
+            os.kill(native_worker(running, pipeline.folder / "copy.wav"), number)
+            running.read_until("node runs again")
+        assert running.wait() == 0, "".join(running.lines)
+    report = json.loads((pipeline.folder / "report.json").read_text())
+    check_accounts(report)
+    assert restarts(report, "sink") == 2
+    with wave.open(str(pipeline.folder / "copy.wav"), "rb") as copy:
+        assert copy.readframes(100_000) == samples
+
+
 @pytest.mark.parametrize(
     ("wrong", "sentence"),
     [
@@ -254,14 +332,16 @@ def test_files_are_told_of_when_they_are_complete(pipeline: Project) -> None:
         (native("n", "flow.rate", per_second=1, policy="loose"), "'policy' must be drop or wait, not \"loose\""),
         (native("n", "flow.batch"), "give 'size' (a whole number from 1), 'within'"),
         (native("n", "flow.merge", inputs=2), "unknown parameter 'inputs' (known: none)"),
+        (native("n", "media.sink", path="a.ogg"), "'path' must be a path that ends with .wav or .flac, not \"a.ogg\""),
     ],
     ids=lambda value: value["node_type"] if isinstance(value, dict) else "",
 )
 def test_a_wrong_parameter_is_named_with_what_would_be_right(
     pipeline: Project, wrong: dict[str, Any], sentence: str
 ) -> None:
-    before = [] if wrong["node_type"] in ("time.ticker", "file.watch") else [node("count", "Numbers", params={"n": 1})]
-    pipeline.chain(*before, wrong, native("sink", "json.sink"))
+    kind = wrong["node_type"]
+    before = [] if kind in ("time.ticker", "file.watch") else [node("some", "Quiet" if "sink" in kind else "Numbers")]
+    pipeline.chain(*before, wrong, *([] if "sink" in kind else [native("sink", "json.sink")]))
     result = pipeline.run()
     assert result.returncode == 1
     assert "node 'n'" in result.stderr
