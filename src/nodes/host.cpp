@@ -1,5 +1,6 @@
 #include "nodes/host.h"
 
+#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -419,6 +420,17 @@ auto Host::stop_requested() const noexcept -> bool {
 auto Host::SleepUntil(base::Deadline::Clock::time_point time) -> bool {
   return !transport::WaitAt(state_->ports->bell().arrivals(), base::Deadline::At(time), 0,
                             [this] { return stop_requested(); });
+}
+
+auto Host::AwaitReadable(int descriptor) -> base::Expected<bool> {
+  std::array<pollfd, 2> awaited{pollfd{.fd = descriptor, .events = POLLIN, .revents = 0},
+                                pollfd{.fd = state_->wire->stopped().get(), .events = POLLIN, .revents = 0}};
+  while (!stop_requested()) {
+    const auto ready = ::poll(awaited.data(), awaited.size(), -1);
+    if (ready < 0 && errno != EINTR) return base::SystemError("wait for a descriptor");
+    if (ready > 0 && awaited[0].revents != 0) return true;
+  }
+  return false;
 }
 
 // --- state

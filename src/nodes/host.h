@@ -139,6 +139,8 @@ class Host final {
   auto stop_requested() const noexcept -> bool;
   /// Sources: sleeps until `time` unless stopped first; false when stopped.
   auto SleepUntil(base::Deadline::Clock::time_point time) -> bool;
+  /// Sources: waits until `descriptor` can be read (or has an error to be read); false when stopped first.
+  auto AwaitReadable(int descriptor) -> base::Expected<bool>;
 
   /// Errors as OutputPort::Borrow.
   auto Borrow(std::size_t output, std::uint64_t payload_bytes, std::uint32_t metadata_bytes,
