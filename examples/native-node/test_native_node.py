@@ -40,7 +40,7 @@ def plugins(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_it_prints_what_its_readme_says(plugins: Path) -> None:
     done = call(PENSTOCK, "run", "--quiet", HERE / "pipeline.yaml", PENSTOCK_PLUGIN_PATH=str(plugins))
     assert done.returncode == 0, done.stderr
-    told = re.findall(r"^    (\{.*\})$", (HERE / "README.md").read_text(encoding="utf-8"), re.MULTILINE)
+    told = re.findall(r"^(\{.*\})$", (HERE / "README.md").read_text(encoding="utf-8"), re.MULTILINE)
     assert done.stdout.splitlines() == told
 
 
