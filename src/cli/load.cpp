@@ -70,13 +70,13 @@ auto Refuse(manifest::Errors errors, const manifest::Pipeline& pipeline) -> tl::
 }
 
 auto RefuseOptions(const std::vector<std::string>& sentences) -> tl::unexpected<Refusal> {
-  Refusal refusal{.errors = {}, .of_manifest = false};
+  Refusal refusal;
   for (const auto& sentence : sentences) refusal.errors.emplace_back(base::ErrorCode::kInvalidArgument, sentence);
   return tl::unexpected(std::move(refusal));
 }
 
 auto RefuseHere(const base::Error& error) -> tl::unexpected<Refusal> {
-  return tl::unexpected(Refusal{.errors = {error}, .of_manifest = false, .code = kEnvironment});
+  return tl::unexpected(Refusal{.errors = {error}, .code = kEnvironment});
 }
 
 // What the manifest is refused for, with all that the host and the nodes' code refuse of the rest.
@@ -122,12 +122,14 @@ auto GatherHostFacts() -> plan::HostFacts {
 auto LoadPipeline(const std::string& path) -> std::optional<manifest::Pipeline> {
   auto pipeline = manifest::Load(path);
   if (pipeline) return std::move(*pipeline);
-  fmt::print(stderr, "{}", manifest::RenderErrors(pipeline.error()));
+  Show({.errors = pipeline.error()});
   return std::nullopt;
 }
 
 auto Show(const Refusal& refusal) -> int {
-  if (refusal.of_manifest) {
+  const bool is_placed =
+      std::ranges::all_of(refusal.errors, [](const auto& error) { return error.position().has_value(); });
+  if (is_placed) {
     fmt::print(stderr, "{}", manifest::RenderErrors(refusal.errors));
   } else {
     for (const auto& error : refusal.errors) Complain(error);

@@ -19,8 +19,7 @@ enum class Room {
 };
 /// Why there is no plan.
 struct Refusal {
-  manifest::Errors errors;
-  bool of_manifest = true;  // they are the manifest's, in its order; else of what came with it
+  manifest::Errors errors;  // of the manifest, in its order, or of what came with it
   int code = kUsage;        // to exit with
 };
 /// Prints the errors; the exit code.

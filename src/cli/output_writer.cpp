@@ -32,12 +32,12 @@ auto WithoutWaiting(int fd) -> base::UniqueFd {
 
 }  // namespace
 
-OutputWriter::OutputWriter(int fd, std::string thread, std::function<void()> on_unread)
+OutputWriter::OutputWriter(int fd, std::string thread, std::function<void(int)> on_broken)
     : own_(WithoutWaiting(fd)),
       fd_(own_ ? own_.get() : fd),
       chunk_(ChunkOf(fd)),
       abandoned_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
-      on_unread_(std::move(on_unread)) {
+      on_broken_(std::move(on_broken)) {
   thread_ = std::thread([this, name = std::move(thread)] {
     ::pthread_setname_np(::pthread_self(), name.c_str());
     Run();
@@ -123,7 +123,7 @@ void OutputWriter::Run() {
     lock.unlock();
     for (const auto& go_on : resume) go_on();
     const int failed = WriteNow(text);
-    if (failed == EPIPE && on_unread_) on_unread_();
+    if (failed != 0 && failed != ECANCELED && on_broken_) on_broken_(failed);
     lock.lock();
     writing_ = false;
     if (failed != 0) {

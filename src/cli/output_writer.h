@@ -21,9 +21,10 @@ class OutputWriter final {
  public:
   static constexpr std::size_t kRoomBytes = std::size_t{4} << 20U;
 
-  /// `thread` is the name of the thread, at most 15 characters. `fd` is not owned. `on_unread` is called once, on that
-  /// thread and before a flush returns, when there was something to write that nobody can read any more (EPIPE).
-  OutputWriter(int fd, std::string thread, std::function<void()> on_unread = {});
+  /// `thread` is the name of the thread, at most 15 characters. `fd` is not owned. `on_broken` is called once, on that
+  /// thread and before a flush returns, when something could not be written, with why (errno; EPIPE: nobody reads it
+  /// any more).
+  OutputWriter(int fd, std::string thread, std::function<void(int)> on_broken = {});
   OutputWriter(const OutputWriter&) = delete;
   auto operator=(const OutputWriter&) -> OutputWriter& = delete;
   /// Writes what is left first, unless abandoned.
@@ -51,7 +52,7 @@ class OutputWriter final {
   const int fd_;
   const std::size_t chunk_;
   base::UniqueFd abandoned_;  // an eventfd
-  const std::function<void()> on_unread_;
+  const std::function<void(int)> on_broken_;
   std::mutex mutex_;
   std::condition_variable changed_;
   std::string waiting_;

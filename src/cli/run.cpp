@@ -101,8 +101,8 @@ auto RunPlan(const std::function<Planned()>& make_plan, const RunOptions& option
   std::atomic<session::Session*> running = nullptr;
   std::atomic<bool> unread = false;  // the pipeline's output
   std::atomic<bool> interrupted = false;
-  Terminal terminal({.quiet = options.quiet, .sinks = SinksOf(*plan), .on_unread = [&] {
-                       unread = true;
+  Terminal terminal({.quiet = options.quiet, .sinks = SinksOf(*plan), .on_broken_output = [&](int problem) {
+                       unread = problem == EPIPE;
                        if (auto* now = running.load()) now->Stop();
                      }});
   base::SetLogSink([&](base::LogLevel level, std::string_view text) {

@@ -4,6 +4,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <optional>
 #include <utility>
 
@@ -42,7 +43,7 @@ Terminal::Terminal(Options options)
       sinks_shown_(::isatty(STDOUT_FILENO) == 1),
       coloured_(HasColours(STDERR_FILENO)),
       err_(STDERR_FILENO, "penstock-err"),
-      out_(STDOUT_FILENO, "penstock-out", [this] { OnUnread(); }) {}
+      out_(STDOUT_FILENO, "penstock-out", [this](int problem) { OnBrokenOutput(problem); }) {}
 
 Terminal::~Terminal() {
   const std::lock_guard lock(mutex_);
@@ -185,9 +186,15 @@ void Terminal::Print(std::string_view text) {
 }
 
 // As in a pipeline of the shell: who has read enough ends it.
-void Terminal::OnUnread() {
-  Note("nobody reads the output any more: the streams are ended");
-  if (options_.on_unread) options_.on_unread();
+void Terminal::OnBrokenOutput(int problem) {
+  if (problem == EPIPE) {
+    Note("nobody reads the output any more: the streams are ended");
+  } else {
+    const auto failed = base::SystemError("write the pipeline's output to stdout", problem);
+    Print(fmt::format("{} {}; the streams are ended\n", InColour(Colour::kRed, "penstock: error:"),
+                      failed.value().message()));
+  }
+  if (options_.on_broken_output) options_.on_broken_output(problem);
 }
 
 void Terminal::Flush() {

@@ -25,9 +25,9 @@ class Terminal final : public session::Observer {
     bool quiet = false;
     /// Nodes whose standard output is the pipeline's own output: it goes to stdout as it is.
     std::set<std::string, std::less<>> sinks;
-    /// Nobody reads that output any more, although there is some. Called once, on a thread of the terminal's, before
-    /// Flush returns.
-    std::function<void()> on_unread{};
+    /// There was some of that output that could not be written (errno; EPIPE: nobody reads it any more), which has been
+    /// told. Called once, on a thread of the terminal's, before Flush returns.
+    std::function<void(int)> on_broken_output{};
   };
   explicit Terminal(Options options);
   ~Terminal() override;
@@ -63,7 +63,7 @@ class Terminal final : public session::Observer {
   auto ClearProgress() -> std::string;
   auto NotShown() const -> std::string;
   void Say(std::string_view text);
-  void OnUnread();
+  void OnBrokenOutput(int problem);
   void Tell(std::string text, std::string_view details);
   /// A failure that the session survives, and what becomes of the node.
   void WarnOf(const session::Failure& failure, std::string_view consequence);

@@ -33,6 +33,7 @@ struct Replacement {
   bool greeted = false;         // the new worker waits to be configured
   bool moved = false;           // the container ended before that, and another one is its place
   std::shared_ptr<Settlement> settlement;
+  std::uint64_t settling_since_ns = 0;  // CLOCK_MONOTONIC
   base::EventLoop::TimerId timer = 0;
   std::chrono::steady_clock::time_point since = std::chrono::steady_clock::now();
 };

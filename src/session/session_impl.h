@@ -77,6 +77,8 @@ class Session::Impl final {
   /// The old worker is gone.
   void OnEnded(std::size_t index);
   void ClearPlace(std::size_t index);
+  auto WaitsSince(std::size_t edge) -> std::uint64_t;
+  auto SettlesTooLongAt(std::size_t index, std::chrono::nanoseconds deadline) -> std::optional<std::size_t>;
   void OnSettled(std::size_t index, const std::shared_ptr<Settlement>& settlement, const base::Status& how);
   auto AwaitedConsumersOf(std::size_t index) const -> std::vector<Settlement::Awaited>;
   /// Starts the new worker if everything before it is done.

@@ -80,9 +80,9 @@ auto Session::Impl::OpenQuarantine(std::size_t index, worker::Configure& configu
 }
 
 void Session::Impl::OnKept(std::size_t index, const observe::Quarantined& entry, const base::Expected<bool>& kept) {
-  if (ending_) return;
   auto& state = nodes_[index];
   if (!kept) {
+    if (ending_) return;
     return FailEnvironment(state.node->id, base::Error(kept.error())
                                                .While(fmt::format("putting message {} of edge {} into quarantine",
                                                                   entry.sequence, entry.edge)));
@@ -90,7 +90,10 @@ void Session::Impl::OnKept(std::size_t index, const observe::Quarantined& entry,
   if (!*kept) return;  // its successor will be asked
   ++state.quarantined;
   // The node may have failed at the next message meanwhile.
-  if (state.suspect && state.suspect->convicted && state.suspect->sequence == entry.sequence) state.suspect.reset();
+  const auto is_it = [&](const Suspect& suspect) {
+    return options_.plan.edges[suspect.edge].id == entry.edge && suspect.sequence == entry.sequence;
+  };
+  if (state.suspect && state.suspect->convicted && is_it(*state.suspect)) state.suspect.reset();
   base::Log(base::LogLevel::kWarning,
             "message {} of edge {} is in quarantine, as node '{}' failed at it {}: see 'penstock quarantine show "
             "{}'",

@@ -6,6 +6,7 @@
 #include <csignal>
 
 #include "session/session_impl.h"
+#include "transport/monotonic.h"
 
 namespace penstock::session {
 namespace {
@@ -62,7 +63,10 @@ auto Session::Impl::Replace(std::size_t index, bool container_lost) -> Replaceme
   NoLongerConsumes(index);
   state.finished = false;
   auto replacing = std::make_unique<Replacement>();
-  if (state.replacing && !state.replacing->settled) replacing->settlement = state.replacing->settlement;
+  if (state.replacing && !state.replacing->settled) {
+    replacing->settlement = state.replacing->settlement;
+    replacing->settling_since_ns = state.replacing->settling_since_ns;
+  }
   if (state.replacing) loop_->Cancel(state.replacing->timer);
   replacing->container_lost = container_lost;
   if (container_lost) state.exited = true;
@@ -119,6 +123,7 @@ void Session::Impl::ClearPlace(std::size_t index) {
   // What it met counts for its own end, not for that of its successor.
   if (state.container && !replacing.container_lost) state.watch.emplace(state.container->id(), options_.events);
   if (!replacing.settlement) {
+    replacing.settling_since_ns = static_cast<std::uint64_t>(transport::MonotonicNow());
     replacing.settlement =
         std::make_shared<Settlement>(options_.plan, wiring_, index, AwaitedConsumersOf(index), std::move(dying));
     errands_.Run("penstock-settle", [this, index, settlement = replacing.settlement]() -> std::function<void()> {

@@ -5,6 +5,7 @@
 #include "session/handler_watch.h"
 #include "session/session_impl.h"
 #include "transport/monotonic.h"
+#include "transport/output_port.h"
 
 namespace penstock::session {
 namespace {
@@ -133,6 +134,19 @@ void Session::Impl::WatchRoom(std::size_t edge) {
   loop_->After(found.again, [this, edge] { WatchRoom(edge); });
 }
 
+// Since when the edge's producer waits for its consumer, 0: not now. One that is being replaced waits until what it had
+// sent is handled: for the message that its consumer has in hands.
+auto Session::Impl::WaitsSince(std::size_t edge) -> std::uint64_t {
+  const auto& block = *wiring_.edge(edge).operator->();
+  const auto& producer = nodes_[wiring_.producer_of(options_.plan.edges[edge].output)];
+  if (!producer.replacing) return producer.exited ? 0 : block.waiting_since_ns.load(std::memory_order_acquire);
+  const auto& replacing = *producer.replacing;
+  if (!replacing.settlement || replacing.settled || MayDrop(options_.plan.edges[edge].policy)) return 0;
+  if (transport::Sent(block) <= block.acked.load(std::memory_order_acquire)) return 0;
+  const auto handling_since = HandlerOf(View(), wiring_.consumer_of(edge)).since_ns;
+  return handling_since == 0 ? 0 : std::max(handling_since, replacing.settling_since_ns);
+}
+
 // From consumer to consumer, as long as each has itself waited for room, and does so until that is too long.
 auto Session::Impl::WhoHoldsUp(std::size_t edge) -> HeldUp {
   const std::chrono::nanoseconds deadline = *options_.plan.edges[edge].deadline;
@@ -144,11 +158,17 @@ auto Session::Impl::WhoHoldsUp(std::size_t edge) -> HeldUp {
   std::vector<bool> seen(nodes_.size());
   for (;;) {
     const auto index = wiring_.consumer_of(edge);
-    const auto& producer = nodes_[wiring_.producer_of(options_.plan.edges[edge].output)];
     const auto& consumer = nodes_[index];
-    const auto waiting_since = wiring_.edge(edge)->waiting_since_ns.load(std::memory_order_acquire);
-    if (waiting_since == 0 || producer.exited || producer.replacing) return nobody;
-    if (consumer.exited || consumer.replacing || consumer.overdue) return nobody;
+    const auto waiting_since = WaitsSince(edge);
+    if (waiting_since == 0 || consumer.overdue) return nobody;
+    if (consumer.replacing) {
+      const auto stuck = SettlesTooLongAt(index, deadline);
+      if (!stuck || seen[index]) return nobody;
+      seen[index] = true;
+      edge = *stuck;
+      continue;
+    }
+    if (consumer.exited) return nobody;
     // A worker is not late with what the one before it has left undone.
     const auto left = left_of(std::max(waiting_since, consumer.running_since_ns));
     if (left.count() > 0) return {.edge = std::nullopt, .again = left};
@@ -175,6 +195,18 @@ auto Session::Impl::WhoHoldsUp(std::size_t edge) -> HeldUp {
     seen[index] = true;
     edge = *next;
   }
+}
+
+auto Session::Impl::SettlesTooLongAt(std::size_t index, std::chrono::nanoseconds deadline)
+    -> std::optional<std::size_t> {
+  const auto now = static_cast<std::uint64_t>(transport::MonotonicNow());
+  for (const auto output : nodes_[index].node->outputs) {
+    for (const auto edge : options_.plan.outputs[output].edges) {
+      const auto since = WaitsSince(edge);
+      if (since != 0 && std::chrono::nanoseconds(now - std::min(since, now)) >= deadline) return edge;
+    }
+  }
+  return std::nullopt;
 }
 
 // It does what it is told to: which input it lacks, and why, nobody here can know.

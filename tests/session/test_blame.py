@@ -92,6 +92,19 @@ class Pass(penstock.Node):
         return text
 
 
+class Dies(penstock.Node):
+    """Once, at its fourth message."""
+
+    def setup(self, params: dict) -> None:
+        self.marker = Path(params["marker"])
+
+    def process(self, text: Text) -> Text:
+        if text.text == "3" and not self.marker.exists():
+            self.marker.touch()
+            os._exit(3)
+        return text
+
+
 class Hang(penstock.Node):
     def process(self, text: Text) -> None:
         threading.Event().wait()
@@ -164,6 +177,25 @@ def test_who_waits_for_most_of_the_deadline_is_not_blamed(project: Project) -> N
         "node 'hang' did not make room on edge pass.out->hang.in, which holds up edge source.out->slow.in, "
         "within 2.0 s" in result.stderr
     )
+
+
+@pytest.mark.parametrize("limited", ["dies.out->hang.in", "source.out->dies.in"])
+def test_who_holds_up_the_restart_of_the_node_before_it_is_blamed(project: Project, limited: str) -> None:
+    project.write(
+        [
+            node("source", "Numbers"),
+            node("dies", "Dies", params={"marker": str(project.folder / "marker")}, on_failure="restart"),
+            node("hang", "Hang"),
+        ],
+        [
+            {"from": a, "to": b, "depth": 8, **({"deadline": "1s"} if limited.startswith(a) else {})}
+            for a, b in (("source", "dies"), ("dies", "hang"))
+        ],
+    )
+    result = project.run()
+    assert result.returncode == 1
+    assert "node 'dies' is restarted at once" in result.stderr
+    assert "node 'hang' did not make room on edge dies.out->hang.in" in result.stderr
 
 
 # The one that hung leaves room for one message, so that the wait of who sends to it begins anew.

@@ -154,8 +154,8 @@ def test_nothing_is_left_after_a_run(project: Project) -> None:
     assert docker("ps", "-aq", "--filter", f"label=penstock.session={session}") == ""
 
 
-def test_output_that_cannot_be_written_is_an_error(project: Project) -> None:
-    project.chain(node("count", "Count"), SINK)
+def test_output_that_cannot_be_written_ends_the_streams_and_is_an_error(project: Project) -> None:
+    project.chain(node("endless", "Endless"), SINK)
     with Path("/dev/full").open("w") as full:
         result = subprocess.run(
             [str(PENSTOCK), "run", str(project.manifest)],
@@ -166,4 +166,5 @@ def test_output_that_cannot_be_written_is_an_error(project: Project) -> None:
             check=False,
         )
     assert result.returncode == 3
+    assert "error: cannot write the pipeline's output to stdout: No space left" in result.stderr
     assert "cannot write the pipeline's output to stdout, so that some of it is lost: No space left" in result.stderr
