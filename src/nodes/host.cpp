@@ -1,5 +1,6 @@
 #include "nodes/host.h"
 
+#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -419,6 +420,14 @@ auto Host::stop_requested() const noexcept -> bool {
 auto Host::SleepUntil(base::Deadline::Clock::time_point time) -> bool {
   return !transport::WaitAt(state_->ports->bell().arrivals(), base::Deadline::At(time), 0,
                             [this] { return stop_requested(); });
+}
+
+auto Host::WaitReadable(int fd) -> bool {
+  std::array<pollfd, 2> awaited{pollfd{.fd = fd, .events = POLLIN, .revents = 0},
+                                pollfd{.fd = state_->wire->stop_fd(), .events = POLLIN, .revents = 0}};
+  while (::poll(awaited.data(), awaited.size(), -1) < 0 && errno == EINTR) {
+  }
+  return !stop_requested();
 }
 
 // --- state

@@ -136,6 +136,8 @@ class Host final {
   auto stop_requested() const noexcept -> bool;
   /// Sources: sleeps until `time` unless stopped first; false when stopped.
   auto SleepUntil(base::Deadline::Clock::time_point time) -> bool;
+  /// Sources: waits until `fd` has something to read, or its end or an error, unless stopped first; false when stopped.
+  auto WaitReadable(int fd) -> bool;
 
   /// Errors as OutputPort::Borrow.
   auto Borrow(std::size_t output, std::uint64_t payload_bytes, std::uint32_t metadata_bytes,

@@ -73,6 +73,9 @@ class Context {
   virtual auto stop_requested() const noexcept -> bool = 0;
   /// Sleeps until `time`; false when asked to stop first.
   virtual auto SleepUntil(base::Deadline::Clock::time_point time) -> bool = 0;
+  /// Waits until the descriptor has something to read, or its end or an error; false when asked to stop first. An
+  /// ordinary file is never waited for.
+  virtual auto WaitReadable(int fd) -> bool = 0;
 };
 
 /// How a source goes on in a worker that replaces one that failed.
@@ -149,7 +152,7 @@ struct PluginNode {
 };
 
 struct Plugin {
-  static constexpr std::uint32_t kAbiVersion = 3;
+  static constexpr std::uint32_t kAbiVersion = 4;
   std::uint32_t abi_version = kAbiVersion;
   const PluginNode* nodes = nullptr;
   std::size_t node_count = 0;

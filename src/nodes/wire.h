@@ -42,12 +42,14 @@ class Wire final {
   /// As if the runtime had gone: the node's waits end. Any thread.
   void HangUp() const noexcept;
 
+  /// Readable from the moment when one of the next two holds: for a thread that waits at a descriptor.
+  auto stop_fd() const noexcept -> int { return stop_event_.get(); }
   auto stop_requested() const noexcept -> bool { return stop_requested_.load(std::memory_order_acquire); }
   auto runtime_gone() const noexcept -> bool { return runtime_gone_.load(std::memory_order_acquire); }
 
  private:
   Wire(base::PacketSocket control, PortSet& ports, std::function<void()> on_runtime_gone,
-       std::unique_ptr<base::EventLoop> loop);
+       std::unique_ptr<base::EventLoop> loop, base::UniqueFd stop_event);
 
   void Run();
   void OnReadable();
@@ -56,11 +58,13 @@ class Wire final {
   void FailPorts(base::Error error);
   void SayOnce(const worker::FromWorker& message);
   void OnGone();
+  void RingStopEvent() const noexcept;
 
   base::PacketSocket control_;
   PortSet& ports_;
   std::function<void()> on_runtime_gone_;
   std::unique_ptr<base::EventLoop> loop_;
+  base::UniqueFd stop_event_;
   std::atomic<bool> stop_requested_{false};
   std::atomic<bool> runtime_gone_{false};
   std::atomic<bool> last_words_{false};

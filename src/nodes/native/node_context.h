@@ -16,6 +16,7 @@ class NodeContext final : public Context {
   auto was_published(std::string_view output) const -> bool override;
   auto stop_requested() const noexcept -> bool override { return host_.stop_requested(); }
   auto SleepUntil(base::Deadline::Clock::time_point time) -> bool override { return host_.SleepUntil(time); }
+  auto WaitReadable(int fd) -> bool override { return host_.WaitReadable(fd); }
 
  private:
   auto Connected(std::string_view output) const -> std::optional<std::size_t>;
