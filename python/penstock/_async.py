@@ -105,10 +105,9 @@ class NodeLoop:
     def run_if_coroutine(self, result: Any) -> Any:
         return self.run(result) if hasattr(result, "__await__") else result
 
-    async def wait(self, seen: int, timeout_s: Optional[float] = None) -> bool:
-        """Until something arrives; `seen` was `arrivals()` before it was looked for. False when it took too long."""
-        done, _ = await asyncio.wait({self._after(seen)}, timeout=timeout_s)
-        return bool(done)
+    async def wait(self, seen: int, timeout_s: Optional[float] = None) -> None:
+        """Until something arrives, or for so long; `seen` was `arrivals()` before it was looked for."""
+        await asyncio.wait({self._after(seen)}, timeout=timeout_s)
 
     def sleep(self, seconds: float) -> None:
         """Runs the loop for so long."""

@@ -108,6 +108,7 @@ class Worker:
             self._serve(inputs, context)
         if not ended:
             self.phase = "finish"
+            host.begin_finish()
             runner.finish()
             self.phase = "replay"
             host.check_replay()

@@ -127,13 +127,15 @@ class Inputs:
         start = thread_time_ns()
         try:
             while True:
-                ticked = timers is None or await self._tick_on_loop(timers)
+                ticked = await self._tick_on_loop(timers)
                 seen = host.arrivals()
                 try:
                     event = host.try_next()
                 except PortError as error:
                     event = self._next_after(error)
                 if event is None:
+                    if not ticked:  # what it was to come after may have been done already, or not come
+                        ticked = await self._tick_on_loop(timers)
                     await loop.wait(seen, (timers.next_ns - monotonic_ns()) / 1e9 if timers and ticked else None)
                     continue
                 kind, port, view = event
@@ -153,10 +155,10 @@ class Inputs:
                 self.in_flight = (port, view.sequence)
             raise
 
-    async def _tick_on_loop(self, timers: Timers) -> bool:
+    async def _tick_on_loop(self, timers: Optional[Timers]) -> bool:
         """False when a tick is due that must not run before the next message."""
         now = monotonic_ns()
-        if timers.next_ns > now:
+        if timers is None or timers.next_ns > now:
             return True
         if not self._host.begin_tick():
             return False

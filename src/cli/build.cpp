@@ -1,12 +1,15 @@
 #include <fmt/format.h>
 
+#include <map>
 #include <mutex>
+#include <nlohmann/json.hpp>
 #include <stop_token>
 #include <thread>
 
 #include "cli/engine.h"
 #include "cli/environments.h"
 #include "cli/interrupt.h"
+#include "cli/json_output.h"
 #include "cli/load.h"
 #include "cli/terminal.h"
 #include "cli/verbs.h"
@@ -14,11 +17,34 @@
 
 namespace penstock::cli {
 
-auto Build(const PipelineOptions& options) -> int {
+namespace {
+
+using nlohmann::json;
+
+auto ToJson(const std::string& node, const session::NodeEnvironment& environment) -> json {
+  const auto or_null = [](const std::string& text) { return text.empty() ? json(nullptr) : json(text); };
+  return {{"node", node},
+          {"cached", environment.cached},
+          {"image", or_null(environment.image)},
+          {"interpreter", or_null(environment.image.empty() ? environment.interpreter : "")}};
+}
+
+// As in the manifest.
+auto InOrder(const plan::Plan& plan, std::map<std::string, json> made) -> json {
+  auto list = json::array();
+  for (const auto& node : plan.nodes) {
+    if (auto found = made.find(node.id); found != made.end()) list.push_back(std::move(found->second));
+  }
+  return list;
+}
+
+}  // namespace
+
+auto Build(const BuildOptions& options) -> int {
   BlockInterrupts();
-  const auto plan = LoadPlan(options);
-  if (!plan) return kUsage;
-  const auto environments = EnvironmentOptionsOf(*plan, options.retry);
+  const auto plan = LoadPlan(options.pipeline);
+  if (!plan) return Show(plan.error());
+  const auto environments = EnvironmentOptionsOf(*plan, options.pipeline.retry);
   if (!environments) {
     Complain(environments.error());
     return kUsage;
@@ -29,11 +55,12 @@ auto Build(const PipelineOptions& options) -> int {
     if (!connected) return Complain(connected.error());
     engine = std::move(*connected);
   }
-  Terminal terminal({});
+  Terminal terminal({.quiet = options.quiet, .sinks = {}});
   std::mutex mutex;
   std::stop_source stop;
   const InterruptWatch watch([&] { stop.request_stop(); }, [] {});
   int result = kDone;
+  std::map<std::string, json> made;  // by node
   std::vector<std::jthread> building;
   for (const auto& node : plan->nodes) {
     if (!node.environment) continue;
@@ -51,10 +78,12 @@ auto Build(const PipelineOptions& options) -> int {
         terminal.OnProgress(node.id,
                             fmt::format("{} ({})", environment->cached ? "there already" : "built",
                                         environment->image.empty() ? environment->interpreter : environment->image));
+        made[node.id] = ToJson(node.id, *environment);
       }
     });
   }
   building.clear();
+  if (options.json) PrintJson({{"version", 1}, {"environments", InOrder(*plan, std::move(made))}});
   return stop.stop_requested() ? kInterrupted : result;
 }
 

@@ -6,6 +6,7 @@
 #include "cli/engine.h"
 #include "cli/harmless.h"
 #include "cli/interrupt.h"
+#include "cli/json_output.h"
 #include "cli/round_trip.h"
 #include "cli/terminal.h"
 #include "cli/verbs.h"
@@ -22,18 +23,17 @@ void Print(const std::vector<image::Check>& checks) {
   }
 }
 
-void PrintJson(const std::string& image, const image::CheckedImage& checked) {
+auto ToJson(const std::string& image, const image::CheckedImage& checked) -> nlohmann::json {
   auto list = nlohmann::json::array();
   for (const auto& check : checked.checks) {
     nlohmann::json item{{"name", check.name}, {"result", image::ToString(check.result)}, {"found", check.found}};
     if (!check.remedy.empty()) item["remedy"] = check.remedy;
     list.push_back(std::move(item));
   }
-  const nlohmann::json value{{"image", image},
-                             {"id", checked.image.id},
-                             {"passed", image::AllPassed(checked.checks)},
-                             {"checks", std::move(list)}};
-  fmt::print("{}\n", value.dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
+  return {{"image", image},
+          {"id", checked.image.id},
+          {"passed", image::AllPassed(checked.checks)},
+          {"checks", std::move(list)}};
 }
 
 // Messages go through a session, and that has the Python that nodes have.
@@ -72,7 +72,7 @@ auto CheckImage(const CheckImageOptions& options) -> int {
   }
   if (stop.stop_requested()) return kInterrupted;
   terminal.Flush();
-  options.json ? PrintJson(options.image, *checked) : Print(checked->checks);
+  options.json ? PrintJson(ToJson(options.image, *checked)) : Print(checked->checks);
   return image::AllPassed(checked->checks) ? kDone : kEnvironment;
 }
 

@@ -8,6 +8,7 @@
 
 #include "cli/colour.h"
 #include "cli/image_text.h"
+#include "cli/json_output.h"
 #include "cli/paragraph.h"
 #include "cli/table.h"
 
@@ -105,7 +106,7 @@ auto Doctor(const DoctorOptions& options) -> int {
   const auto findings = LookAtEverything();
   const auto worst = std::ranges::max_element(findings, {}, &Finding::health)->health;
   if (options.json) {
-    fmt::print("{}\n", Dump(ToJson(findings, worst)));
+    PrintJson(ToJson(findings, worst));
   } else {
     for (const auto& finding : findings) {
       if (!options.quiet || finding.health >= Health::kWarning) Print(finding);

@@ -136,7 +136,7 @@ auto InputParam(std::string_view node_type) -> std::optional<std::string> {
 }
 
 auto OutputParam(std::string_view node_type) -> std::optional<std::string> {
-  if (node_type == "text.sink" || node_type == "json.sink") return "path";
+  if (node_type == "text.sink" || node_type == "json.sink" || node_type == "media.sink") return "path";
   return std::nullopt;
 }
 

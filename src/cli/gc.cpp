@@ -2,8 +2,11 @@
 // did.
 #include <fmt/format.h>
 
+#include <nlohmann/json.hpp>
+
 #include "base/count.h"
 #include "cli/engine.h"
+#include "cli/json_output.h"
 #include "cli/leftovers.h"
 #include "cli/verbs.h"
 #include "container/entry.h"
@@ -13,7 +16,7 @@
 
 namespace penstock::cli {
 
-auto Gc(bool warm) -> int {
+auto Gc(const GcOptions& options) -> int {
   const docker::Call call(base::Deadline::In(std::chrono::seconds(30)));
   const auto engine = docker::Engine::Connect({}, call);
   if (!engine) return Complain(engine.error());
@@ -24,11 +27,16 @@ auto Gc(bool warm) -> int {
     if (removal == docker::Removal::kRemoved) ++*removed;
     return {};
   };
-  const auto swept = container::SweepEntries(warm ? container::Sweep::kUnused : container::Sweep::kSilent, remove);
+  const auto swept =
+      container::SweepEntries(options.warm ? container::Sweep::kUnused : container::Sweep::kSilent, remove);
   if (!swept) return Complain(swept.error());
   if (const auto live = session::LiveSessions(); !live) return Complain(live.error());
   RemoveUnfinishedMessages();
-  fmt::print("removed {}\n", base::Count(*removed, "container"));
+  if (options.json) {
+    PrintJson({{"version", 1}, {"containers", *removed}});
+  } else if (!options.quiet) {
+    fmt::print("removed {}\n", base::Count(*removed, "container"));
+  }
   return kDone;
 }
 

@@ -25,7 +25,7 @@ auto WriteFile(const std::string& path, const std::string& text) -> int {
 
 auto Graph(const GraphOptions& options) -> int {
   const auto plan = LoadPlan(options.pipeline);
-  if (!plan) return plan.error();
+  if (!plan) return Show(plan.error());
   const bool svg =
       options.format.empty() ? std::filesystem::path(options.output).extension() == ".svg" : options.format == "svg";
   const auto text = svg ? ToSvg(*plan) : ToMermaid(*plan);

@@ -67,8 +67,4 @@ auto ToJson(const image::Entry& entry, bool in_use) -> nlohmann::json {
   return value;
 }
 
-auto Dump(const nlohmann::json& value) -> std::string {
-  return value.dump(2, ' ', false, nlohmann::json::error_handler_t::replace);
-}
-
 }  // namespace penstock::cli

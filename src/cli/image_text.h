@@ -14,7 +14,5 @@ auto SizeText(std::int64_t bytes) -> std::string;
 /// What was asked for, in one line: "ffmpeg numpy==2.4.6".
 auto PackagesText(const image::Contents& contents) -> std::string;
 auto ToJson(const image::Entry& entry, bool in_use) -> nlohmann::json;
-/// As text, whatever bytes it holds.
-auto Dump(const nlohmann::json& value) -> std::string;
 
 }  // namespace penstock::cli

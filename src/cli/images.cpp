@@ -10,6 +10,7 @@
 #include "cli/harmless.h"
 #include "cli/image_store.h"
 #include "cli/image_text.h"
+#include "cli/json_output.h"
 #include "cli/verbs.h"
 #include "image/build.h"
 #include "image/dockerfile.h"
@@ -99,7 +100,7 @@ auto ListImages(bool json) -> int {
   }
   auto list = nlohmann::json::array();
   for (const auto& entry : store->entries()) list.push_back(ToJson(entry, *store));
-  fmt::print("{}\n", Dump(list));
+  PrintJson(list);
   return kDone;
 }
 
@@ -119,7 +120,7 @@ auto ShowImage(const std::string& id, bool json) -> int {
   value["apt"] = PackagesJson(entry->contents.resolved.apt);
   value["pip"] = PackagesJson(entry->contents.resolved.pip);
   if (!entry->contents.is_dockerfile()) value["dockerfile"] = image::EquivalentDockerfile(entry->contents);
-  fmt::print("{}\n", Dump(value));
+  PrintJson(value);
   return kDone;
 }
 
@@ -134,7 +135,7 @@ auto PinImage(const std::string& id, bool pinned, bool json) -> int {
   if (const auto set = store->index().SetPinned(entry->identity, pinned); !set) return Complain(set.error());
   entry->pinned = pinned;
   if (json) {
-    fmt::print("{}\n", Dump(ToJson(*entry, *store)));
+    PrintJson(ToJson(*entry, *store));
   } else {
     fmt::print("{} {}\n", ShortId(*entry), pinned ? "is pinned: no prune removes it" : "is no longer pinned");
   }

@@ -5,6 +5,7 @@
 #include "cli/image_store.h"
 #include "cli/image_text.h"
 #include "cli/images.h"
+#include "cli/json_output.h"
 #include "cli/verbs.h"
 
 namespace penstock::cli {
@@ -41,7 +42,7 @@ auto PruneImages(const image::PruneLimits& limits, bool json) -> int {
   const auto pruned = image::Prune(store->engine(), store->index(), limits, image::Now(), ImageStore::Soon());
   if (!pruned) return Complain(pruned.error());
   if (json) {
-    fmt::print("{}\n", Dump(ToJson(*pruned)));
+    PrintJson(ToJson(*pruned));
   } else {
     Print(*pruned);
   }

@@ -9,6 +9,7 @@
 #include "cli/image_store.h"
 #include "cli/image_text.h"
 #include "cli/images.h"
+#include "cli/json_output.h"
 #include "cli/load.h"
 #include "cli/verbs.h"
 #include "image/base_image.h"
@@ -114,7 +115,7 @@ auto ToJson(const Answer& answer) -> nlohmann::json {
 
 auto WhyImage(const std::string& manifest, const std::string& node, bool json) -> int {
   const auto plan = LoadPlan({.manifest = manifest});
-  if (!plan) return kUsage;
+  if (!plan) return Show(plan.error());
   const auto is_asked = [&](const plan::Node& one) {
     return one.placement == plan::Placement::kContainer && (node.empty() || one.id == node);
   };
@@ -139,7 +140,7 @@ auto WhyImage(const std::string& manifest, const std::string& node, bool json) -
     fmt::print("{}: {}\n", answer->node, HarmlessAt(STDOUT_FILENO, answer->sentence));
     for (const auto& line : answer->differences) fmt::print("  {}\n", line);
   }
-  if (json) fmt::print("{}\n", Dump(list));
+  if (json) PrintJson(list);
   return kDone;
 }
 

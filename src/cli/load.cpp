@@ -12,7 +12,6 @@
 #include "cli/ends.h"
 #include "cli/native_nodes.h"
 #include "cli/settings.h"
-#include "manifest/load.h"
 #include "plan/host_files.h"
 #include "plan/port_check.h"
 #include "session/promises.h"
@@ -66,13 +65,22 @@ void Append(manifest::Errors& errors, const manifest::Errors& more) {
   errors.insert(errors.end(), more.begin(), more.end());
 }
 
-auto Refuse(manifest::Errors errors, const manifest::Pipeline& pipeline) -> int {
-  fmt::print(stderr, "{}", manifest::RenderErrors(manifest::Sorted(std::move(errors), pipeline.file)));
-  return kUsage;
+auto Refuse(manifest::Errors errors, const manifest::Pipeline& pipeline) -> tl::unexpected<Refusal> {
+  return tl::unexpected(Refusal{.errors = manifest::Sorted(std::move(errors), pipeline.file)});
+}
+
+auto RefuseOptions(const std::vector<std::string>& sentences) -> tl::unexpected<Refusal> {
+  Refusal refusal{.errors = {}, .of_manifest = false};
+  for (const auto& sentence : sentences) refusal.errors.emplace_back(base::ErrorCode::kInvalidArgument, sentence);
+  return tl::unexpected(std::move(refusal));
+}
+
+auto RefuseHere(const base::Error& error) -> tl::unexpected<Refusal> {
+  return tl::unexpected(Refusal{.errors = {error}, .of_manifest = false, .code = kEnvironment});
 }
 
 // What the manifest is refused for, with all that the host and the nodes' code refuse of the rest.
-auto RefuseAll(manifest::Reading reading, const PipelineOptions& options) -> int {
+auto RefuseAll(const manifest::Reading& reading, const PipelineOptions& options) -> tl::unexpected<Refusal> {
   const auto host = FactsFor(reading.pipeline);
   auto errors = plan::CheckHost(reading.pipeline, host, options.placement);
   Append(errors, reading.errors);
@@ -118,27 +126,32 @@ auto LoadPipeline(const std::string& path) -> std::optional<manifest::Pipeline> 
   return std::nullopt;
 }
 
-auto LoadPlan(const PipelineOptions& options, Room room) -> tl::expected<plan::Plan, int> {
-  if (options.manifest == "-" && std::ranges::any_of(options.part.inputs, IsStandardInput)) {
-    fmt::print(stderr, "penstock: error: standard input is the manifest already: give one of them as a file\n");
-    return tl::unexpected(kUsage);
+auto Show(const Refusal& refusal) -> int {
+  if (refusal.of_manifest) {
+    fmt::print(stderr, "{}", manifest::RenderErrors(refusal.errors));
+  } else {
+    for (const auto& error : refusal.errors) Complain(error);
   }
+  return refusal.code;
+}
+
+auto LoadPlan(const PipelineOptions& options, Room room) -> Planned {
+  if (options.manifest == "-" && std::ranges::any_of(options.part.inputs, IsStandardInput))
+    return RefuseOptions({"standard input is the manifest already: give one of them as a file"});
   auto reading = manifest::Read(options.manifest);
-  if (!reading.errors.empty()) return tl::unexpected(RefuseAll(std::move(reading), options));
+  if (!reading.errors.empty()) return RefuseAll(reading, options);
   const auto remarks = Adapt(reading.pipeline, options);
-  for (const auto& error : remarks.errors) fmt::print(stderr, "penstock: error: {}\n", error);
-  if (!remarks.errors.empty()) return tl::unexpected(kUsage);
+  if (!remarks.errors.empty()) return RefuseOptions(remarks.errors);
   auto plan = PlanOf(reading.pipeline, options, room);
   if (plan) std::ranges::copy(remarks.warnings, std::back_inserter(plan->warnings));
   return plan;
 }
 
-auto PlanOf(const manifest::Pipeline& pipeline, const PipelineOptions& options, Room room)
-    -> tl::expected<plan::Plan, int> {
+auto PlanOf(const manifest::Pipeline& pipeline, const PipelineOptions& options, Room room) -> Planned {
   auto host = FactsFor(pipeline);
   if (room == Room::kBesideRunning) {
     auto running = session::RunningSessions();
-    if (!running) return tl::unexpected(Complain(running.error()));
+    if (!running) return RefuseHere(running.error());
     host.running = std::move(*running);
     host.overcommit = options.overcommit;
   }
@@ -146,10 +159,9 @@ auto PlanOf(const manifest::Pipeline& pipeline, const PipelineOptions& options, 
   auto errors = plan::CheckHostFiles(pipeline, host, options.placement);
   Append(errors, plan::CheckPorts(pipeline, host));
   if (plan && errors.empty()) return std::move(*plan);
-  if (!plan && plan.error().front().code() == base::ErrorCode::kExhausted)
-    return tl::unexpected(Complain(plan.error().front()));
+  if (!plan && plan.error().front().code() == base::ErrorCode::kExhausted) return RefuseHere(plan.error().front());
   if (!plan) Append(errors, plan.error());
-  return tl::unexpected(Refuse(std::move(errors), pipeline));
+  return Refuse(std::move(errors), pipeline);
 }
 
 auto NeedsEngine(const plan::Plan& plan) -> bool {

@@ -1,9 +1,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 
 #include "cli/engine.h"
 #include "cli/interrupt.h"
+#include "cli/json_output.h"
 #include "cli/load.h"
 #include "cli/terminal.h"
 #include "cli/verbs.h"
@@ -46,19 +48,23 @@ auto Collect(const plan::Plan& plan, docker::Engine& engine, Terminal& terminal,
 
 }  // namespace
 
-auto Lock(const PipelineOptions& options) -> int {
+auto Lock(const BuildOptions& options) -> int {
   BlockInterrupts();
-  const auto plan = LoadPlan(options);
-  if (!plan) return kUsage;
+  const auto plan = LoadPlan(options.pipeline);
+  if (!plan) return Show(plan.error());
   const auto engine = ConnectEngine();
   if (!engine) return Complain(engine.error());
-  Terminal terminal({});
+  Terminal terminal({.quiet = options.quiet, .sinks = {}});
   std::stop_source stop;
   const InterruptWatch watch([&] { stop.request_stop(); }, [] {});
   const auto lock = Collect(*plan, **engine, terminal, docker::Call(base::Deadline::Never(), stop.get_token()));
   if (stop.stop_requested()) return kInterrupted;
   if (!lock) return Complain(lock.error());
   if (const auto written = lock->Write(); !written) return Complain(written.error());
+  if (options.json) {
+    PrintJson({{"version", 1}, {"lock", lock->path().string()}, {"environments", lock->environments().size()}});
+    return kDone;
+  }
   terminal.Note(fmt::format("{}: environments locked: {}; `penstock run` and `build` install exactly these",
                             lock->path().string(), lock->environments().size()));
   return kDone;

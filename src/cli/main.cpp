@@ -78,9 +78,11 @@ auto Main(int argc, char** argv) -> int {
   auto* logs_verb = app.add_subcommand("logs", "Show what a session's nodes and its runtime have written");
   AddLogsOptions(*logs_verb, logs);
 
-  std::vector<std::string> manifests;
+  cli::ValidateOptions validate;
   auto* validate_verb = app.add_subcommand("validate", "Check manifests and report everything that is wrong with them");
-  validate_verb->add_option("manifest", manifests, "Manifests")->required();
+  validate_verb->add_option("manifest", validate.manifests, "Manifests")->required();
+  validate_verb->add_flag("-q,--quiet", validate.quiet, "Only what is wrong, and warnings");
+  validate_verb->add_flag("--json", validate.json, "As JSON, with the errors");
 
   cli::PlanOptions plan;
   auto* plan_verb = app.add_subcommand("plan", "Show what run would build, start, hand over and allow");
@@ -93,15 +95,15 @@ auto Main(int argc, char** argv) -> int {
   cli::GraphOptions graph;
   auto* graph_verb = cli::AddGraph(app, graph);
 
-  cli::PipelineOptions build;
+  cli::BuildOptions build;
   auto* build_verb = app.add_subcommand("build", "Make the environments that a pipeline needs, and do not run it");
-  cli::AddPipelineOptions(*build_verb, build);
-  cli::AddRetry(*build_verb, build);
+  cli::AddBuild(*build_verb, build);
+  cli::AddRetry(*build_verb, build.pipeline);
 
-  cli::PipelineOptions lock;
+  cli::BuildOptions lock;
   auto* lock_verb = app.add_subcommand(
       "lock", "Write the exact packages of a pipeline's environments, with hashes, beside its manifest");
-  cli::AddPipelineOptions(*lock_verb, lock);
+  cli::AddBuild(*lock_verb, lock);
 
   cli::CheckImageOptions check;
   auto* check_verb = app.add_subcommand("check-image", "Check that nodes can run in an image, and say what to change");
@@ -138,10 +140,14 @@ auto Main(int argc, char** argv) -> int {
   stop_verb->add_option_function<double>(
       "--timeout", [&](double seconds) { stop.timeout = std::chrono::seconds(std::llround(seconds)); },
       "How long to wait for each, in seconds (30)");
+  stop_verb->add_flag("-q,--quiet", stop.quiet, "Only errors");
+  stop_verb->add_flag("--json", stop.json, "As JSON");
 
-  bool gc_warm = false;
+  cli::GcOptions gc;
   auto* gc_verb = app.add_subcommand("gc", "Remove what runtimes that died left behind");
-  gc_verb->add_flag("--warm", gc_warm, "End containers that wait for a next session, too");
+  gc_verb->add_flag("--warm", gc.warm, "End containers that wait for a next session, too");
+  gc_verb->add_flag("-q,--quiet", gc.quiet, "Only errors");
+  gc_verb->add_flag("--json", gc.json, "As JSON");
 
   cli::AddExamples(app);
   app.failure_message(
@@ -159,10 +165,10 @@ auto Main(int argc, char** argv) -> int {
   if (host.parsed()) return host.Run();  // looks at what follows, and must not remove it before
   if (logs_verb->parsed()) return cli::Logs(logs);
   if (schema_verb->parsed()) return cli::Schema();
-  if (gc_verb->parsed()) return cli::Gc(gc_warm);  // does what follows itself, and counts it
+  if (gc_verb->parsed()) return cli::Gc(gc);  // does what follows itself, and counts it
   cli::RemoveLeftovers();
   if (run_verb->parsed()) return cli::Run(run);
-  if (validate_verb->parsed()) return cli::Validate(manifests);
+  if (validate_verb->parsed()) return cli::Validate(validate);
   if (plan_verb->parsed()) return cli::Plan(plan);
   if (graph_verb->parsed()) return cli::Graph(graph);
   if (build_verb->parsed()) return cli::Build(build);

@@ -7,6 +7,7 @@
 
 #include "cli/colour.h"
 #include "cli/image_text.h"
+#include "cli/json_output.h"
 #include "cli/native_nodes.h"
 #include "cli/paragraph.h"
 #include "cli/table.h"
@@ -44,10 +45,10 @@ auto ToJson(const NativeNode& node) -> json {
           {"params", std::move(params)}};
 }
 
-void PrintJson(const std::vector<NativeNode>& nodes) {
+void PrintFacts(const std::vector<NativeNode>& nodes) {
   auto list = json::array();
   for (const auto& node : nodes) list.push_back(ToJson(node));
-  fmt::print("{}\n", Dump(json{{"version", 1}, {"nodes", std::move(list)}}));
+  PrintJson({{"version", 1}, {"nodes", std::move(list)}});
 }
 
 void PrintList(const std::vector<NativeNode>& nodes) {
@@ -78,7 +79,7 @@ auto Nodes(const NodesOptions& options) -> int {
   const auto& all = AskNativeNodes();
   for (const auto& complaint : all.complaints) fmt::print(stderr, "penstock: warning: {}\n", complaint);
   if (options.name.empty()) {
-    options.json ? PrintJson(all.nodes) : PrintList(all.nodes);
+    options.json ? PrintFacts(all.nodes) : PrintList(all.nodes);
     return all.nodes.empty() ? kEnvironment : kDone;
   }
   const auto* node = all.Find(options.name);
@@ -88,7 +89,7 @@ auto Nodes(const NodesOptions& options) -> int {
                manifest::Suggest(options.name, std::vector<std::string_view>(names.begin(), names.end())));
     return kUsage;
   }
-  options.json ? PrintJson({*node}) : PrintNode(*node);
+  options.json ? PrintFacts({*node}) : PrintNode(*node);
   return kDone;
 }
 

@@ -103,6 +103,12 @@ void AddRetry(CLI::App& verb, PipelineOptions& options) {
   verb.add_flag("--retry", options.retry, "Build again what failed before, although nothing has changed since");
 }
 
+void AddBuild(CLI::App& verb, BuildOptions& options) {
+  AddPipelineOptions(verb, options.pipeline);
+  verb.add_flag("-q,--quiet", options.quiet, "No progress and no summary");
+  verb.add_flag("--json", options.json, "As JSON, beside the progress on stderr");
+}
+
 auto AddRun(CLI::App& app, RunOptions& options) -> CLI::App* {
   auto* verb = app.add_subcommand("run", "Run a pipeline to the end of its streams");
   AddPipelineOptions(*verb, options.pipeline);

@@ -17,6 +17,9 @@ void AddPart(CLI::App& verb, PipelineOptions& options);
 void AddOvercommit(CLI::App& verb, PipelineOptions& options);
 void AddRetry(CLI::App& verb, PipelineOptions& options);
 
+/// Of a verb that makes environments.
+void AddBuild(CLI::App& verb, BuildOptions& options);
+
 /// A verb with all of its words.
 auto AddRun(CLI::App& app, RunOptions& options) -> CLI::App*;
 auto AddGraph(CLI::App& app, GraphOptions& options) -> CLI::App*;

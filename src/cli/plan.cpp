@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "cli/json_output.h"
 #include "cli/load.h"
 #include "cli/verbs.h"
 #include "plan/render.h"
@@ -10,9 +11,9 @@ namespace penstock::cli {
 
 auto Plan(const PlanOptions& options) -> int {
   const auto plan = LoadPlan(options.pipeline, Room::kBesideRunning);
-  if (!plan) return plan.error();
+  if (!plan) return Show(plan.error());
   if (options.json) {
-    fmt::print("{}\n", plan::ToJson(*plan).dump(2));
+    PrintJson(plan::ToJson(*plan));
   } else {
     fmt::print("{}", plan::RenderTable(*plan));
   }

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "cli/json_output.h"
 #include "cli/ps_words.h"
 #include "cli/table.h"
 #include "cli/verbs.h"
@@ -138,7 +139,8 @@ void PrintSession(const json& session) {
     const auto acknowledged = Number(edge, "acknowledged");  // what was lost is among them
     const auto sent = Number(edge, "sent");
     edges.push_back({"  " + edge.value("id", ""), edge.value("policy", ""), std::to_string(sent),
-                     std::to_string(Number(edge, "queued")), std::to_string(sent > acknowledged ? sent - acknowledged : 0),
+                     std::to_string(Number(edge, "queued")),
+                     std::to_string(sent > acknowledged ? sent - acknowledged : 0),
                      std::to_string(Number(edge, "lost")), std::to_string(Number(edge, "redelivered"))});
   }
   fmt::print("{}{}", RenderTable(nodes, width), edges.size() > 1 ? RenderTable(edges, width) : "");
@@ -157,7 +159,7 @@ auto Ps(bool as_json) -> int {
   const auto containers = Containers(sessions);
   if (!containers) return Complain(containers.error());
   if (as_json) {
-    fmt::print("{}\n", json{{"version", 1}, {"sessions", sessions}, {"containers", *containers}}.dump(2));
+    PrintJson({{"version", 1}, {"sessions", sessions}, {"containers", *containers}});
     return kDone;
   }
   for (const auto& session : sessions) PrintSession(session);

@@ -9,6 +9,7 @@
 
 #include "base/count.h"
 #include "base/unique_fd.h"
+#include "cli/json_output.h"
 #include "cli/table.h"
 #include "cli/verbs.h"
 #include "message/header.h"
@@ -56,8 +57,6 @@ auto ToJson(const observe::Quarantined& entry, const std::filesystem::path& quar
   return described;
 }
 
-void Print(const json& object) { fmt::print("{}\n", object.dump(2, ' ', false, json::error_handler_t::replace)); }
-
 }  // namespace
 
 auto ComplainOfId(const base::Error& error) -> int {
@@ -72,7 +71,7 @@ auto ListQuarantine(bool as_json) -> int {
   if (as_json) {
     json list = json::array();
     for (const auto& entry : entries) list.push_back(ToJson(entry, *quarantine));
-    Print({{"version", 1}, {"messages", std::move(list)}});
+    PrintJson({{"version", 1}, {"messages", std::move(list)}});
     return kDone;
   }
   if (entries.empty()) {
@@ -95,7 +94,7 @@ auto ShowQuarantined(const std::string& id, bool as_json) -> int {
   if (!entry) return ComplainOfId(entry.error());
   const auto described = ToJson(*entry, *quarantine);
   if (as_json) {
-    Print(described);
+    PrintJson(described);
     return kDone;
   }
   const auto& message = described.at("message");

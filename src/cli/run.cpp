@@ -14,6 +14,7 @@
 #include "cli/engine.h"
 #include "cli/environments.h"
 #include "cli/interrupt.h"
+#include "cli/json_output.h"
 #include "cli/load.h"
 #include "cli/losses.h"
 #include "cli/summary.h"
@@ -53,7 +54,7 @@ auto ReportCanBeWritten(const std::string& path) -> bool {
 auto WriteReport(const std::string& path, const session::Report& report) -> bool {
   errno = 0;
   std::ofstream file(path);
-  file << session::ToJson(report).dump(2, ' ', false, nlohmann::json::error_handler_t::replace) << '\n';
+  file << JsonText(session::ToJson(report)) << '\n';
   file.close();
   if (!file.fail()) return true;
   Complain(base::SystemError(fmt::format("write the report to '{}'", path), errno).value());
@@ -88,13 +89,13 @@ auto Run(const RunOptions& options) -> int {
   return RunPlan([&] { return LoadPlan(options.pipeline, Room::kBesideRunning); }, options);
 }
 
-auto RunPlan(const std::function<tl::expected<plan::Plan, int>()>& make_plan, const RunOptions& options) -> int {
+auto RunPlan(const std::function<Planned()>& make_plan, const RunOptions& options) -> int {
   if (!options.report_file.empty() && !ReportCanBeWritten(options.report_file)) return kEnvironment;
   BlockInterrupts();
 
   auto admission = AwaitAdmission();
   auto plan = make_plan();
-  if (!plan) return plan.error();
+  if (!plan) return Show(plan.error());
   if (!NeedsEngine(*plan)) admission.reset();
   if (options.realtime) PaceMediaSources(*plan);
   std::atomic<session::Session*> running = nullptr;

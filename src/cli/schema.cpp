@@ -4,12 +4,13 @@
 
 #include <nlohmann/json.hpp>
 
+#include "cli/json_output.h"
 #include "cli/verbs.h"
 
 namespace penstock::cli {
 
 auto Schema() -> int {
-  fmt::print("{}\n", manifest::ManifestSchema().dump(2));
+  PrintJson(manifest::ManifestSchema());
   return kDone;
 }
 

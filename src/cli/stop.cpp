@@ -3,6 +3,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "cli/json_output.h"
 #include "cli/verbs.h"
 #include "session/control.h"
 
@@ -54,12 +55,15 @@ auto Stop(const StopOptions& options) -> int {
   if (!live) return Complain(live.error());
   const auto meant = Meant(options, *live);
   if (meant.empty() && !options.all) return kUsage;
-  if (meant.empty()) fmt::print("no session runs\n");
+  const bool told = !options.quiet && !options.json;
+  if (meant.empty() && told) fmt::print("no session runs\n");
   int code = kDone;
+  auto list = nlohmann::json::array();
   for (const auto& id : meant) {
     const auto ended = End(id, options);
+    list.push_back({{"session", id}, {"ended", ended.has_value()}});
     if (ended) {
-      fmt::print("{} ended\n", id);
+      if (told) fmt::print("{} ended\n", id);
       continue;
     }
     code = kPipelineFailed;
@@ -68,6 +72,7 @@ auto Stop(const StopOptions& options) -> int {
                std::chrono::duration<double>(options.timeout).count(), late ? "" : ": " + ended.error().message(),
                options.now ? "" : "; --now ends it without waiting for what is in flight");
   }
+  if (options.json) PrintJson({{"version", 1}, {"sessions", std::move(list)}});
   return code;
 }
 

@@ -53,6 +53,18 @@ struct LogsOptions {
   std::string grep;
 };
 
+struct ValidateOptions {
+  std::vector<std::string> manifests;
+  bool quiet = false;  // nothing of those that are valid, unless something is to be warned of
+  bool json = false;
+};
+
+struct BuildOptions {
+  PipelineOptions pipeline;
+  bool quiet = false;  // no progress, no summary
+  bool json = false;
+};
+
 struct PlanOptions {
   PipelineOptions pipeline;
   bool json = false;
@@ -86,15 +98,23 @@ struct StopOptions {
   bool all = false;
   bool now = false;  // without handling what is in flight
   std::chrono::seconds timeout{30};
+  bool quiet = false;
+  bool json = false;
+};
+
+struct GcOptions {
+  bool warm = false;  // also ends the containers that wait for a next session
+  bool quiet = false;
+  bool json = false;
 };
 
 auto Run(const RunOptions& options) -> int;
-auto Validate(const std::vector<std::string>& manifests) -> int;
+auto Validate(const ValidateOptions& options) -> int;
 auto Plan(const PlanOptions& options) -> int;
 auto Graph(const GraphOptions& options) -> int;
-auto Build(const PipelineOptions& options) -> int;
+auto Build(const BuildOptions& options) -> int;
 auto Logs(const LogsOptions& options) -> int;
-auto Lock(const PipelineOptions& options) -> int;
+auto Lock(const BuildOptions& options) -> int;
 auto CheckImage(const CheckImageOptions& options) -> int;
 /// The JSON Schema of manifests.
 auto Schema() -> int;
@@ -103,8 +123,7 @@ auto Doctor(const DoctorOptions& options) -> int;
 auto Nodes(const NodesOptions& options) -> int;
 auto Ps(bool json) -> int;
 auto Stop(const StopOptions& options) -> int;
-/// `warm`: also ends the containers that wait for a next session.
-auto Gc(bool warm) -> int;
+auto Gc(const GcOptions& options) -> int;
 
 /// Prints the error; the exit code for it.
 auto Complain(const base::Error& error) -> int;

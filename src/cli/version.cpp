@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/engine.h"
+#include "cli/json_output.h"
 #include "cli/verbs.h"
 #include "message/header.h"
 #include "worker/protocol.h"
@@ -17,7 +18,7 @@ auto Version(bool json) -> int {
         {"worker_protocol", worker::kProtocolVersion},
         {"message_header", message::kHeaderVersion},
         {"engine", engine ? nlohmann::json((*engine)->version().engine) : nlohmann::json(nullptr)}};
-    fmt::print("{}\n", version.dump(2));
+    PrintJson(version);
     return kDone;
   }
   fmt::print("penstock {} (worker protocol {}, message header {})\n", PENSTOCK_VERSION, worker::kProtocolVersion,

@@ -148,15 +148,6 @@ auto ParseNumber(std::string_view text) -> std::optional<double> {
   return number;
 }
 
-auto ParseDuration(std::string_view text) -> std::optional<std::chrono::nanoseconds> {
-  static constexpr std::array<Unit, 8> kUnits{
-      {{"", 1e9}, {"ns", 1}, {"us", 1e3}, {"µs", 1e3}, {"ms", 1e6}, {"s", 1e9}, {"m", 60e9}, {"h", 3600e9}}};
-  constexpr double kWeek = 7 * 24 * 3600e9;
-  const auto nanoseconds = ParseQuantity(text, kUnits);
-  if (!nanoseconds || *nanoseconds > kWeek) return std::nullopt;
-  return std::chrono::nanoseconds(std::llround(*nanoseconds));
-}
-
 auto ParseSize(std::string_view text) -> std::optional<std::uint64_t> {
   static constexpr std::array<Unit, 9> kUnits{{{"", 1},
                                                {"B", 1},

@@ -4,7 +4,6 @@
 // fractions. Anything else, and anything quoted, is text.
 #pragma once
 
-#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -34,9 +33,6 @@ auto ParseInteger(std::string_view text) -> std::optional<std::int64_t>;
 /// For scalars of kInteger and kNumber. nullopt: not finite.
 auto ParseNumber(std::string_view text) -> std::optional<double>;
 
-/// `250ms`, `30s`, `1.5h`; a bare number is seconds. Units ns, us, ms, s, m, h. nullopt: none of these, or beyond 7
-/// days.
-auto ParseDuration(std::string_view text) -> std::optional<std::chrono::nanoseconds>;
 /// `4096`, `64MiB`, `1.5GB`; a bare number is bytes. Units B, kB, MB, GB, KiB, MiB, GiB. nullopt: none of these, or not
 /// whole.
 auto ParseSize(std::string_view text) -> std::optional<std::uint64_t>;

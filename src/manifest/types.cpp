@@ -5,13 +5,14 @@
 #include <nlohmann/json.hpp>
 
 #include "base/count.h"
+#include "base/duration.h"
 #include "manifest/names.h"
 #include "manifest/scalar.h"
 
 namespace penstock::manifest {
 namespace {
 
-constexpr Duration kMostDuration = std::chrono::hours(7 * 24);  // what ParseDuration takes
+constexpr Duration kMostDuration = base::kLongestDuration;
 // Of quoted ones too: a number that is text counts like any other here.
 constexpr std::string_view kDurationPattern = R"(^\+?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)? ?(ns|us|µs|ms|s|m|h)?$)";
 constexpr std::string_view kSizePattern = R"(^\+?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)? ?(B|[kK]B|[MG]B|[KMG]iB)?$)";
@@ -190,7 +191,7 @@ auto DurationBetween(Duration least, Duration most, std::string_view range) -> T
   const auto seconds = [](Duration duration) { return std::chrono::duration<double>(duration).count(); };
   return {[least, most, range](Report& report, std::string_view name, const Value& value) -> std::optional<Duration> {
             if (RefuseLeadingZero(report, name, value)) return std::nullopt;
-            const auto duration = value.kind == Value::Kind::kScalar ? ParseDuration(value.text) : std::nullopt;
+            const auto duration = value.kind == Value::Kind::kScalar ? base::ParseDuration(value.text) : std::nullopt;
             if (duration && *duration >= least && *duration <= most) return duration;
             ReportWrongType(report, name,
                             fmt::format("a duration such as 250ms, 30s or 5m (a bare number: seconds), {}", range),

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "base/count.h"
+#include "nodes/own_origin.h"
 #include "nodes/port_set.h"
 #include "nodes/trace_ids.h"
 #include "nodes/wire.h"
@@ -54,20 +55,6 @@ void WriteDown(const transport::Message& message, const base::UniqueFd& socket) 
   WriteAll(socket, metadata.data(), metadata.size());
 }
 
-// Origin::index of what a timer gave: it has no input, and is not counted among what a source or `finish` gives.
-constexpr std::uint32_t kTick = 1;
-
-auto IsTick(const transport::Origin& origin) -> bool {
-  return origin.input == transport::Origin::kNoInput && origin.index == kTick;
-}
-
-// Whether an earlier incarnation of this node has published `origin`, when `last` is what it published last.
-auto WasPublished(const transport::Origin& origin, const std::optional<transport::Origin>& last) -> bool {
-  if (!last || origin.input != last->input || IsTick(origin) || IsTick(*last)) return false;
-  if (origin.input == transport::Origin::kNoInput) return origin.sequence <= last->sequence;
-  return origin.sequence == last->sequence && origin.index <= last->index;
-}
-
 }  // namespace
 
 struct Host::State {
@@ -78,9 +65,9 @@ struct Host::State {
   TraceIds trace_ids;
   std::optional<StateKeeper> keeper;  // there after Attach
   std::optional<Current> current;
-  std::vector<std::uint64_t> published_of_itself;  // by output: messages without an origin
-  std::vector<std::uint64_t> published_by_ticks;   // by output
-  bool in_tick = false;
+  std::array<std::vector<std::uint64_t>, kOwnKinds> published_of_itself;  // by Own and output: without a message
+  Own own = Own::kProcess;
+  bool anew = false;          // nothing is a repetition of what an earlier incarnation has published
   std::size_t next_edge = 0;  // where the next round starts looking
 
   auto Gone() const -> base::Status {
@@ -100,7 +87,11 @@ struct Host::State {
   auto AllEnded() const -> bool;
   auto IsOver() const -> bool;
   auto WorthLooking() const -> bool;
+  auto PublishedOf(Own kind) -> std::vector<std::uint64_t>& {
+    return published_of_itself.at(static_cast<std::size_t>(kind));
+  }
   auto Published() -> std::vector<std::uint64_t>&;
+  auto IsRepetition(const transport::Origin& origin, const transport::OutputPort& port) const -> bool;
   auto OriginOfNext(std::size_t output) -> transport::Origin;
   void Complete(const transport::Origin& origin, message::Header& header);
   void ReportOverflow(const base::Error& error);
@@ -133,8 +124,7 @@ auto Host::Attach(Options options, base::Deadline deadline) -> base::Expected<st
   }
   state->ports = std::move(*ports);
   state->keeper.emplace(state->configure.node, state->ports->TakeStateMemory(), state->configure.inputs.size());
-  state->published_of_itself.resize(state->configure.outputs.size());
-  state->published_by_ticks.resize(state->configure.outputs.size());
+  for (auto& counts : state->published_of_itself) counts.resize(state->configure.outputs.size());
   auto on_gone = options.on_runtime_gone ? std::move(options.on_runtime_gone) : [] { ::_exit(kExitRuntimeGone); };
   PENSTOCK_ASSIGN(state->wire, Wire::Start(std::move(control), *state->ports, std::move(on_gone)));
   return std::unique_ptr<Host>(new Host(std::move(state)));
@@ -154,7 +144,7 @@ auto Host::ReadyAndAwaitStart(const worker::Ready& ready) -> base::Status {
 
 void Host::State::PutDown() {
   current.reset();
-  in_tick = false;
+  own = Own::kProcess;
 }
 
 auto Host::Next(base::Deadline deadline) -> base::Expected<Event> {
@@ -195,8 +185,13 @@ auto Host::TryNext() -> base::Expected<std::optional<Event>> {
 auto Host::BeginTick() -> bool {
   if (state_->Owed() || state_->IsOver()) return false;
   state_->PutDown();
-  state_->in_tick = true;
+  state_->own = Own::kTick;
   return true;
+}
+
+void Host::BeginFinish() {
+  state_->PutDown();
+  state_->own = Own::kFinish;
 }
 
 auto Host::arrivals() const noexcept -> std::uint32_t {
@@ -219,10 +214,14 @@ auto Host::in_hand() const noexcept -> std::optional<InHand> {
 }
 
 // One round over all edges, starting behind the one that was served last. What an earlier incarnation had in hands
-// comes first: once anything else is published, nobody knows any more what it had published of that.
+// comes first: once anything else is published, nobody knows any more what it had published of that. Nullopt: nothing
+// is there, so that whoever waits for a ring misses nothing.
 auto Host::State::Look() -> base::Expected<std::optional<Event>> {
   const auto count = ports->inputs().size();
-  if (const auto owed = Owed()) return TakeFrom(*owed);
+  while (const auto owed = Owed()) {
+    PENSTOCK_ASSIGN(auto event, TakeFrom(*owed));
+    if (event || Owed() == owed) return event;  // else it was done already, or will not come
+  }
   for (std::size_t i = 0; i < count; ++i) {
     PENSTOCK_ASSIGN(auto event, TakeFrom((next_edge + i) % count));
     if (event) return event;
@@ -241,9 +240,10 @@ auto Host::State::TakeFrom(std::size_t index) -> base::Expected<std::optional<Ev
   // Read before looking: what was published before the producer was given up is still delivered.
   const bool given_up = edge.given_up.load(std::memory_order_acquire);
   PENSTOCK_ASSIGN(auto message, edge.input->TryTake());
-  if (message && IsDone(index, *message)) {
+  while (message && IsDone(index, *message)) {
     edge.input->Acknowledge(message->header().sequence);
-    return std::nullopt;
+    message.reset();  // before the next one is asked for
+    PENSTOCK_ASSIGN(message, edge.input->TryTake());
   }
   if (message) {
     next_edge = index + 1;
@@ -422,12 +422,15 @@ auto Host::SleepUntil(base::Deadline::Clock::time_point time) -> bool {
                             [this] { return stop_requested(); });
 }
 
-auto Host::WaitReadable(int fd) -> bool {
-  std::array<pollfd, 2> awaited{pollfd{.fd = fd, .events = POLLIN, .revents = 0},
-                                pollfd{.fd = state_->wire->stop_fd(), .events = POLLIN, .revents = 0}};
-  while (::poll(awaited.data(), awaited.size(), -1) < 0 && errno == EINTR) {
+auto Host::AwaitReadable(int descriptor) -> base::Expected<bool> {
+  std::array<pollfd, 2> awaited{pollfd{.fd = descriptor, .events = POLLIN, .revents = 0},
+                                pollfd{.fd = state_->wire->stopped().get(), .events = POLLIN, .revents = 0}};
+  while (!stop_requested()) {
+    const auto ready = ::poll(awaited.data(), awaited.size(), -1);
+    if (ready < 0 && errno != EINTR) return base::SystemError("wait for a descriptor");
+    if (ready > 0 && awaited[0].revents != 0) return true;
   }
-  return !stop_requested();
+  return false;
 }
 
 // --- state
@@ -435,7 +438,7 @@ auto Host::WaitReadable(int fd) -> bool {
 
 auto Host::RestoreState() -> base::Expected<std::optional<transport::KeptState>> {
   PENSTOCK_ASSIGN(auto kept, state_->keeper->Restore());
-  if (kept) state_->published_of_itself = kept->outputs;
+  if (kept) state_->PublishedOf(Own::kProcess) = kept->outputs;
   return kept;
 }
 
@@ -443,29 +446,22 @@ auto Host::KeepState(std::uint32_t format, std::string_view bytes) -> base::Stat
   auto& state = *state_;
   std::optional<StateKeeper::Handled> message;
   if (state.current) message = {.edge = state.current->edge, .sequence = state.current->header.sequence};
-  return state.keeper->Keep(message, state.published_of_itself, format, bytes);
+  return state.keeper->Keep(message, state.PublishedOf(Own::kProcess), format, bytes);
 }
 
-void Host::PublishAnew() {
-  auto& outputs = state_->ports->outputs();
-  for (std::size_t i = 0; i < outputs.size(); ++i) {
-    const auto& last = outputs[i]->inherited();
-    if (last && last->input == transport::Origin::kNoInput && !IsTick(*last))
-      state_->published_of_itself[i] = last->sequence + 1;
-  }
-}
+void Host::PublishAnew() { state_->anew = true; }
 
 auto Host::CheckReplay() const -> base::Status {
-  const auto& state = *state_;
-  if (!state.configure.inputs.empty() || ended_before() || stop_requested()) return {};
-  for (std::size_t i = 0; i < state.published_of_itself.size(); ++i) {
+  auto& state = *state_;
+  if (!state.configure.inputs.empty() || state.anew || ended_before() || stop_requested()) return {};
+  const auto& published = state.PublishedOf(Own::kProcess);
+  for (std::size_t i = 0; i < published.size(); ++i) {
     const auto& last = state.ports->outputs()[i]->inherited();
-    const bool is_its_own = last && last->input == transport::Origin::kNoInput && !IsTick(*last);
-    if (!is_its_own || state.published_of_itself[i] > last->sequence) continue;
+    if (!last || !IsOf(*last, Own::kProcess) || published[i] > last->sequence) continue;
     return Fail(ErrorCode::kConflict,
                 "output '{}' had sent {} before the node was restarted, and has ended after {} now: a source that is "
                 "replayed must give the same messages each time; one that gives new ones says `replayable = False`",
-                output_ports()[i], base::Count(last->sequence + 1, "message"), state.published_of_itself[i]);
+                output_ports()[i], base::Count(last->sequence + 1, "message"), published[i]);
   }
   return {};
 }
@@ -493,9 +489,12 @@ auto Host::Borrow(std::size_t output, std::uint64_t payload_bytes, std::uint32_t
 auto Host::Publish(std::size_t output, transport::Loan loan) -> base::Status {
   auto& port = *state_->ports->outputs().at(output);
   const auto origin = state_->OriginOfNext(output);
-  if (WasPublished(origin, port.inherited())) {
+  if (state_->IsRepetition(origin, port)) {
     port.CountSuppressed();
   } else {
+    // What is not the same must not have its number.
+    const auto& half_sent = port.half_sent();
+    if (half_sent && (state_->anew || IsOf(*half_sent, Own::kTick) || *half_sent != origin)) port.SkipHalfSent();
     state_->Complete(origin, loan.header());
     const auto published = port.Publish(std::move(loan), base::Deadline::Never());
     if (!published) {
@@ -509,17 +508,18 @@ auto Host::Publish(std::size_t output, transport::Loan loan) -> base::Status {
 }
 
 auto Host::was_published(std::size_t output) const -> bool {
-  return WasPublished(state_->OriginOfNext(output), state_->ports->outputs().at(output)->inherited());
+  return state_->IsRepetition(state_->OriginOfNext(output), *state_->ports->outputs().at(output));
 }
 
-auto Host::State::Published() -> std::vector<std::uint64_t>& {
-  if (in_tick) return published_by_ticks;
-  return current ? current->published : published_of_itself;
+auto Host::State::Published() -> std::vector<std::uint64_t>& { return current ? current->published : PublishedOf(own); }
+
+auto Host::State::IsRepetition(const transport::Origin& origin, const transport::OutputPort& port) const -> bool {
+  return !anew && WasPublished(origin, port.inherited());
 }
 
 auto Host::State::OriginOfNext(std::size_t output) -> transport::Origin {
   const auto count = Published().at(output);
-  if (!current) return {.index = in_tick ? kTick : 0, .sequence = count};
+  if (!current) return {.index = static_cast<std::uint32_t>(own), .sequence = count};
   return {.input = static_cast<std::uint32_t>(current->edge),
           .index = static_cast<std::uint32_t>(count),
           .sequence = current->header.sequence};

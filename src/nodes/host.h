@@ -99,6 +99,9 @@ class Host final {
   /// had published of that.
   auto BeginTick() -> bool;
 
+  /// What is published from now on is what `finish` gives.
+  void BeginFinish();
+
   /// For a thread that waits in place of the node's: the word that changes with every ring for it. Taken before a look
   /// (TryNext) that finds nothing, what arrives after that look has changed it. Any thread.
   auto arrivals() const noexcept -> std::uint32_t;
@@ -136,8 +139,8 @@ class Host final {
   auto stop_requested() const noexcept -> bool;
   /// Sources: sleeps until `time` unless stopped first; false when stopped.
   auto SleepUntil(base::Deadline::Clock::time_point time) -> bool;
-  /// Sources: waits until `fd` has something to read, or its end or an error, unless stopped first; false when stopped.
-  auto WaitReadable(int fd) -> bool;
+  /// Sources: waits until `descriptor` can be read (or has an error to be read); false when stopped first.
+  auto AwaitReadable(int descriptor) -> base::Expected<bool>;
 
   /// Errors as OutputPort::Borrow.
   auto Borrow(std::size_t output, std::uint64_t payload_bytes, std::uint32_t metadata_bytes,

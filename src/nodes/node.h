@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -69,13 +70,14 @@ class Context {
   /// Whether what would be published next at `output` had been sent by a worker before this one, and so will not be
   /// sent again: a source that is replayed need not wait for its time.
   virtual auto was_published(std::string_view output) const -> bool = 0;
+  /// Whether anything is connected to `output`: what need not be made otherwise.
+  virtual auto is_connected(std::string_view output) const -> bool = 0;
   /// True once a source should end its stream.
   virtual auto stop_requested() const noexcept -> bool = 0;
   /// Sleeps until `time`; false when asked to stop first.
   virtual auto SleepUntil(base::Deadline::Clock::time_point time) -> bool = 0;
-  /// Waits until the descriptor has something to read, or its end or an error; false when asked to stop first. An
-  /// ordinary file is never waited for.
-  virtual auto WaitReadable(int fd) -> bool = 0;
+  /// Sources: waits until `descriptor` can be read; false when asked to stop first.
+  virtual auto AwaitReadable(int descriptor) -> base::Expected<bool> = 0;
 };
 
 /// How a source goes on in a worker that replaces one that failed.
@@ -100,8 +102,8 @@ class Node {
   virtual auto replay() const -> Replay { return Replay::kUndeclared; }
   /// Whether the node has a state that is to be kept for its successor; asked after Setup or Resume.
   virtual auto keeps_state() const -> bool { return false; }
-  /// That state (at most 1 MiB), after Setup and after each message that was processed. Kept together with the fact
-  /// that the message was: one that is included is not processed again.
+  /// That state (at most 1 MiB), after Setup, each message that was processed, and each Tick. Kept together with the
+  /// fact that the message was: one that is included is not processed again.
   virtual auto Checkpoint() -> std::string { return {}; }
   /// After Resume: the state that the predecessor had last.
   virtual auto Restore(std::string_view /*state*/) -> base::Status { return {}; }
@@ -114,6 +116,11 @@ class Node {
       -> base::Status {
     return base::Fail(base::ErrorCode::kUnsupported, "this node has no input '{}': it is a source", input);
   }
+  /// When Tick is due, of a node that has something to do between messages; asked before each wait for the next one.
+  virtual auto next_tick() const -> std::optional<base::Deadline::Clock::time_point> { return std::nullopt; }
+  /// The time of next_tick has come. At most one between two messages, and none once all inputs have ended. What it
+  /// publishes has no media time unless it is given one, a trace of its own, and is not sent again by a successor.
+  virtual auto Tick(Context& /*context*/) -> base::Status { return {}; }
   /// Asked when Process has failed: whether that is the fault of what the node writes to, a disk, and none of the
   /// message's. Then no restart is tried, and no message is put into quarantine.
   virtual auto output_is_broken() const -> bool { return false; }
@@ -133,7 +140,7 @@ struct PluginPort {
 /// One parameter, for people and for what checks a manifest before the node runs.
 struct PluginParam {
   const char* name;                 // "url"; "audio.rate" for one inside of a mapping
-  const char* type;                 // "text", "number", "whole number", "true or false", "list of texts"
+  const char* type;                 // "text", "number", "whole number", "true or false", "duration", "list of texts"
   const char* what;                 // what it means, with unit and range
   const char* otherwise = nullptr;  // what holds where it is not given; null: it must be
 };

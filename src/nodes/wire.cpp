@@ -14,10 +14,10 @@ namespace penstock::nodes {
 auto Wire::Start(base::PacketSocket control, PortSet& ports, std::function<void()> on_runtime_gone)
     -> base::Expected<std::unique_ptr<Wire>> {
   PENSTOCK_ASSIGN(auto loop, base::EventLoop::Create());
-  base::UniqueFd stop_event(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-  if (!stop_event) return base::SystemError("make an eventfd");
+  base::UniqueFd stopped(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  if (!stopped) return base::SystemError("create an eventfd");
   std::unique_ptr<Wire> wire(
-      new Wire(std::move(control), ports, std::move(on_runtime_gone), std::move(loop), std::move(stop_event)));
+      new Wire(std::move(control), ports, std::move(on_runtime_gone), std::move(loop), std::move(stopped)));
   PENSTOCK_TRY(wire->loop_->Watch(wire->control_.fd().get(), EPOLLIN,
                                   [self = wire.get()](std::uint32_t) { self->OnReadable(); }));
   ports.memory().SpeakThrough([self = wire.get()](const worker::Grow& request) { return self->Say(request); });
@@ -45,12 +45,12 @@ auto Wire::Start(base::PacketSocket control, PortSet& ports, std::function<void(
 }
 
 Wire::Wire(base::PacketSocket control, PortSet& ports, std::function<void()> on_runtime_gone,
-           std::unique_ptr<base::EventLoop> loop, base::UniqueFd stop_event)
+           std::unique_ptr<base::EventLoop> loop, base::UniqueFd stopped)
     : control_(std::move(control)),
       ports_(ports),
       on_runtime_gone_(std::move(on_runtime_gone)),
       loop_(std::move(loop)),
-      stop_event_(std::move(stop_event)) {}
+      stopped_(std::move(stopped)) {}
 
 Wire::~Wire() {
   if (!thread_.joinable()) return;
@@ -111,7 +111,7 @@ void Wire::Handle(const worker::ToWorker& message) {
     changed_.notify_all();
   } else if (std::holds_alternative<worker::Stop>(message)) {
     stop_requested_.store(true, std::memory_order_release);
-    RingStopEvent();
+    SayStopped();
     ports_.bell().arrivals().Ring();
   } else if (const auto* peer = std::get_if<worker::Peer>(&message)) {
     peer->state == worker::Peer::State::kAttached ? ports_.PeerAttached(peer->edge) : ports_.PeerGone(peer->edge);
@@ -142,13 +142,11 @@ void Wire::FailPorts(base::Error error) {
   changed_.notify_all();
 }
 
-void Wire::RingStopEvent() const noexcept { static_cast<void>(::eventfd_write(stop_event_.get(), 1)); }
-
 void Wire::OnGone() {
   loop_->Unwatch(control_.fd().get());
   if (ending_.load()) return;  // the runtime needs nothing more from us, and the node's thread is about to exit
   runtime_gone_.store(true, std::memory_order_release);
-  RingStopEvent();
+  SayStopped();
   ports_.Interrupt();
   {
     const std::lock_guard lock(mutex_);
@@ -157,5 +155,7 @@ void Wire::OnGone() {
   }
   on_runtime_gone_();
 }
+
+void Wire::SayStopped() const noexcept { ::eventfd_write(stopped_.get(), 1); }
 
 }  // namespace penstock::nodes

@@ -14,6 +14,7 @@
 
 #include "base/event_loop.h"
 #include "base/packet_socket.h"
+#include "base/unique_fd.h"
 #include "nodes/port_set.h"
 #include "worker/protocol.h"
 
@@ -42,14 +43,14 @@ class Wire final {
   /// As if the runtime had gone: the node's waits end. Any thread.
   void HangUp() const noexcept;
 
-  /// Readable from the moment when one of the next two holds: for a thread that waits at a descriptor.
-  auto stop_fd() const noexcept -> int { return stop_event_.get(); }
   auto stop_requested() const noexcept -> bool { return stop_requested_.load(std::memory_order_acquire); }
   auto runtime_gone() const noexcept -> bool { return runtime_gone_.load(std::memory_order_acquire); }
+  /// Readable from when one of the two is true: for whoever waits for descriptors.
+  auto stopped() const noexcept -> const base::UniqueFd& { return stopped_; }
 
  private:
   Wire(base::PacketSocket control, PortSet& ports, std::function<void()> on_runtime_gone,
-       std::unique_ptr<base::EventLoop> loop, base::UniqueFd stop_event);
+       std::unique_ptr<base::EventLoop> loop, base::UniqueFd stopped);
 
   void Run();
   void OnReadable();
@@ -58,13 +59,13 @@ class Wire final {
   void FailPorts(base::Error error);
   void SayOnce(const worker::FromWorker& message);
   void OnGone();
-  void RingStopEvent() const noexcept;
+  void SayStopped() const noexcept;
 
   base::PacketSocket control_;
   PortSet& ports_;
   std::function<void()> on_runtime_gone_;
   std::unique_ptr<base::EventLoop> loop_;
-  base::UniqueFd stop_event_;
+  base::UniqueFd stopped_;  // an eventfd
   std::atomic<bool> stop_requested_{false};
   std::atomic<bool> runtime_gone_{false};
   std::atomic<bool> last_words_{false};

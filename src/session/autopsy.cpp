@@ -115,20 +115,15 @@ auto OwnWords(const plan::Node& node, const worker::Failed& failed) -> std::stri
   if (failed.phase == worker::kOverflowPhase) return fmt::format("node '{}' cannot send: {}", node.id, failed.message);
   if (IsOfItsOutput(failed))
     return fmt::format("node '{}' failed by no fault of a message: {}", node.id, failed.message);
-  std::string where;
-  const bool during = failed.phase == "process" || failed.phase == "import" || failed.phase == "ports";
-  if (failed.phase == "process") {
-    where = "handling a message";
-    if (failed.edge && failed.sequence)
-      where = fmt::format("handling message {} of edge {}", *failed.sequence, *failed.edge);
+  auto where = fmt::format("in its {}", failed.phase);
+  if (failed.phase == "process" && failed.edge && failed.sequence) {
+    where = fmt::format("while handling message {} of edge {}", *failed.sequence, *failed.edge);
   } else if (failed.phase == "import") {
-    where = "importing its module";
+    where = "while importing its module";
   } else if (failed.phase == "ports") {
-    where = "using its ports";
-  } else {
-    where = fmt::format("its {}", failed.phase);
+    where = "while using its ports";
   }
-  return fmt::format("node '{}' failed {} {}: {}{}{}", node.id, during ? "while" : "in", where, failed.error,
+  return fmt::format("node '{}' failed {}: {}{}{}", node.id, where, failed.error,
                      failed.error.empty() || failed.message.empty() ? "" : ": ", failed.message);
 }
 

@@ -176,6 +176,7 @@ void Session::Impl::Proceed(std::size_t index) {
 // Of a container that is stopped its workers are told to end first: that is one end, however soon the next one begins.
 auto Session::Impl::MovesOut(std::size_t index, std::string_view why) -> bool {
   auto& state = nodes_[index];
+  if (ending_ || state.left_out) return false;
   if (!state.container || !state.replacing || state.replacing->greeted || state.replacing->moved) return false;
   base::Log(base::LogLevel::kWarning, "node '{}' is started in another container: {}", state.node->id, why);
   state.replacing->moved = true;

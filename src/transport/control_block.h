@@ -47,13 +47,15 @@ struct Histogram {
 };
 
 /// What a node was doing when it published a message: handling the message `sequence` of its input edge `input`, of
-/// which this was output number `index`. Without an input (kNoInput) `sequence` counts all such; `index` is 1 for what
-/// a timer's handler gave, 0 for a source and `finish`.
+/// which this was output number `index`. Without an input (kNoInput) `index` says what gave it (nodes/own_origin.h),
+/// and `sequence` counts what that gave.
 struct Origin {
   static constexpr std::uint32_t kNoInput = 0xffff'ffff;
   std::uint32_t input = kNoInput;
   std::uint32_t index = 0;
   std::uint64_t sequence = 0;
+
+  friend auto operator==(const Origin&, const Origin&) -> bool = default;
 };
 
 /// The origins of an edge's last two messages. Two, since the one being published may turn out not to have been: then

@@ -88,6 +88,15 @@ auto InheritedOrigin(const std::vector<std::unique_ptr<Edge>>& edges, std::uint6
   return std::nullopt;
 }
 
+// Reserved is what was begun to be sent.
+auto HalfSentOrigin(const std::vector<std::unique_ptr<Edge>>& edges, std::uint64_t next) -> std::optional<Origin> {
+  for (const auto& edge : edges) {
+    if (edge->control->reserved.load(std::memory_order_acquire) <= next) continue;
+    if (auto origin = edge->control->origins.Of(next)) return origin;
+  }
+  return std::nullopt;
+}
+
 auto TakeFromHost(const OutputPortOptions& options, const Segment& segment)
     -> base::Expected<std::unique_ptr<LocalMemory>> {
   PENSTOCK_ASSIGN(auto fd, segment.fd.Duplicate());
@@ -152,9 +161,10 @@ struct OutputPort::State {
   std::vector<std::unique_ptr<Edge>> edges;
   SpinBudget spin = SpinBudget::ForThisProcess();
   std::optional<Origin> inherited;
-  std::uint64_t next = 0;  // node's thread
-  bool closed = false;     // node's thread
-  bool drained = false;    // node's thread
+  std::optional<Origin> half_sent;  // node's thread
+  std::uint64_t next = 0;           // node's thread
+  bool closed = false;              // node's thread
+  bool drained = false;             // node's thread
   std::atomic<bool> interrupted{false};
 
   State(OutputPortOptions opened, Bell& bell, iceoryx2::Output publisher, Segment segment,
@@ -315,6 +325,7 @@ auto OutputPort::Open(OutputPortOptions options, const Doorbell& own) -> base::E
                                        std::move(local));
   state->next = NextSequence(BlocksOf(state->edges));
   state->inherited = InheritedOrigin(state->edges, state->next);
+  state->half_sent = HalfSentOrigin(state->edges, state->next);
   for (auto& edge : state->edges) {
     auto& control = edge->control;
     control->first_of_epoch.store(state->next, std::memory_order_release);
@@ -384,6 +395,7 @@ auto OutputPort::Publish(Loan loan, base::Deadline deadline) -> base::Expected<s
         fmt::format("publishing message {} of output '{}'", sequence, state.options.service)));
   }
   state.next = sequence + 1;
+  state.half_sent.reset();
   for (auto& edge : state.edges) {
     if (!edge->given_up.load(std::memory_order_acquire)) edge->budget.Spend(sequence, bytes);
     edge->control->published.store(sequence + 1, std::memory_order_release);
@@ -408,6 +420,20 @@ auto OutputPort::blocked_ns() const noexcept -> std::uint64_t {
 }
 
 auto OutputPort::inherited() const noexcept -> const std::optional<Origin>& { return state_->inherited; }
+auto OutputPort::half_sent() const noexcept -> const std::optional<Origin>& { return state_->half_sent; }
+
+void OutputPort::SkipHalfSent() noexcept {
+  auto& state = *state_;
+  if (InForkedChild() || !state.half_sent) return;
+  state.half_sent.reset();
+  ++state.next;
+  for (auto& edge : state.edges) {
+    edge->control->reserved.store(state.next, std::memory_order_release);
+    edge->control->first_of_epoch.store(state.next, std::memory_order_release);
+    edge->control->published.store(state.next, std::memory_order_release);
+    edge->consumer.arrivals().Ring();
+  }
+}
 
 void OutputPort::CountSuppressed() noexcept {
   if (InForkedChild()) return;

@@ -96,6 +96,12 @@ class OutputPort final {
   /// What an earlier incarnation was doing when it published the last message that consumers may have seen; nullopt:
   /// nothing was published. What it published before while doing the same is not to be published again.
   auto inherited() const noexcept -> const std::optional<Origin>&;
+
+  /// What an earlier incarnation was doing when it died over sending the message whose number is given out next: some
+  /// consumers may have it, and skip what has the same number. Nullopt: nothing, or something was published since.
+  auto half_sent() const noexcept -> const std::optional<Origin>&;
+  /// That message is not sent again: who has it keeps it, for the others it is lost.
+  void SkipHalfSent() noexcept;
   /// Counts a message that was not published for that reason.
   void CountSuppressed() noexcept;
 

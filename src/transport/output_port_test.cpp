@@ -351,6 +351,50 @@ TEST_F(OutputPortTest, TheOriginOfAMessageThatWasNotSentIsNotInherited) {
   EXPECT_EQ(output->inherited()->input, Origin::kNoInput);
 }
 
+// As when a producer is killed between handing a message over and counting it, and one of its consumers, too.
+TEST_F(OutputPortTest, AMessageThatWasHalfSentAndIsNotSentAgainKeepsItsNumber) {
+  TestPipeline pipeline({.edges = {{}, {}}});
+  auto output = pipeline.OpenOutput();
+  auto first = pipeline.OpenInput(0);
+  auto second = pipeline.OpenInput(1);
+  Must(PublishText(*output, "sent"));
+  Must(PublishText(*output, "half sent"));
+  EXPECT_FALSE(output->half_sent());
+  for (auto* input : {first.get(), second.get()}) {
+    ASSERT_TRUE(Must(input->TryTake()));
+    input->Acknowledge(0);
+  }
+  EXPECT_EQ(TextOf(*Must(first->TryTake())), "half sent");
+  first->Acknowledge(1);
+  for (std::size_t edge = 0; edge < 2; ++edge) pipeline.control(edge)->published.store(1);
+  second.reset();
+  output.reset();
+
+  output = pipeline.OpenOutput(1);
+  ASSERT_TRUE(output->half_sent());
+  EXPECT_EQ(*output->half_sent(), Origin());
+  output->SkipHalfSent();
+  EXPECT_FALSE(output->half_sent());
+  second = pipeline.OpenInput(1);
+  Must(PublishText(*output, "other"));
+  for (auto* input : {first.get(), second.get()}) EXPECT_EQ(TextOf(*Must(input->TryTake())), "other");
+  for (std::size_t edge = 0; edge < 2; ++edge) {
+    const auto& account = pipeline.control(edge);
+    EXPECT_EQ(account->lost.load(), edge);
+    EXPECT_EQ(account->lost.load() + account->delivered.load(), account->published.load());
+  }
+}
+
+TEST_F(OutputPortTest, WhatWasOnlyGoingToBeSentWasNotHalfSent) {
+  TestPipeline pipeline({.edges = {{}}});
+  auto output = pipeline.OpenOutput();
+  Must(PublishText(*output, "sent"));
+  pipeline.control()->origins.Set(1, {.input = 0, .index = 0, .sequence = 5});
+  output.reset();
+  output = pipeline.OpenOutput(1);
+  EXPECT_FALSE(output->half_sent());
+}
+
 TEST_F(OutputPortTest, WhatDiedWithBothEndsIsCountedAndTheStreamGoesOn) {
   TestPipeline pipeline({.edges = {{}}});
   auto output = pipeline.OpenOutput();

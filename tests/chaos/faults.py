@@ -61,7 +61,12 @@ def engine(*command: str) -> Callable[[Run, str], None]:
 
 def pause_container(run: Run, name: str) -> None:
     container = run.container_of(name)
-    run.docker("pause", container)
+    try:
+        run.docker("pause", container)
+    except RuntimeError as error:
+        if "unable to freeze" in str(error):  # on a busy machine, with control groups of version 1: it is given up
+            return
+        raise
     time.sleep(PAUSE_S)
     run.docker("unpause", container)
 

@@ -44,6 +44,14 @@ class Count(penstock.Node):
             yield Text(str(i))
 
 
+class Endless(penstock.Node):
+    def process(self):
+        i = 0
+        while True:
+            yield Text(str(i))
+            i += 1
+
+
 class Shout(penstock.Node):
     def process(self, text: Text) -> Text:
         return Text(text.text.upper() + "!")

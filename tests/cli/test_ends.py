@@ -81,6 +81,14 @@ def test_an_output_goes_to_a_file(project: Project, tmp_path: Path) -> None:
     assert (tmp_path / "out.txt").read_text() == "0\n1\n2\n"
 
 
+def test_a_recording_is_read_and_written_where_the_command_line_says(project: Project, tmp_path: Path) -> None:
+    project.chain(SOURCE, {"id": "sink", "node_type": "media.sink", "params": {"path": "x.wav"}})
+    (tmp_path / "talk.wav").write_bytes(second_of_audio())
+    done = penstock("run", "-q", str(project.manifest), "talk.wav", "--output", "copy.wav", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "copy.wav").read_bytes() == second_of_audio()
+
+
 def test_json_lines_are_read_and_checked(project: Project) -> None:
     project.chain(
         {"id": "values", "node_type": "json.source", "params": {"path": "x"}}, {"id": "end", "node_type": "json.sink"}

@@ -15,7 +15,7 @@ import penstock
 import pytest
 import snippets
 from penstock import testing
-from repository import ROOT, SOURCE
+from repository import ROOT
 
 FILE = ROOT / "docs" / "manifest.md"
 PAGE = FILE.read_text(encoding="utf-8")
@@ -145,13 +145,30 @@ def test_every_word_that_a_key_may_have_is_named() -> None:
     assert words <= set(CODE.findall(PAGE))
 
 
-def test_the_parameters_of_native_nodes_are_those_that_are_read() -> None:
-    nodes = SOURCE / "nodes"
-    source = (nodes / "media" / "source_params.h").read_text(encoding="utf-8")
-    read = {key for name in re.findall(r'\.name = "([\w.]+)"', source) for key in name.split(".")}
-    for sink in sorted((nodes / "sinks").glob("*_sink.cpp")):
-        read |= set(re.findall(r'reader\.(?:Required|Optional)<[^>]*>\("(\w+)"', sink.read_text(encoding="utf-8")))
-    assert set(keys_below("Parameters of the native nodes")) == read
+# --- what native nodes declare ---
+
+
+def of_native_nodes() -> dict[str, str]:
+    """The heading of each native node."""
+    section = PAGE[PAGE.index("\n## Parameters of the native nodes\n") :]
+    headings = re.findall(r"^### (.*`.*)$", section, re.MULTILINE)
+    return {name: heading for heading in headings for name in CODE.findall(heading)}
+
+
+@needs_penstock
+def test_every_native_node_is_on_the_page_with_its_parameters() -> None:
+    listed = json.loads(subprocess.run([PENSTOCK, "nodes", "--json"], capture_output=True, check=True).stdout)["nodes"]
+    pages = of_native_nodes()
+    assert set(pages) == {node["name"] for node in listed}
+    for node in listed:
+        documented = keys_below(pages[node["name"]])
+        declared = {param["name"].rpartition(".")[2]: param for param in node["params"]}
+        mappings = {param["name"].partition(".")[0] for param in node["params"] if "." in param["name"]}
+        assert set(documented) == set(declared) | mappings, node["name"]
+        for key, param in declared.items():
+            kind, default = documented[key][1:3]
+            assert kind.partition(",")[0].replace("list of text", "list of texts") == param["type"], (node["name"], key)
+            assert (default == "required") == (param["otherwise"] is None), (node["name"], key)
 
 
 # --- what the program itself says ---

@@ -346,10 +346,8 @@ def test_a_source_killed_under_load_sends_everything_once_and_in_order(
     assert len(tens) == (len(sent) + 9) // 10
 
 
-@pytest.mark.parametrize("then, output, before, now", [(30, "out", 50, 31), (49, "tens", 6, 5)])
-def test_a_source_that_gives_less_than_before_is_told(
-    stateful: Project, then: int, output: str, before: int, now: int
-) -> None:
+@pytest.mark.parametrize("then", [30, 49])
+def test_a_source_that_gives_less_than_before_is_told(stateful: Project, then: int) -> None:
     params = {"n": 100, "marker": marker(stateful, False), "then": then}
     stateful.write(
         [
@@ -362,7 +360,7 @@ def test_a_source_that_gives_less_than_before_is_told(
     result, report = run(stateful)
     assert result.returncode == 1
     assert "node 'source' failed in its replay: " in result.stderr
-    told = f"output '{output}' had sent {before} messages before the node was restarted, and has ended after {now} now"
+    told = f"output 'out' had sent 50 messages before the node was restarted, and has ended after {then} now"
     assert told in result.stderr
     assert restarts(report, "source") == 1
 

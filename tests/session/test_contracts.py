@@ -354,9 +354,6 @@ def test_a_node_that_fails_is_left_out_and_the_others_go_on(project: Project, ho
     assert edge["in_flight"] == 300 - edge["delivered"] > 0
 
 
-IN_HANDS = "edge source.out->fragile.in delivered 1 message that node 'fragile' has not handled to the end"
-
-
 def test_what_a_node_that_was_left_out_did_not_get_counts_under_strict_loss(project: Project) -> None:
     project.chain(numbers(50), fails("exception", on_failure="skip"), SINK)
     done = run(project, "--strict-loss")

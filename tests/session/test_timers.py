@@ -48,7 +48,30 @@ def test_a_message_in_the_hands_of_a_coroutine_is_handled_again_and_nothing_is_s
     assert edges["crash.out->sink.in"]["suppressed"] == 1
 
 
-def test_a_coroutine_that_takes_too_long_is_told_with_where_it_waits(timers: Project) -> None:
+@pytest.mark.parametrize("cls", ["Refuses", "RefusesAndTicks"])
+def test_a_message_in_quarantine_does_not_put_a_coroutine_to_sleep(
+    timers: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cls: str
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    refuses = timed("refuses", cls, timers, retry={"max_attempts": 2, "backoff": "0s"})
+    timers.chain(node("count", "Count", params={"n": 6}), refuses, SINK)  # the others wait when it is put there
+    printed, report = run(timers)
+    assert printed == ["0", "1", "2", "4", "5"]
+    assert next(each["quarantined"] for each in report["nodes"] if each["id"] == "refuses") == 1
+
+
+def test_what_a_source_gives_at_its_end_is_sent_also_when_it_is_stopped_while_it_repeats(timers: Project) -> None:
+    lines = timers.folder / "lines"
+    sink = {"id": "sink", "node_type": "text.sink", "params": {"path": str(lines)}}
+    timers.chain(timed("repeats", "Repeats", timers, on_failure="restart"), sink)
+    with timers.start() as running:
+        running.read_until("[repeats] repeats")
+        running.process.send_signal(signal.SIGINT)
+        running.wait()
+    assert lines.read_text().split() == [*map(str, range(10)), "end"]
+
+
+def test_a_coroutine_that_takes_too_long_is_told(timers: Project) -> None:
     timers.chain(
         node("count", "Count", params={"n": 1}), timed("stuck", "Hangs", timers, process_timeout="300ms"), SINK
     )

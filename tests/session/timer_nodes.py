@@ -33,6 +33,39 @@ class Fragile(Once):
         yield Text(text.text + "b")
 
 
+class Refuses(penstock.Node):
+    async def process(self, text: Text) -> Text:
+        if text.text == "3":
+            raise ValueError("not this one")
+        return text
+
+
+class RefusesAndTicks(Refuses):
+    @penstock.every("1h")
+    async def tick(self) -> None:
+        pass
+
+
+class Repeats(Once):
+    """A source that fails at its tenth message. Its successor is asked to stop while it repeats what was sent."""
+
+    replayable = True
+
+    def process(self) -> Iterator[Text]:
+        is_first = not self.marker.exists()
+        for i in range(100):
+            if is_first and i == 10:
+                self.fail()
+            yield Text(str(i))
+            if not is_first and i == 4:
+                print("repeats", flush=True)
+                while not self.stop_requested:
+                    threading.Event().wait(0.001)
+
+    def finish(self) -> Text:
+        return Text("end")
+
+
 class Hangs(penstock.Node):
     async def process(self, text: Text) -> None:
         await asyncio.Event().wait()

@@ -198,11 +198,11 @@ auto NextUntil(PyObject* object, PyObject* const* args, Py_ssize_t count) -> PyO
   return event ? EventTuple(object, *event) : Raise(event.error());
 }
 
-// With the lock: it waits for nothing.
+// Without the lock, as it may have a message to write down for the quarantine.
 auto TryNext(PyObject* object, PyObject*) -> PyObject* {
   auto* host = Usable(object);
   if (host == nullptr) return nullptr;
-  auto event = host->TryNext();
+  auto event = WithoutGil([&] { return host->TryNext(); });
   if (!event) return Raise(event.error());
   if (!*event) Py_RETURN_NONE;
   return EventTuple(object, **event);
@@ -211,6 +211,13 @@ auto TryNext(PyObject* object, PyObject*) -> PyObject* {
 auto BeginTick(PyObject* object, PyObject*) -> PyObject* {
   auto* host = Usable(object);
   return host == nullptr ? nullptr : PyBool_FromLong(host->BeginTick() ? 1 : 0);
+}
+
+auto BeginFinish(PyObject* object, PyObject*) -> PyObject* {
+  auto* host = Usable(object);
+  if (host == nullptr) return nullptr;
+  host->BeginFinish();
+  Py_RETURN_NONE;
 }
 
 auto Arrivals(PyObject* object, PyObject*) -> PyObject* {
@@ -489,6 +496,7 @@ PyMethodDef methods[] = {
     NoArguments("begin_tick", BeginTick,
                 "begin_tick() -> bool: what is published until the next event is a timer's; False: not now, but after "
                 "a message that is to come again"),
+    NoArguments("begin_finish", BeginFinish, "begin_finish(): what is published from now on is what `finish` gives"),
     NoArguments("arrivals", Arrivals, "arrivals() -> int: changes with every ring for this node"),
     Fast("await_arrival", AwaitArrival, "await_arrival(seen): until arrivals() is not `seen`, or earlier; any thread"),
     NoArguments("ring_arrivals", RingArrivals, "ring_arrivals(): ends await_arrival; any thread"),

@@ -28,6 +28,11 @@ using Frame = std::unique_ptr<AVFrame, FreeByAddress<av_frame_free>>;
 using Resampler = std::unique_ptr<SwrContext, FreeByAddress<swr_free>>;
 using FormatContext = std::unique_ptr<AVFormatContext, FreeByAddress<avformat_close_input>>;
 
+struct FreeOutput {
+  void operator()(AVFormatContext* context) const noexcept { avformat_free_context(context); }
+};
+using OutputContext = std::unique_ptr<AVFormatContext, FreeOutput>;
+
 struct FreeIo {
   void operator()(AVIOContext* io) const noexcept {
     av_freep(&io->buffer);  // libavformat may have replaced the buffer that it was given

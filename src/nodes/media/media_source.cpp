@@ -23,7 +23,7 @@ auto MediaSource::Setup(const nlohmann::json& params) -> base::Status {
   replay_ = are_files ? Replay::kSame : Replay::kNew;
   // During the setup a stop ends the worker.
   parsed.reader.await_pipe = [this](int fd) {
-    was_stopped_ = context_ != nullptr && !context_->WaitReadable(fd);
+    if (context_ != nullptr) was_stopped_ = !context_->AwaitReadable(fd).value_or(true);
     return !was_stopped_;
   };
   PENSTOCK_ASSIGN(reader_, AudioReader::Open(std::move(parsed.reader)));

@@ -2,10 +2,16 @@
 
 #include <array>
 
+#include "nodes/flow/batch.h"
+#include "nodes/flow/pass.h"
+#include "nodes/flow/rate.h"
+#include "nodes/flow/tap.h"
 #include "nodes/sinks/json_sink.h"
 #include "nodes/sinks/text_sink.h"
+#include "nodes/sources/file_watch.h"
 #include "nodes/sources/line_source.h"
 #include "nodes/sources/message_source.h"
+#include "nodes/sources/ticker.h"
 
 namespace penstock::nodes::native {
 namespace {
@@ -25,6 +31,13 @@ constexpr PluginParam kMessagePath{
 
 constexpr PluginParam kReadLines{
     .name = "path", .type = "text", .what = "the file or pipe to read; relative to the manifest"};
+
+constexpr PluginPort kTextOrJsonOut{.name = "out", .type = "Json|Text"};
+
+template <class T>
+auto Create() -> Node* {
+  return std::make_unique<T>().release();
+}
 
 constexpr auto kNodes = std::to_array<PluginNode>({
     {.name = "text.sink",
@@ -67,6 +80,65 @@ constexpr auto kNodes = std::to_array<PluginNode>({
      .output_count = 1,
      .params = &kReadLines,
      .param_count = 1},
+    {.name = "time.ticker",
+     .summary = "sends a JSON or text message every so often",
+     .create = &Create<sources::Ticker>,
+     .inputs = nullptr,
+     .input_count = 0,
+     .outputs = &kTextOrJsonOut,
+     .output_count = 1,
+     .params = sources::kTickerParams.data(),
+     .param_count = sources::kTickerParams.size()},
+    {.name = "file.watch",
+     .summary = "sends the path of each file that appears in a folder, once it is complete, as a JSON message",
+     .create = &Create<sources::FileWatch>,
+     .inputs = nullptr,
+     .input_count = 0,
+     .outputs = &kJsonOut,
+     .output_count = 1,
+     .params = sources::kFileWatchParams.data(),
+     .param_count = sources::kFileWatchParams.size()},
+    {.name = "debug.tap",
+     .summary = "passes messages on, and logs a line for each",
+     .create = &Create<flow::Tap>,
+     .inputs = &kAnyIn,
+     .input_count = 1,
+     .outputs = &kAnyOut,
+     .output_count = 1,
+     .params = flow::kTapParams.data(),
+     .param_count = flow::kTapParams.size()},
+    {.name = "flow.rate",
+     .summary = "lets so many messages a second pass",
+     .create = &Create<flow::Rate>,
+     .inputs = &kAnyIn,
+     .input_count = 1,
+     .outputs = &kAnyOut,
+     .output_count = 1,
+     .params = flow::kRateParams.data(),
+     .param_count = flow::kRateParams.size()},
+    {.name = "flow.batch",
+     .summary = "collects text and JSON messages, and sends several as one JSON array",
+     .create = &Create<flow::Batch>,
+     .inputs = &kTextIn,
+     .input_count = 1,
+     .outputs = &kJsonOut,
+     .output_count = 1,
+     .params = flow::kBatchParams.data(),
+     .param_count = flow::kBatchParams.size()},
+    {.name = "flow.merge",
+     .summary = "passes on what several connections bring, in the order in which it comes",
+     .create = &Create<flow::Merge>,
+     .inputs = &kAnyIn,
+     .input_count = 1,
+     .outputs = &kAnyOut,
+     .output_count = 1},
+    {.name = "flow.tee",
+     .summary = "sends each message at every output that is connected",
+     .create = &Create<flow::Tee>,
+     .inputs = &kAnyIn,
+     .input_count = 1,
+     .outputs = flow::kTeeOutputs.data(),
+     .output_count = flow::kTeeOutputs.size()},
     {.name = "message.source",
      .summary = "sends one message that was kept in a file, as 'penstock quarantine' has them",
      .create = []() -> Node* { return std::make_unique<sources::MessageSource>().release(); },

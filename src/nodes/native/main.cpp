@@ -1,7 +1,8 @@
 // penstock-native: the worker of native nodes, started by the runtime with its end of the worker protocol as
 // descriptor 3.
 //
-//   penstock-native [--plugin PATH]…   plugins to look for the node in (default: those of the installation)
+//   penstock-native [--plugin PATH]…   plugins to look for the node in (default: those of the installation, and those
+//                                      that PENSTOCK_PLUGIN_PATH names)
 //   penstock-native --list             names and summaries of all nodes
 //   penstock-native --describe         all that they declare, a JSON object a line (describe.h)
 #include <fcntl.h>
@@ -79,7 +80,7 @@ auto Main(int argc, char** argv) -> int {
       return 2;
     }
   }
-  if (plugins.empty()) plugins = InstalledPlugins();
+  if (plugins.empty()) plugins = FindPlugins();
   PluginRegistry registry;
   return list || describe ? List(registry, plugins, describe) : Work(registry, plugins);
 }

@@ -199,6 +199,42 @@ TEST_F(NativeWorker, AStopEndsASourceThatWaitsForAPipe) {
   }
 }
 
+TEST_F(NativeWorker, AStopWakesASourceThatWaitsForADescriptor) {
+  auto& source = session_.Add("source", "file.watch", R"({"path": "/"})");
+  auto& sink = session_.Add("sink", "text.sink");
+  session_.Connect("source", "sink");
+  session_.Start();
+  source.Say(worker::Stop{});
+  source.Next<worker::Finished>();
+  sink.Next<worker::Finished>();
+  EXPECT_EQ(source.Wait(), 0);
+}
+
+TEST_F(NativeWorker, ARuntimeThatGoesEndsASourceThatWaitsForADescriptor) {
+  auto& source = session_.Add("source", "file.watch", R"({"path": "/"})");
+  session_.Add("sink", "text.sink");
+  session_.Connect("source", "sink");
+  session_.Start();
+  source.control().Close();
+  EXPECT_EQ(source.Wait(), 70);
+}
+
+TEST_F(NativeWorker, ATickComesWhileNoMessageDoesAndHasNoOrigin) {
+  auto& source = session_.Add("source", "time.ticker", R"({"every": "1h", "text": "x"})");
+  session_.Add("batch", "flow.batch", R"({"within": "1ms"})");
+  auto& sink = session_.Add("sink", "json.sink");
+  session_.Connect("source", "batch");
+  session_.Connect("batch", "sink");
+  session_.Start();
+  const auto batch = nlohmann::json::parse(sink.OutputLine());  // while the source has an hour to wait
+  EXPECT_EQ(batch["value"], nlohmann::json::array({"x"}));
+  EXPECT_TRUE(batch["origin"].is_null());
+  EXPECT_EQ(batch["time_ns"], 0);
+  source.Say(worker::Stop{});
+  sink.Next<worker::Finished>();
+  EXPECT_EQ(sink.Output(), "");
+}
+
 TEST_F(NativeWorker, ReportsWhatANodeThrowsAndTheMessageItWasHandling) {
   session_.Add("source", "test.lines", R"({"count": 10})");
   auto& twice = session_.Add("twice", "test.twice", R"({"throw_at": "line   4"})");
@@ -321,8 +357,9 @@ TEST_F(NativeWorker, NamesTheNodesItKnowsWhenAskedForAnother) {
   const auto failed = Failure("text.snik");
   EXPECT_EQ(failed.phase, "import");
   EXPECT_EQ(failed.message,
-            "there is no native node 'text.snik'; known are json.sink, json.source, message.source, test.blobs, "
-            "test.lines, test.sleeper, test.twice, text.sink, text.source");
+            "there is no native node 'text.snik'; known are debug.tap, file.watch, flow.batch, flow.merge, flow.rate, "
+            "flow.tee, json.sink, json.source, message.source, test.blobs, test.lines, test.sleeper, test.twice, "
+            "text.sink, text.source, time.ticker");
 }
 
 TEST_F(NativeWorker, RefusesParamsThatTheNodeDoesNotHave) {

@@ -14,9 +14,10 @@ class NodeContext final : public Context {
       -> base::Expected<std::unique_ptr<Draft>> override;
   auto Publish(std::string_view output, std::unique_ptr<Draft> draft) -> base::Status override;
   auto was_published(std::string_view output) const -> bool override;
+  auto is_connected(std::string_view output) const -> bool override { return Connected(output).has_value(); }
   auto stop_requested() const noexcept -> bool override { return host_.stop_requested(); }
   auto SleepUntil(base::Deadline::Clock::time_point time) -> bool override { return host_.SleepUntil(time); }
-  auto WaitReadable(int fd) -> bool override { return host_.WaitReadable(fd); }
+  auto AwaitReadable(int descriptor) -> base::Expected<bool> override { return host_.AwaitReadable(descriptor); }
 
  private:
   auto Connected(std::string_view output) const -> std::optional<std::size_t>;

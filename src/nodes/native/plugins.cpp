@@ -3,12 +3,16 @@
 #include <dlfcn.h>
 
 #include <algorithm>
+#include <cstdlib>
+#include <iterator>
+#include <sstream>
 
 #include "base/paths.h"
 #include "nodes/native/built_in.h"
 
 namespace penstock::nodes::native {
 
+namespace fs = std::filesystem;
 using base::ErrorCode;
 using base::Fail;
 
@@ -46,15 +50,34 @@ auto PluginRegistry::Find(std::string_view node_type) const -> const PluginNode*
   return found == nodes_.end() ? nullptr : *found;
 }
 
-auto InstalledPlugins() -> std::vector<std::filesystem::path> {
-  std::vector<std::filesystem::path> plugins;
-  const auto directory = base::InstallDirectory();
-  if (!directory) return plugins;
+namespace {
+
+auto PluginsIn(const fs::path& folder) -> std::vector<fs::path> {
+  std::vector<fs::path> plugins;
   std::error_code ignored;
-  for (const auto& entry : std::filesystem::directory_iterator(*directory / "lib" / "penstock", ignored)) {
+  for (const auto& entry : fs::directory_iterator(folder, ignored)) {
     if (entry.path().extension() == ".so") plugins.push_back(entry.path());
   }
-  std::sort(plugins.begin(), plugins.end());
+  std::ranges::sort(plugins);
+  return plugins;
+}
+
+}  // namespace
+
+auto FindPlugins() -> std::vector<fs::path> {
+  std::vector<fs::path> plugins;
+  if (const auto home = base::InstallDirectory()) plugins = PluginsIn(*home / "lib" / "penstock");
+  const char* const named = std::getenv(kPluginPath);  // NOLINT(concurrency-mt-unsafe): nothing here sets variables
+  std::istringstream path(named == nullptr ? "" : named);
+  for (std::string entry; std::getline(path, entry, ':');) {
+    std::error_code ignored;
+    if (entry.empty()) continue;
+    if (fs::is_directory(entry, ignored)) {
+      std::ranges::copy(PluginsIn(entry), std::back_inserter(plugins));
+    } else {
+      plugins.emplace_back(entry);
+    }
+  }
   return plugins;
 }
 

@@ -11,6 +11,8 @@
 
 namespace penstock::nodes::native {
 
+inline constexpr const char* kPluginPath = "PENSTOCK_PLUGIN_PATH";
+
 class PluginRegistry final {
  public:
   /// With the nodes that are linked in.
@@ -28,7 +30,9 @@ class PluginRegistry final {
   std::vector<const PluginNode*> nodes_;
 };
 
-/// lib/penstock/*.so of the installation, sorted. Empty when there are none.
-auto InstalledPlugins() -> std::vector<std::filesystem::path>;
+/// lib/penstock/*.so of the installation, then what PENSTOCK_PLUGIN_PATH names: folders, whose *.so count, and files,
+/// with colons between them. Those of a folder are sorted. What does not exist is there too, so that its loading says
+/// so.
+auto FindPlugins() -> std::vector<std::filesystem::path>;
 
 }  // namespace penstock::nodes::native

@@ -155,6 +155,7 @@ class NodeLife final {
     if (is_source() && node_->replay() == Replay::kNew) host_.PublishAnew();
     PENSTOCK_TRY(is_source() ? node_->Run(context) : Serve(context));
     phase_ = "finish";
+    host_.BeginFinish();
     PENSTOCK_TRY(node_->Finish(context));
     phase_ = "replay";
     return host_.CheckReplay();
@@ -162,7 +163,7 @@ class NodeLife final {
 
   auto Serve(NodeContext& context) -> base::Status {
     for (;;) {
-      PENSTOCK_ASSIGN(auto event, host_.Next(base::Deadline::Never()));
+      PENSTOCK_ASSIGN(auto event, NextEvent(context));
       if (event.kind == Event::Kind::kAllEnded) return {};
       if (event.kind != Event::Kind::kMessage) continue;
       in_flight_ = std::pair(event.input, event.message->header().sequence);
@@ -177,6 +178,15 @@ class NodeLife final {
       host_.Acknowledge();
       in_flight_.reset();
     }
+  }
+
+  auto NextEvent(NodeContext& context) -> base::Expected<Event> {
+    if (const auto due = node_->next_tick(); due && *due <= base::Deadline::Clock::now() && host_.BeginTick()) {
+      PENSTOCK_TRY(node_->Tick(context));
+      if (keeps_) PENSTOCK_TRY(host_.KeepState(0, node_->Checkpoint()));
+    }
+    const auto next = node_->next_tick();
+    return next ? host_.NextUntil(*next) : host_.Next(base::Deadline::Never());
   }
 
   Host& host_;

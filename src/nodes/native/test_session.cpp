@@ -107,6 +107,12 @@ auto TestWorker::Wait() -> int {
   return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
 }
 
+auto TestWorker::OutputLine() -> std::string {
+  std::string line;
+  for (char next = 0; ::read(output_.get(), &next, 1) == 1 && next != '\n';) line += next;
+  return line;
+}
+
 auto TestWorker::Output() -> std::string {
   std::string text;
   std::array<char, 4096> chunk{};

@@ -40,7 +40,9 @@ class TestWorker final {
   void Say(const worker::ToWorker& message);
   /// Its exit code, or minus the signal.
   auto Wait() -> int;
-  /// Everything it wrote to standard output, to its end.
+  /// The next line of its standard output, without the line end; waits for it.
+  auto OutputLine() -> std::string;
+  /// Everything else that it wrote to standard output, to its end.
   auto Output() -> std::string;
   auto control() -> base::PacketSocket& { return control_; }
 

@@ -3,6 +3,7 @@
 #include <fmt/ranges.h>
 
 #include "nodes/params.h"
+#include "nodes/type_name.h"
 
 namespace penstock::nodes::sinks {
 namespace {
@@ -22,11 +23,6 @@ auto Text(std::span<const std::byte> bytes) -> std::string_view {
 auto Parsed(std::string_view text) -> json {
   auto value = json::parse(text, nullptr, /*allow_exceptions=*/false);
   return value.is_discarded() ? json(std::string(text)) : value;
-}
-
-auto TypeName(const message::DataType& type) -> std::string {
-  constexpr std::array kNames{"int", "uint", "float", "opaque", "bfloat", "complex", "bool"};
-  return fmt::format("{}{}", type.code < kNames.size() ? kNames.at(type.code) : "type", type.bits);
 }
 
 void DescribePayload(const Received& message, json& line) {

@@ -61,17 +61,21 @@ auto LineSource::Run(Context& context) -> base::Status {
 // Empty at the end of the file, and when asked to stop.
 auto LineSource::Read(Context& context) -> base::Expected<std::string_view> {
   // A named pipe that nobody writes to yet reads as one that has ended: only a wait tells them apart.
-  if (is_first_read_ && !context.WaitReadable(file_.get())) return std::string_view();
+  bool is_worth_reading = true;
+  if (is_first_read_) {
+    PENSTOCK_ASSIGN(is_worth_reading, context.AwaitReadable(file_.get()));
+  }
   is_first_read_ = false;
-  for (;;) {
+  while (is_worth_reading) {
     const auto count = ::read(file_.get(), buffer_.data(), buffer_.size());
     if (count >= 0) return std::string_view(buffer_).substr(0, static_cast<std::size_t>(count));
     if (errno == EAGAIN) {
-      if (!context.WaitReadable(file_.get())) return std::string_view();
+      PENSTOCK_ASSIGN(is_worth_reading, context.AwaitReadable(file_.get()));
     } else if (errno != EINTR) {
       return base::SystemError(fmt::format("read '{}'", path_));
     }
   }
+  return std::string_view();
 }
 
 auto LineSource::Handle(Context& context, std::string_view line) -> base::Status {

@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "base/file.h"
+#include "nodes/forward.h"
 #include "nodes/params.h"
 
 namespace penstock::nodes::sources {
@@ -32,15 +33,7 @@ auto MessageSource::Setup(const nlohmann::json& params) -> base::Status {
 
 auto MessageSource::Run(Context& context) -> base::Status {
   PENSTOCK_ASSIGN(auto draft, context.Borrow("out", header_.payload_bytes, header_.metadata_bytes));
-  auto& header = draft->header();
-  header.kind = header_.kind;
-  header.flags = header_.flags & message::kFlagHasMediaTime;
-  header.media_time_ns = header_.media_time_ns;
-  header.dtype = header_.dtype;
-  header.dimensions = header_.dimensions;
-  header.pixel_format = header_.pixel_format;
-  header.rate = header_.rate;
-  header.shape = header_.shape;
+  DescribeAs(header_, draft->header());
   if (!chunk_.empty()) std::memcpy(draft->bytes().data(), chunk_.data(), chunk_.size());
   return context.Publish("out", std::move(draft));
 }
