@@ -159,8 +159,8 @@ class Project:
     def run(self, *arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
         return penstock("run", str(self.manifest), *arguments, **options)
 
-    def start(self, *arguments: str) -> Running:
-        return Running(self.manifest, *arguments)
+    def start(self, *arguments: str, stdin: int = subprocess.DEVNULL) -> Running:
+        return Running(self.manifest, *arguments, stdin=stdin)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -185,12 +185,12 @@ def penstock(*arguments: str, env: dict[str, str] | None = None) -> subprocess.C
 class Running:
     """A run under way, whose stderr is read line by line."""
 
-    def __init__(self, manifest: Path, *arguments: str) -> None:
+    def __init__(self, manifest: Path, *arguments: str, stdin: int = subprocess.DEVNULL) -> None:
         self.process = subprocess.Popen(
             [str(PENSTOCK), "run", str(manifest), *arguments],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
-            stdin=subprocess.DEVNULL,
+            stdin=stdin,
             text=True,
         )
         self.lines: list[str] = []

@@ -48,10 +48,17 @@ constexpr auto kRawFormats = std::to_array<RawFormat>({
     {".sln48", "s16le", "48000"},
 });
 
+struct OpenedFile {
+  base::UniqueFd fd;
+  bool is_pipe = false;
+  std::function<bool(int)> await = {};  // before each read; may be empty
+};
+
 auto ReadFile(void* opaque, std::uint8_t* buffer, int size) -> int {
-  const int fd = static_cast<base::UniqueFd*>(opaque)->get();
+  const auto& file = *static_cast<const OpenedFile*>(opaque);
+  if (file.await && !file.await(file.fd.get())) return AVERROR_EXIT;
   for (;;) {
-    const auto count = ::read(fd, buffer, static_cast<std::size_t>(size));
+    const auto count = ::read(file.fd.get(), buffer, static_cast<std::size_t>(size));
     if (count > 0) return static_cast<int>(count);
     if (count == 0) return AVERROR_EOF;
     if (errno != EINTR) return AVERROR(errno);
@@ -59,7 +66,7 @@ auto ReadFile(void* opaque, std::uint8_t* buffer, int size) -> int {
 }
 
 auto SeekFile(void* opaque, std::int64_t offset, int whence) -> std::int64_t {
-  const int fd = static_cast<base::UniqueFd*>(opaque)->get();
+  const int fd = static_cast<const OpenedFile*>(opaque)->fd.get();
   if ((whence & AVSEEK_SIZE) != 0) {
     struct stat status{};
     return ::fstat(fd, &status) == 0 ? status.st_size : AVERROR(errno);
@@ -73,11 +80,6 @@ auto RefuseToOpen(AVFormatContext* /*context*/, AVIOContext** /*io*/, const char
   return AVERROR(EACCES);
 }
 
-struct OpenedFile {
-  base::UniqueFd fd;
-  bool is_pipe = false;
-};
-
 // A named pipe is opened as one waits for its writer, anything else at once.
 auto OpenFile(const std::filesystem::path& file) -> Expected<OpenedFile> {
   struct stat status{};
@@ -85,7 +87,7 @@ auto OpenFile(const std::filesystem::path& file) -> Expected<OpenedFile> {
   base::UniqueFd fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC | (is_pipe ? 0 : O_NONBLOCK)));
   if (!fd) return base::SystemError(fmt::format("open audio file '{}'", file.string()));
   if (::fstat(fd.get(), &status) != 0) return base::SystemError(fmt::format("look at audio file '{}'", file.string()));
-  if (S_ISFIFO(status.st_mode)) return OpenedFile{.fd = std::move(fd), .is_pipe = true};
+  if (S_ISFIFO(status.st_mode)) return OpenedFile{.fd = std::move(fd), .is_pipe = true, .await = {}};
   if (!S_ISREG(status.st_mode)) {
     return Fail(ErrorCode::kInvalidArgument, "cannot read audio from '{}': it is {}, not a file or pipe", file.string(),
                 S_ISDIR(status.st_mode) ? "a directory" : "a device or socket");
@@ -93,7 +95,7 @@ auto OpenFile(const std::filesystem::path& file) -> Expected<OpenedFile> {
   if (status.st_size == 0) {
     return Fail(ErrorCode::kInvalidArgument, "audio file '{}' is empty: write or download it again", file.string());
   }
-  return OpenedFile{.fd = std::move(fd), .is_pipe = false};
+  return OpenedFile{.fd = std::move(fd), .is_pipe = false, .await = {}};
 }
 
 /// "video (h264), subtitle (subrip)".
@@ -160,9 +162,9 @@ class AudioDecoder::Impl final {
   auto name() const -> std::string { return options_.file.string(); }
 
   auto OpenFormat() -> Status {
-    PENSTOCK_ASSIGN(auto opened, OpenFile(options_.file));
-    file_ = std::move(opened.fd);
-    if (!opened.is_pipe) wav_ = ReadWavLength(file_.get());
+    PENSTOCK_ASSIGN(file_, OpenFile(options_.file));
+    if (file_.is_pipe) file_.await = options_.await_pipe;
+    if (!file_.is_pipe) wav_ = ReadWavLength(file_.fd.get());
     const AVInputFormat* input_format = nullptr;
     AVDictionary* settings = nullptr;
     if (!options_.format.empty()) {
@@ -183,7 +185,7 @@ class AudioDecoder::Impl final {
     }
 
     io_.reset(avio_alloc_context(static_cast<unsigned char*>(av_malloc(kIoBufferBytes)), kIoBufferBytes, 0, &file_,
-                                 ReadFile, nullptr, opened.is_pipe ? nullptr : SeekFile));
+                                 ReadFile, nullptr, file_.is_pipe ? nullptr : SeekFile));
     AVFormatContext* context = avformat_alloc_context();
     context->pb = io_.get();
     context->io_open = RefuseToOpen;
@@ -297,7 +299,7 @@ class AudioDecoder::Impl final {
   }
 
   AudioDecoderOptions options_;
-  base::UniqueFd file_;
+  OpenedFile file_;
   IoContext io_;  // before format_: is used until that is closed
   FormatContext format_;
   CodecContext codec_;

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -25,6 +26,9 @@ struct AudioDecoderOptions {
   std::optional<int> rate = {};
   /// Channels of the output; fewer than in the file are mixed without exceeding full scale. Nothing: as in the file.
   std::optional<int> channels = {};
+  /// Asked before each read of a pipe, whose descriptor it is given: returns when there is something to read, and false
+  /// when it is not to be waited for any longer, upon which reading fails. Nothing: reads wait.
+  std::function<bool(int)> await_pipe = {};
 };
 
 class AudioDecoder final {

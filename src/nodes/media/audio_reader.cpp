@@ -28,7 +28,11 @@ AudioReader::AudioReader(AudioReaderOptions options, std::deque<AudioDecoder> de
 auto AudioReader::Open(AudioReaderOptions options) -> Expected<AudioReader> {
   if (options.files.empty()) return Fail(ErrorCode::kInvalidArgument, "no audio file to read: give params.url");
   std::deque<AudioDecoder> decoders;
-  AudioDecoderOptions decoder{.file = {}, .format = options.format, .rate = options.rate, .channels = options.channels};
+  AudioDecoderOptions decoder{.file = {},
+                              .format = options.format,
+                              .rate = options.rate,
+                              .channels = options.channels,
+                              .await_pipe = options.await_pipe};
   for (const auto& file : options.files) {
     decoder.file = file;
     PENSTOCK_ASSIGN(auto opened, AudioDecoder::Open(decoder));

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <deque>
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -27,6 +28,8 @@ struct AudioReaderOptions {
   std::optional<int> channels = {};
   /// Duration of one frame. Need not be a whole number of samples: lengths then alternate, times stay exact.
   std::chrono::nanoseconds frame_duration = std::chrono::milliseconds(20);
+  /// As AudioDecoderOptions::await_pipe.
+  std::function<bool(int)> await_pipe = {};
 };
 
 /// Decodes, resamples and cuts into frames. The n-th frame starts at the sample nearest below n · frame_duration, and

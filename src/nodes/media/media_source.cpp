@@ -21,15 +21,29 @@ auto MediaSource::Setup(const nlohmann::json& params) -> base::Status {
     return std::filesystem::is_regular_file(file, ignored);
   });
   replay_ = are_files ? Replay::kSame : Replay::kNew;
+  // During the setup a stop ends the worker.
+  parsed.reader.await_pipe = [this](int fd) {
+    if (context_ != nullptr) was_stopped_ = !context_->AwaitReadable(fd).value_or(true);
+    return !was_stopped_;
+  };
   PENSTOCK_ASSIGN(reader_, AudioReader::Open(std::move(parsed.reader)));
   realtime_ = parsed.realtime;
   return {};
 }
 
 auto MediaSource::Run(Context& context) -> base::Status {
+  context_ = &context;
+  auto played = Play(context);
+  context_ = nullptr;
+  return played;
+}
+
+auto MediaSource::Play(Context& context) -> base::Status {
   auto started = base::Deadline::Clock::now();
   while (!context.stop_requested()) {
-    PENSTOCK_ASSIGN(const auto frame, reader_->Next());
+    const auto next = reader_->Next();
+    if (was_stopped_) break;  // whatever the decoder makes of it
+    PENSTOCK_ASSIGN(const auto frame, next);
     if (!frame) break;
     if (context.was_published(kOutput)) started = base::Deadline::Clock::now() - frame->end_time;
     if (realtime_ && !context.SleepUntil(started + frame->end_time)) break;

@@ -16,19 +16,22 @@ class MediaSource final : public Node {
  public:
   /// Opens the files. Errors: as SourceParams::Parse and AudioReader::Open.
   auto Setup(const nlohmann::json& params) -> base::Status override;
-  /// Until the last file's end or a stop. Errors: as AudioReader::Next, after everything that could be decoded was
-  /// sent.
+  /// Until the last file's end or a stop, also while a pipe has nothing. Errors: as AudioReader::Next, after everything
+  /// that could be decoded was sent.
   auto Run(Context& context) -> base::Status override;
   /// What comes through a pipe is not there a second time.
   auto replay() const -> Replay override { return replay_; }
   auto Teardown() -> base::Status override;
 
  private:
+  auto Play(Context& context) -> base::Status;
   auto Send(Context& context, const AudioReader::Frame& frame) -> base::Status;
 
   std::optional<AudioReader> reader_;
   Replay replay_ = Replay::kSame;
   bool realtime_ = false;
+  Context* context_ = nullptr;  // during Run
+  bool was_stopped_ = false;    // while it waited for a pipe
 };
 
 }  // namespace penstock::nodes::media

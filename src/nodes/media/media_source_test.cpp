@@ -2,12 +2,17 @@
 #include "nodes/media/media_source.h"
 
 #include <dlfcn.h>
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <poll.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <cstring>
 #include <utility>
 
+#include "base/unique_fd.h"
 #include "nodes/media/test_audio.h"
 #include "nodes/testing/recording_context.h"
 
@@ -105,6 +110,26 @@ TEST_F(MediaSourceTest, StopDuringAWaitEndsTheStream) {
   context.refuse_wait_after = 3;
   EXPECT_TRUE(node_->Run(context));
   EXPECT_EQ(context.published.size(), 3);
+}
+
+TEST_F(MediaSourceTest, StopWhileAPipeIsSilentEndsTheStream) {
+  ::alarm(120);
+  // Given a pipe with more than FFmpeg reads before it begins, whose writer keeps it open
+  const auto pipe = (directory_ / "pipe").string();
+  ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
+  const base::UniqueFd writer(::open(pipe.c_str(), O_RDWR | O_CLOEXEC | O_NONBLOCK));
+  const std::string audio(500'000, 'a');
+  ASSERT_GE(::fcntl(writer.get(), F_SETPIPE_SZ, audio.size()), 0);
+  ASSERT_EQ(::write(writer.get(), audio.data(), audio.size()), static_cast<ssize_t>(audio.size()));
+  ASSERT_TRUE(node_->Setup(json{{"url", pipe}, {"format", "s16le"}}));
+  RecordingContext context;
+  // When a stop comes while the node waits for more
+  EXPECT_TRUE(node_->Run(context));
+  // Then frames that had come were sent: 250,000 samples are 283 of 882, and the last ones are in what was being read
+  EXPECT_GT(context.published.size(), 200);
+  EXPECT_LE(context.published.size(), 283);
+  EXPECT_TRUE(node_->Teardown());
+  ::alarm(0);
 }
 
 TEST_F(MediaSourceTest, BadParametersAndFilesAreReportedBySetup) {

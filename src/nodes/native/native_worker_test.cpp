@@ -176,6 +176,29 @@ TEST_F(NativeWorker, AStopWakesASourceThatSleeps) {
   EXPECT_EQ(sink.Output(), "stopped\n");
 }
 
+TEST_F(NativeWorker, AStopEndsASourceThatWaitsForAPipe) {
+  const auto path =
+      (std::filesystem::temp_directory_path() / fmt::format("penstock-native-worker-pipe-{}", ::getpid())).string();
+  for (const bool is_open : {false, true}) {
+    SCOPED_TRACE(is_open ? "somebody has it open and is silent" : "nobody has it open");
+    ASSERT_EQ(::mkfifo(path.c_str(), 0600), 0);
+    std::fstream writer;
+    if (is_open) writer.open(path, std::ios::in | std::ios::out);
+    TestSession session;
+    auto& source = session.Add("source", "text.source", nlohmann::json{{"path", path}}.dump());
+    auto& sink = session.Add("sink", "text.sink");
+    session.Connect("source", "sink");
+    session.Start();
+    writer << "half a line" << std::flush;
+    source.Say(worker::Stop{});
+    source.Next<worker::Finished>();
+    sink.Next<worker::Finished>();
+    EXPECT_EQ(source.Wait(), 0);
+    EXPECT_EQ(sink.Output(), "");
+    std::filesystem::remove(path);
+  }
+}
+
 TEST_F(NativeWorker, AStopWakesASourceThatWaitsForADescriptor) {
   auto& source = session_.Add("source", "file.watch", R"({"path": "/"})");
   auto& sink = session_.Add("sink", "text.sink");
