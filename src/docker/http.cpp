@@ -12,9 +12,9 @@ using base::ErrorCode;
 using base::Fail;
 using base::Status;
 
-auto HttpClient::Create(std::string socket_path, RequestObserver observer)
+auto HttpClient::Create(std::string socket_path, std::size_t max_answer_bytes, RequestObserver observer)
     -> base::Expected<std::unique_ptr<HttpClient>> {
-  PENSTOCK_ASSIGN(auto io, Io::Create(std::move(socket_path)));
+  PENSTOCK_ASSIGN(auto io, Io::Create(std::move(socket_path), max_answer_bytes));
   return std::unique_ptr<HttpClient>(new HttpClient(std::move(io), std::move(observer)));
 }
 
