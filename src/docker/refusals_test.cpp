@@ -88,6 +88,14 @@ TEST(EveryCall, TellsARefusalThatComesBeforeTheRequestWasRead) {
   ExpectOfEveryCall(spoil, Always(ErrorCode::kUnavailable), {.reads_bodies = false});
 }
 
+TEST(EveryStream, IsRefusedByAnAnswerThatCannotHaveABody) {
+  for (const auto& call : EngineCalls()) {
+    if (!call.streams) continue;
+    const auto fake = SpoiledEngine(call, Sends(WithLength({.status = 304})));
+    ExpectOutcome(call, Make(call, *fake, Soon()), ErrorCode::kPeerCorrupt);
+  }
+}
+
 TEST(Starting, WhatRunsAlreadyIsSuccess) {
   const FakeEngine fake(Sends(WithLength({.status = 304})));
   EXPECT_TRUE(Engine::Connect({.host = fake.path()}, Soon()).value()->Start("c1", Soon()));
