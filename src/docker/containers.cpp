@@ -6,7 +6,6 @@
 #include "docker/decode.h"
 #include "docker/encode.h"
 #include "docker/engine.h"
-#include "docker/errors.h"
 #include "docker/frames.h"
 #include "docker/http.h"
 #include "docker/paths.h"
@@ -132,7 +131,7 @@ auto Engine::Logs(const std::string& container, const LogQuery& query, Call call
     since = fmt::format("{}.{:09}", time / 1'000'000'000, time % 1'000'000'000);
   }
   Output output;
-  FrameDecoder frames;
+  FrameDecoder frames(attempt);
   const OutputSink collect = [&output](OutputStream stream, std::string_view piece) {
     (stream == OutputStream::kStdout ? output.out : output.err).append(piece);
   };
@@ -143,9 +142,16 @@ auto Engine::Logs(const std::string& container, const LogQuery& query, Call call
                                      {"timestamps", query.timestamps ? "1" : ""},
                                      {"since", since},
                                      {"tail", query.tail_lines ? std::to_string(*query.tail_lines) : ""}}),
-                    .on_data = [&](std::string_view piece) { return frames.Feed(piece, collect); }},
+                    .on_data = [&](std::string_view piece) -> Status {
+                      if (output.out.size() + output.err.size() + piece.size() > max_answer_bytes_) {
+                        return base::Fail(ErrorCode::kExhausted,
+                                          "cannot {}: it is more than {} bytes: read its last lines only (tail_lines)",
+                                          attempt, max_answer_bytes_);
+                      }
+                      return frames.Feed(piece, collect);
+                    },
+                    .on_end = [&] { return frames.Finish(); }},
                    std::move(call)));
-  if (!frames.complete()) return tl::unexpected(MalformedError(attempt, "the answer ends in the middle of a frame"));
   return output;
 }
 

@@ -27,9 +27,10 @@ template <class Read>
 auto DecodeList(std::string_view attempt, std::string_view body, Read read)
     -> Expected<std::vector<std::invoke_result_t<Read, const JsonObject&>>> {
   PENSTOCK_ASSIGN(const auto json, ParseJson(attempt, body));
-  if (!json.is_array()) return tl::unexpected(MalformedError(attempt, "the answer is not a list"));
   std::string problem;
   std::vector<std::invoke_result_t<Read, const JsonObject&>> values;
+  if (json.is_null()) return values;  // a list in Go that nobody has made
+  if (!json.is_array()) return tl::unexpected(MalformedError(attempt, "the answer is not a list"));
   values.reserve(json.size());
   for (const auto& item : json) values.push_back(read(JsonObject(item, problem)));
   if (!problem.empty()) return tl::unexpected(MalformedError(attempt, problem));
@@ -45,7 +46,7 @@ auto ReadState(const JsonObject& state) -> ContainerState {
   return {.status = state.RequiredText("Status"),
           .running = state.Flag("Running"),
           .oom_killed = state.Flag("OOMKilled"),
-          .pid = static_cast<int>(state.Number("Pid")),
+          .pid = state.Int("Pid"),
           .exit_code = state.Number("ExitCode"),
           .error = state.Text("Error"),
           .started_at = state.Text("StartedAt"),
@@ -99,7 +100,7 @@ auto DecodeInfo(std::string_view attempt, std::string_view body) -> Expected<Sys
                       .cgroup_version = in.Text("CgroupVersion"),
                       .security_options = in.Texts("SecurityOptions"),
                       .warnings = in.Texts("Warnings"),
-                      .cpus = static_cast<int>(in.Number("NCPU")),
+                      .cpus = in.Int("NCPU"),
                       .memory_bytes = in.Number("MemTotal")};
   });
 }
@@ -172,7 +173,7 @@ auto DecodeExitCode(std::string_view attempt, std::string_view body) -> Expected
   std::string failure;
   PENSTOCK_ASSIGN(const auto code, DecodeObject(attempt, body, [&](const JsonObject& in) {
                     failure = in.Child("Error").Text("Message");
-                    return in.Number("StatusCode");
+                    return in.RequiredNumber("StatusCode");
                   }));
   if (!failure.empty())
     return base::Fail(base::ErrorCode::kUnavailable, "cannot {}: {} (Docker engine)", attempt, failure);
@@ -196,16 +197,32 @@ auto DecodeText(std::string_view attempt, std::string_view body, std::string_vie
   return DecodeObject(attempt, body, [&](const JsonObject& in) { return in.RequiredText(key); });
 }
 
+namespace {
+// "1.5MB/2.0MB", of the members that only newer engines leave to their clients to put into words.
+auto DetailOf(const JsonObject& in) -> std::string {
+  const auto current = in.Number("current");
+  const auto total = in.Number("total");
+  if (current <= 0) return {};
+  if (const auto unit = in.Text("units"); !unit.empty()) return fmt::format("{} {}", current, unit);
+  const auto megabytes = [](std::int64_t bytes) { return fmt::format("{:.1f}MB", static_cast<double>(bytes) / 1e6); };
+  return total > 0 ? fmt::format("{}/{}", megabytes(current), megabytes(total)) : megabytes(current);
+}
+}  // namespace
+
 auto DecodeProgress(std::string_view attempt, std::string_view line) -> Expected<ProgressLine> {
   return DecodeObject(attempt, line, [](const JsonObject& in) {
     ProgressLine result;
     result.error = in.Child("errorDetail").Text("message");
     if (result.error.empty()) result.error = in.Text("error");
     auto stream = in.Text("stream");
-    result.progress = {.text = stream.empty() ? in.Text("status") : std::move(stream),
-                       .layer = in.Text("id"),
-                       .detail = in.Text("progress")};
+    auto status = in.Text("status");
+    auto detail = in.Text("progress");
+    if (detail.empty()) detail = DetailOf(in.Child("progressDetail"));
     result.id = in.Child("aux").Text("ID");
+    if (status.starts_with("sha256:")) result.id = status;  // how an import tells its result
+    result.progress = {.text = stream.empty() ? std::move(status) : std::move(stream),
+                       .layer = in.Text("id"),
+                       .detail = std::move(detail)};
     return result;
   });
 }

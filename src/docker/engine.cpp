@@ -7,6 +7,7 @@
 #include "docker/decode.h"
 #include "docker/errors.h"
 #include "docker/http.h"
+#include "docker/readable.h"
 #include "docker/socket_path.h"
 
 namespace penstock::docker {
@@ -17,30 +18,38 @@ using base::Status;
 
 auto Engine::Connect(EngineOptions options, Call call) -> Expected<std::unique_ptr<Engine>> {
   PENSTOCK_ASSIGN(auto path, SocketPath(options.host));
-  PENSTOCK_ASSIGN(auto http, HttpClient::Create(path, std::move(options.observer)));
-  auto engine = std::unique_ptr<Engine>(new Engine(std::move(http), std::move(path)));
+  PENSTOCK_ASSIGN(auto http, HttpClient::Create(path, options.max_answer_bytes, std::move(options.observer)));
+  auto engine = std::unique_ptr<Engine>(new Engine(std::move(http), std::move(path), options.max_answer_bytes));
   PENSTOCK_TRY(engine->Negotiate(std::move(call)));
   return engine;
 }
 
-Engine::Engine(std::unique_ptr<HttpClient> http, std::string socket_path)
-    : http_(std::move(http)), socket_path_(std::move(socket_path)) {}
+Engine::Engine(std::unique_ptr<HttpClient> http, std::string socket_path, std::size_t max_answer_bytes)
+    : http_(std::move(http)), socket_path_(std::move(socket_path)), max_answer_bytes_(max_answer_bytes) {}
 
 Engine::~Engine() = default;
 
 auto Engine::Negotiate(Call call) -> Status {
+  constexpr std::size_t kQuotedBytes = 80;
   constexpr std::string_view kAttempt = "connect to the Docker engine";
   PENSTOCK_ASSIGN(const auto pong, Ask({.attempt = std::string(kAttempt), .target = "/_ping"}, call));
   const auto announced = pong.headers.find("api-version");
   const auto newest = announced == pong.headers.end() ? std::nullopt : ParseApiVersion(announced->second);
   if (!newest) {
-    return tl::unexpected(
-        MalformedError(kAttempt, fmt::format("what listens at {} does not say its API version", socket_path_)));
+    const auto says = announced == pong.headers.end()
+                          ? "does not say its API version"
+                          : fmt::format("says that its API version is '{}'", Readable(announced->second, kQuotedBytes));
+    return tl::unexpected(MalformedError(kAttempt, fmt::format("what listens at {} {}", socket_path_, says)));
   }
   api_ = std::min(*newest, kNewestApi);
   // Asked without a version, so that an engine that is too old or too new can still say so.
   PENSTOCK_ASSIGN(const auto answer, Ask({.attempt = std::string(kAttempt), .target = "/version"}, std::move(call)));
   PENSTOCK_ASSIGN(version_, DecodeVersion(kAttempt, answer.body));
+  if (version_.api < version_.api_min) {
+    return tl::unexpected(
+        MalformedError(kAttempt, fmt::format("what listens at {} says that it speaks API {} to {}", socket_path_,
+                                             ToString(version_.api_min), ToString(version_.api))));
+  }
   if (api_ < kOldestApi) {
     return Fail(
         ErrorCode::kUnsupported,

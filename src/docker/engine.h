@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -19,13 +20,15 @@ class HttpClient;
 struct HttpRequest;
 struct HttpResponse;
 
-/// Newest API that this client was written against, and oldest that it works with (Docker Engine 20.10).
-inline constexpr ApiVersion kNewestApi{1, 44};
+/// Newest API that this client was written against (Docker Engine 28.2), and oldest that it works with (20.10).
+inline constexpr ApiVersion kNewestApi{1, 50};
 inline constexpr ApiVersion kOldestApi{1, 41};
 
 struct EngineOptions {
   std::string host{};          // "unix:///var/run/docker.sock" or a path; empty: $DOCKER_HOST, else the usual socket
   RequestObserver observer{};  // told about every request; empty: nobody
+  /// Of an answer that is collected; a larger one is an error. What is followed, as a build, may be of any length.
+  std::size_t max_answer_bytes = 64UL << 20;
 };
 
 /// One engine, spoken to over its Unix socket with the newest API version that both sides know.
@@ -91,7 +94,8 @@ class Engine final {
   /// Kills it when it runs, and removes it with its anonymous volumes. Success also when it is gone already; one that
   /// is being removed by somebody else is waited for.
   auto Remove(const std::string& container, Call call) const -> base::Expected<Removal>;
-  /// What the engine's log driver has kept so far; complete once the container has ended. Does not follow.
+  /// What the engine's log driver has kept so far; complete once the container has ended. Does not follow. Errors: also
+  /// kExhausted when that is more than EngineOptions::max_answer_bytes.
   auto Logs(const std::string& container, const LogQuery& query, Call call) const -> base::Expected<Output>;
 
   // Streams. `call` limits the time until the stream is established, not the stream.
@@ -101,13 +105,14 @@ class Engine final {
   auto Events(const EventFilter& filter, EventSink sink, StreamEnd end, Call call) const -> base::Expected<Stream>;
 
  private:
-  Engine(std::unique_ptr<HttpClient> http, std::string socket_path);
+  Engine(std::unique_ptr<HttpClient> http, std::string socket_path, std::size_t max_answer_bytes);
   auto Path(std::string_view path) const -> std::string;
   auto Ask(HttpRequest request, Call call) const -> base::Expected<HttpResponse>;
   auto Negotiate(Call call) -> base::Status;
 
   std::unique_ptr<HttpClient> http_;
   std::string socket_path_;
+  std::size_t max_answer_bytes_;
   Version version_;
   ApiVersion api_;
 };

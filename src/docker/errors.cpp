@@ -1,6 +1,7 @@
 #include "docker/errors.h"
 
 #include <pwd.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
@@ -8,11 +9,14 @@
 #include <cstring>
 #include <nlohmann/json.hpp>
 
+#include "docker/readable.h"
+
 namespace penstock::docker {
 namespace {
 using base::Error;
 using base::ErrorCode;
 
+constexpr std::size_t kMessageBytes = 2000;
 constexpr std::size_t kQuotedBytes = 300;  // of an answer that is not the engine's usual {"message": …}
 
 auto UserName() -> std::string {
@@ -32,17 +36,22 @@ auto EngineMessage(std::string_view body) -> std::string {
   const auto json = nlohmann::json::parse(body, nullptr, false);
   if (json.is_object()) {
     const auto message = json.find("message");
-    if (message != json.end() && message->is_string()) return message->get<std::string>();
+    if (message != json.end() && message->is_string()) {
+      return Readable(message->get_ref<const std::string&>(), kMessageBytes);
+    }
   }
-  auto text = std::string(body.substr(0, kQuotedBytes));
-  while (!text.empty() && (text.back() == '\n' || text.back() == '\r' || text.back() == ' ')) text.pop_back();
-  return text.empty() ? "(no message)" : text;
+  return Readable(body, kQuotedBytes);
+}
+
+auto IsTooOldForIt(std::string_view message) -> bool {
+  return message.find("client version") != std::string_view::npos &&
+         message.find("is too old") != std::string_view::npos;
 }
 
 auto CodeOf(int status, std::string_view message) -> ErrorCode {
   const auto says = [&](std::string_view words) { return message.find(words) != std::string_view::npos; };
   if (says("no space left on device") || says("disk quota exceeded")) return ErrorCode::kExhausted;
-  if (says("client version") && (says("is too old") || says("is too new"))) return ErrorCode::kUnsupported;
+  if (IsTooOldForIt(message) || (says("client version") && says("is too new"))) return ErrorCode::kUnsupported;
   switch (status) {
     case 400:
       return ErrorCode::kInvalidArgument;
@@ -60,15 +69,29 @@ auto CodeOf(int status, std::string_view message) -> ErrorCode {
   }
 }
 
-auto Remedy(ErrorCode code) -> std::string_view {
+auto Remedy(ErrorCode code, std::string_view message) -> std::string_view {
   switch (code) {
     case ErrorCode::kExhausted:
       return ": free space on the engine's disk ('docker system df' shows what uses it)";
     case ErrorCode::kUnsupported:
-      return ": install Docker Engine 20.10 or newer";
+      return IsTooOldForIt(message) ? ": upgrade Penstock" : ": install Docker Engine 20.10 or newer";
+    case ErrorCode::kUnavailable:
+      return message.empty() ? "; 'journalctl -u docker' may say why" : "";
+    case ErrorCode::kPeerCorrupt:
+      return "; is DOCKER_HOST the socket of a Docker engine?";
     default:
       return "";
   }
+}
+// connect(2) says of any other file what it says of a socket without a listener.
+auto IsSocket(const std::string& path) -> bool {
+  struct stat status{};
+  return ::stat(path.c_str(), &status) == 0 && S_ISSOCK(status.st_mode);
+}
+
+auto NotItsSocketError(const std::string& socket_path) -> Error {
+  return {ErrorCode::kUnavailable,
+          fmt::format("{} is not the socket of a Docker engine: correct DOCKER_HOST", socket_path)};
 }
 }  // namespace
 
@@ -82,6 +105,7 @@ auto ConnectError(const std::string& socket_path, int saved_errno) -> Error {
                       "Docker Engine 20.10 or newer, or set DOCKER_HOST=unix:///path/of/docker.sock",
                       socket_path)};
     case ECONNREFUSED:
+      if (!IsSocket(socket_path)) return NotItsSocketError(socket_path);
       return {ErrorCode::kUnavailable,
               fmt::format("the Docker engine at {} is not running (the socket is there, but nobody listens): start it "
                           "with 'sudo systemctl start docker'",
@@ -95,10 +119,8 @@ auto ConnectError(const std::string& socket_path, int saved_errno) -> Error {
                       "again, or set DOCKER_HOST to the socket of a rootless engine",
                       user, socket_path)};
     }
-    case ENOTSOCK:
-    case EPROTOTYPE:
-      return {ErrorCode::kUnavailable,
-              fmt::format("{} is not the socket of a Docker engine: correct DOCKER_HOST", socket_path)};
+    case EPROTOTYPE:  // a socket of another type
+      return NotItsSocketError(socket_path);
     default: {
       const char* description = strerrordesc_np(saved_errno);
       return {ErrorCode::kUnavailable,
@@ -108,10 +130,17 @@ auto ConnectError(const std::string& socket_path, int saved_errno) -> Error {
   }
 }
 
+auto NoSocketError(std::string_view attempt, int saved_errno) -> Error {
+  const auto cause = base::SystemError("make a socket", saved_errno).value();
+  return {cause.code(), fmt::format("cannot {}: {}; 'ulimit -n' says how many files this process may have open",
+                                    attempt, cause.message())};
+}
+
 auto HttpError(std::string_view attempt, int status, std::string_view body) -> Error {
   const auto message = EngineMessage(body);
   const auto code = CodeOf(status, message);
-  return {code, fmt::format("cannot {}: {} (Docker engine, HTTP {}){}", attempt, message, status, Remedy(code))};
+  return {code, fmt::format("cannot {}: {} (Docker engine, HTTP {}){}", attempt,
+                            message.empty() ? "(no message)" : message, status, Remedy(code, message))};
 }
 
 auto DeadlineError(std::string_view attempt, const std::string& socket_path, std::chrono::nanoseconds waited,

@@ -12,6 +12,9 @@ namespace penstock::docker {
 /// connect(2) failed with `saved_errno`: kUnavailable (absent, not running) or kPermission.
 auto ConnectError(const std::string& socket_path, int saved_errno) -> base::Error;
 
+/// socket(2) failed with `saved_errno`.
+auto NoSocketError(std::string_view attempt, int saved_errno) -> base::Error;
+
 /// The engine answered `status` >= 300; its own message is taken out of `body`.
 auto HttpError(std::string_view attempt, int status, std::string_view body) -> base::Error;
 

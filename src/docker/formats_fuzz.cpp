@@ -53,7 +53,7 @@ auto FramesOf(std::string_view text) -> Frames {
 }
 
 void TryFrames(std::string_view text, std::size_t piece) {
-  FrameDecoder decoder;
+  FrameDecoder decoder(kAttempt);
   Frames frames;
   const OutputSink sink = [&](OutputStream stream, std::string_view bytes) {
     Require(!bytes.empty(), "a piece of nothing");
@@ -61,7 +61,7 @@ void TryFrames(std::string_view text, std::size_t piece) {
   };
   const auto fed = InPieces(text, piece, [&](std::string_view bytes) { return decoder.Feed(bytes, sink); });
   frames.good = fed.has_value();
-  frames.complete = !fed || decoder.complete();
+  frames.complete = !fed || decoder.Finish().has_value();
   Require(fed || fed.error().code() == ErrorCode::kPeerCorrupt, "a bad frame is {}", fed ? "" : fed.error().ToString());
   Require(frames == FramesOf(text), "frames in pieces of {} bytes differ from the whole", piece);
 }

@@ -81,14 +81,14 @@ auto Frame(char stream, std::string_view payload) -> std::string {
 TEST(FrameDecoder, GivesTheSameHoweverTheFramesAreCut) {
   const auto input = Frame(1, "first ") + Frame(2, "oops") + Frame(1, "") + Frame(1, std::string(300, 'x'));
   for (std::size_t size = 1; size <= input.size(); ++size) {
-    FrameDecoder frames;
+    FrameDecoder frames("read");
     std::string out;
     std::string err;
     const OutputSink sink = [&](OutputStream stream, std::string_view piece) {
       (stream == OutputStream::kStdout ? out : err).append(piece);
     };
     for (std::size_t at = 0; at < input.size(); at += size) ASSERT_TRUE(frames.Feed(input.substr(at, size), sink));
-    EXPECT_TRUE(frames.complete());
+    EXPECT_TRUE(frames.Finish());
     EXPECT_EQ(out, "first " + std::string(300, 'x'));
     EXPECT_EQ(err, "oops");
   }
@@ -97,14 +97,14 @@ TEST(FrameDecoder, GivesTheSameHoweverTheFramesAreCut) {
 TEST(FrameDecoder, KnowsThatAFrameIsIncomplete) {
   const OutputSink sink = [](OutputStream, std::string_view) {};
   for (std::size_t size : {3UL, 8UL, 10UL}) {
-    FrameDecoder frames;
+    FrameDecoder frames("read");
     ASSERT_TRUE(frames.Feed(Frame(1, "hello").substr(0, size), sink));
-    EXPECT_FALSE(frames.complete());
+    EXPECT_FALSE(frames.Finish());
   }
 }
 
 TEST(FrameDecoder, RefusesUnframedOutput) {
-  FrameDecoder frames;
+  FrameDecoder frames("read");
   const auto fed = frames.Feed("plain text of a terminal", [](OutputStream, std::string_view) {});
   ASSERT_FALSE(fed);
   EXPECT_EQ(fed.error().code(), ErrorCode::kPeerCorrupt);

@@ -12,9 +12,9 @@ using base::ErrorCode;
 using base::Fail;
 using base::Status;
 
-auto HttpClient::Create(std::string socket_path, RequestObserver observer)
+auto HttpClient::Create(std::string socket_path, std::size_t max_answer_bytes, RequestObserver observer)
     -> base::Expected<std::unique_ptr<HttpClient>> {
-  PENSTOCK_ASSIGN(auto io, Io::Create(std::move(socket_path)));
+  PENSTOCK_ASSIGN(auto io, Io::Create(std::move(socket_path), max_answer_bytes));
   return std::unique_ptr<HttpClient>(new HttpClient(std::move(io), std::move(observer)));
 }
 
@@ -44,8 +44,9 @@ auto HttpClient::Run(const std::shared_ptr<Transfer>& transfer, const Call& call
   if (transfer->has_head()) return {};
   PENSTOCK_TRY(transfer->result());
   const auto& response = transfer->response;
-  // 304: what was asked for is so already.
-  if (response.status >= 300 && response.status != 304) {
+  // 304: what was asked for is so already. It has no body, and who follows one waits for it.
+  const bool nothing_to_do = response.status == 304 && transfer->kind == Transfer::Kind::kAnswer;
+  if (response.status >= 300 && !nothing_to_do) {
     return tl::unexpected(HttpError(attempt, response.status, response.body));
   }
   return {};

@@ -28,6 +28,8 @@ struct HttpRequest {
   /// Gets the body of a 2xx answer piece by piece on the I/O thread, instead of HttpResponse::body. An error ends the
   /// request with that error.
   std::function<base::Status(std::string_view)> on_data{};
+  /// Called after the last of a 2xx answer that is complete; its error is the request's. I/O thread.
+  std::function<base::Status()> on_end{};
   /// Set when the stream's owner has stopped it: no callback of the owner may start any more. Any thread.
   std::shared_ptr<std::atomic<bool>> stopped = std::make_shared<std::atomic<bool>>(false);
 };
@@ -40,7 +42,9 @@ struct HttpResponse {
 
 class HttpClient final {
  public:
-  static auto Create(std::string socket_path, RequestObserver observer) -> base::Expected<std::unique_ptr<HttpClient>>;
+  /// Answers that are collected may have `max_answer_bytes`.
+  static auto Create(std::string socket_path, std::size_t max_answer_bytes, RequestObserver observer)
+      -> base::Expected<std::unique_ptr<HttpClient>>;
   HttpClient(const HttpClient&) = delete;
   auto operator=(const HttpClient&) -> HttpClient& = delete;
   /// Ends all streams with kCancelled. Not while another thread is inside Perform or Open.

@@ -8,6 +8,7 @@
 #include "docker/http.h"
 #include "docker/lines.h"
 #include "docker/paths.h"
+#include "docker/readable.h"
 
 namespace penstock::docker {
 namespace {
@@ -17,11 +18,13 @@ using base::Fail;
 using base::Status;
 
 constexpr auto kTar = "application/x-tar";
+constexpr std::size_t kMessageBytes = 20'000;  // of a build: with what its last step printed
 
 /// Follows the lines of a build, pull or import: HTTP says 200 before it is known whether they succeed.
 class ProgressReader final {
  public:
-  ProgressReader(std::string attempt, const ProgressSink& sink) : attempt_(std::move(attempt)), sink_(sink) {}
+  ProgressReader(const std::string& attempt, const ProgressSink& sink)
+      : attempt_(attempt), sink_(sink), lines_(attempt) {}
 
   auto Feed(std::string_view piece) -> Status {
     return lines_.Feed(piece, [this](std::string_view line) { return Take(line); });
@@ -30,6 +33,7 @@ class ProgressReader final {
   /// The image id that was announced last, or "".
   auto Finish() -> Expected<std::string> {
     PENSTOCK_TRY(lines_.Flush([this](std::string_view line) { return Take(line); }));
+    if (!said_anything_) return tl::unexpected(MalformedError(attempt_, "the answer is empty"));
     if (error_.empty()) return id_;
     const bool full = error_.find("no space left on device") != std::string::npos;
     return Fail(full ? ErrorCode::kExhausted : ErrorCode::kUnavailable, "cannot {}: {} (Docker engine)", attempt_,
@@ -39,10 +43,9 @@ class ProgressReader final {
  private:
   auto Take(std::string_view text) -> Status {
     PENSTOCK_ASSIGN(auto line, DecodeProgress(attempt_, text));
-    if (!line.error.empty()) error_ = std::move(line.error);
+    said_anything_ = true;
+    if (!line.error.empty()) error_ = Readable(line.error, kMessageBytes);
     if (!line.id.empty()) id_ = std::move(line.id);
-    constexpr std::string_view kDigest = "sha256:";
-    if (line.progress.text.starts_with(kDigest)) id_ = line.progress.text;  // how an import tells its result
     if (sink_ && !line.progress.text.empty()) sink_(line.progress);
     return {};
   }
@@ -50,6 +53,7 @@ class ProgressReader final {
   std::string attempt_;
   const ProgressSink& sink_;
   LineDecoder lines_;
+  bool said_anything_ = false;
   std::string error_;
   std::string id_;
 };

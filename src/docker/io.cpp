@@ -4,10 +4,12 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
+#include <cerrno>
 #include <csignal>
 #include <exception>
 #include <mutex>
 #include <string_view>
+#include <utility>
 
 #include "base/log.h"
 #include "docker/errors.h"
@@ -19,11 +21,13 @@ using base::Fail;
 using base::Status;
 
 constexpr std::size_t kMaxHeadBytes = 256UL * 1024;
-constexpr std::size_t kMaxBodyBytes = 256UL * 1024 * 1024;  // of an answer that is collected whole
+constexpr std::size_t kMaxRefusalBytes = 64UL * 1024;  // of the body of a refusal; what is beyond is not read
 
 // Workers are started by this process: none may inherit a connection to the engine.
-auto OpenSocket(void* /*unused*/, curlsocktype /*purpose*/, curl_sockaddr* address) -> curl_socket_t {
-  return ::socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+auto OpenSocket(void* user, curlsocktype /*purpose*/, curl_sockaddr* address) -> curl_socket_t {
+  const auto opened = ::socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+  if (opened < 0) static_cast<Transfer*>(user)->socket_errno = errno;
+  return opened;
 }
 
 template <class... Options>
@@ -39,6 +43,17 @@ auto Lower(std::string_view text) -> std::string {
   return lower;
 }
 
+/// What the caller makes of the end of a complete answer.
+auto AfterTheLast(const Transfer& transfer) -> Status {
+  const auto& request = transfer.request;
+  if (!request.on_end || transfer.response.status >= 300 || *request.stopped) return {};
+  try {
+    return request.on_end();
+  } catch (const std::exception& error) {
+    return Fail(ErrorCode::kInternal, "cannot {}: {}", request.attempt, error.what());
+  }
+}
+
 auto Trim(std::string_view text) -> std::string_view {
   constexpr std::string_view kBlank = " \t\r\n";
   const auto first = text.find_first_not_of(kBlank);
@@ -47,14 +62,14 @@ auto Trim(std::string_view text) -> std::string_view {
 }
 }  // namespace
 
-auto Io::Create(std::string socket_path) -> base::Expected<std::shared_ptr<Io>> {
+auto Io::Create(std::string socket_path, std::size_t max_answer_bytes) -> base::Expected<std::shared_ptr<Io>> {
   static const CURLcode global = curl_global_init(CURL_GLOBAL_NOTHING);
   if (global != CURLE_OK)
     return Fail(ErrorCode::kInternal, "cannot initialise libcurl: {}", curl_easy_strerror(global));
   PENSTOCK_ASSIGN(auto loop, base::EventLoop::Create());
   auto* multi = curl_multi_init();
   if (multi == nullptr) return Fail(ErrorCode::kExhausted, "cannot initialise libcurl: out of memory or descriptors");
-  auto io = std::shared_ptr<Io>(new Io(std::move(socket_path), std::move(loop), multi));
+  auto io = std::shared_ptr<Io>(new Io(std::move(socket_path), max_answer_bytes, std::move(loop), multi));
   curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, &Io::OnSocket);
   curl_multi_setopt(multi, CURLMOPT_SOCKETDATA, io.get());
   curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, &Io::OnTimer);
@@ -70,6 +85,7 @@ auto Io::Create(std::string socket_path) -> base::Expected<std::shared_ptr<Io>> 
       pthread_setname_np(pthread_self(), "penstock-docker");
       self->loop_->Run();
     });
+    io->thread_id_ = io->thread_.get_id();
   } catch (const std::system_error& error) {
     pthread_sigmask(SIG_SETMASK, &before, nullptr);
     return Fail(ErrorCode::kExhausted, "cannot start the thread that talks to the Docker engine: {}", error.what());
@@ -78,8 +94,11 @@ auto Io::Create(std::string socket_path) -> base::Expected<std::shared_ptr<Io>> 
   return io;
 }
 
-Io::Io(std::string socket_path, std::unique_ptr<base::EventLoop> loop, CURLM* multi)
-    : socket_path_(std::move(socket_path)), loop_(std::move(loop)), multi_(multi) {}
+Io::Io(std::string socket_path, std::size_t max_answer_bytes, std::unique_ptr<base::EventLoop> loop, CURLM* multi)
+    : socket_path_(std::move(socket_path)),
+      max_answer_bytes_(max_answer_bytes),
+      loop_(std::move(loop)),
+      multi_(multi) {}
 
 Io::~Io() { Shutdown(); }
 
@@ -141,18 +160,19 @@ auto Io::Configure(Transfer& transfer) -> Status {
   if (easy == nullptr) return failed();
   const auto& request = transfer.request;
   const auto url = "http://docker" + request.target;
-  bool good = SetAll(easy, std::pair(CURLOPT_UNIX_SOCKET_PATH, socket_path_.c_str()),  //
-                     std::pair(CURLOPT_URL, url.c_str()),                              //
-                     std::pair(CURLOPT_PATH_AS_IS, 1L),                                //
-                     std::pair(CURLOPT_PROXY, ""),                                     // whatever the environment says
-                     std::pair(CURLOPT_NOSIGNAL, 1L),                                  //
-                     std::pair(CURLOPT_HTTP_VERSION, long{CURL_HTTP_VERSION_1_1}),     //
-                     std::pair(CURLOPT_ERRORBUFFER, transfer.curl_message.data()),     //
-                     std::pair(CURLOPT_PRIVATE, static_cast<void*>(&transfer)),        //
-                     std::pair(CURLOPT_OPENSOCKETFUNCTION, &OpenSocket),               //
-                     std::pair(CURLOPT_HEADERFUNCTION, &Io::OnHeader),                 //
-                     std::pair(CURLOPT_HEADERDATA, static_cast<void*>(&transfer)),     //
-                     std::pair(CURLOPT_WRITEFUNCTION, &Io::OnBody),                    //
+  bool good = SetAll(easy, std::pair(CURLOPT_UNIX_SOCKET_PATH, socket_path_.c_str()),   //
+                     std::pair(CURLOPT_URL, url.c_str()),                               //
+                     std::pair(CURLOPT_PATH_AS_IS, 1L),                                 //
+                     std::pair(CURLOPT_PROXY, ""),                                      // whatever the environment says
+                     std::pair(CURLOPT_NOSIGNAL, 1L),                                   //
+                     std::pair(CURLOPT_HTTP_VERSION, long{CURL_HTTP_VERSION_1_1}),      //
+                     std::pair(CURLOPT_ERRORBUFFER, transfer.curl_message.data()),      //
+                     std::pair(CURLOPT_PRIVATE, static_cast<void*>(&transfer)),         //
+                     std::pair(CURLOPT_OPENSOCKETFUNCTION, &OpenSocket),                //
+                     std::pair(CURLOPT_OPENSOCKETDATA, static_cast<void*>(&transfer)),  //
+                     std::pair(CURLOPT_HEADERFUNCTION, &Io::OnHeader),                  //
+                     std::pair(CURLOPT_HEADERDATA, static_cast<void*>(&transfer)),      //
+                     std::pair(CURLOPT_WRITEFUNCTION, &Io::OnBody),                     //
                      std::pair(CURLOPT_WRITEDATA, static_cast<void*>(&transfer)));
 
   const auto add_header = [&](const std::string& line) {
@@ -168,7 +188,9 @@ auto Io::Configure(Transfer& transfer) -> Status {
     // The engine hears of a body's length by its end only.
     good = good && add_header("Transfer-Encoding: chunked") &&
            SetAll(easy, std::pair(CURLOPT_POST, 1L), std::pair(CURLOPT_READFUNCTION, &Io::OnRead),
-                  std::pair(CURLOPT_READDATA, static_cast<void*>(&transfer)));
+                  std::pair(CURLOPT_READDATA, static_cast<void*>(&transfer)),
+                  // On a connection that the engine is just closing it would have to be read again from its beginning.
+                  std::pair(CURLOPT_FRESH_CONNECT, 1L));
   } else if (request.method == "POST") {
     good = good && SetAll(easy, std::pair(CURLOPT_POST, 1L), std::pair(CURLOPT_POSTFIELDS, request.body.c_str()),
                           std::pair(CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request.body.size())));
@@ -207,19 +229,25 @@ void Io::Act(curl_socket_t socket, int events) {
 auto Io::ResultOf(Transfer& transfer, CURLcode code) const -> Status {
   const auto& attempt = transfer.request.attempt;
   if (transfer.callback_error) return tl::unexpected(*transfer.callback_error);
+  if (transfer.refusal_cut) return {};
   const std::string_view message(transfer.curl_message.data());
   switch (code) {
     case CURLE_OK:
       // libcurl takes an end of file inside the head for an answer without a body.
       if (!transfer.head_seen) return tl::unexpected(LostError(attempt, socket_path_));
-      return {};
+      return AfterTheLast(transfer);
     case CURLE_COULDNT_CONNECT: {
+      if (transfer.socket_errno != 0) {
+        return tl::unexpected(NoSocketError(attempt, transfer.socket_errno));
+      }
       long saved_errno = 0;
       curl_easy_getinfo(transfer.easy.get(), CURLINFO_OS_ERRNO, &saved_errno);
       return tl::unexpected(ConnectError(socket_path_, static_cast<int>(saved_errno)));
     }
     case CURLE_OUT_OF_MEMORY:
-      return Fail(ErrorCode::kExhausted, "cannot {}: out of memory, or a header line of more than 100 kB", attempt);
+      // Also libcurl's word for a line of the head beyond its bound.
+      return tl::unexpected(
+          MalformedError(attempt, "the answer has a header line of more than 100 kB, or memory is short"));
     case CURLE_RECV_ERROR:
       if (message.find("chunk") != std::string_view::npos) break;  // broken framing has the same code
       [[fallthrough]];
@@ -303,17 +331,31 @@ auto Io::OnBody(char* data, std::size_t size, std::size_t count, void* user) -> 
       transfer.callback_error = std::move(taken).error();
       return kRefused;
     }
-    if (transfer.response.body.size() + piece.size() > kMaxBodyBytes) {
-      transfer.callback_error = MalformedError(transfer.request.attempt, "the answer is larger than 256 MiB");
-      return kRefused;
-    }
-    transfer.response.body.append(piece);
-    return piece.size();
+    const auto io = transfer.io.lock();
+    return io && io->Collect(transfer, piece) ? piece.size() : kRefused;
   } catch (const std::exception& error) {
     transfer.callback_error =
         base::Error(ErrorCode::kInternal, fmt::format("cannot {}: {}", transfer.request.attempt, error.what()));
     return kRefused;
   }
+}
+
+auto Io::Collect(Transfer& transfer, std::string_view piece) const -> bool {
+  auto& body = transfer.response.body;
+  if (transfer.response.status >= 300) {
+    body.append(piece.substr(0, kMaxRefusalBytes - body.size()));
+    transfer.refusal_cut = body.size() == kMaxRefusalBytes;
+    return !transfer.refusal_cut;
+  }
+  curl_off_t announced = -1;
+  curl_easy_getinfo(transfer.easy.get(), CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &announced);
+  if (std::cmp_less_equal(announced, max_answer_bytes_) && body.size() + piece.size() <= max_answer_bytes_) {
+    body.append(piece);
+    return true;
+  }
+  transfer.callback_error =
+      MalformedError(transfer.request.attempt, fmt::format("the answer is larger than {} bytes", max_answer_bytes_));
+  return false;
 }
 
 auto Io::OnRead(char* room, std::size_t size, std::size_t count, void* user) -> std::size_t {

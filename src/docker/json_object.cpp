@@ -4,11 +4,35 @@
 
 #include <limits>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "docker/errors.h"
+#include "docker/readable.h"
 
 namespace penstock::docker {
 namespace {
+// Far more than any answer has. Each level costs a hundred bytes and much of a microsecond, and there may be as many as
+// bytes in the answer.
+constexpr int kMaxNesting = 500;
+
+auto IsNestedTooDeeply(std::string_view text) -> bool {
+  int depth = 0;
+  bool in_string = false;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (in_string && c == '\\') {
+      ++i;
+    } else if (c == '"') {
+      in_string = !in_string;
+    } else if (!in_string && (c == '[' || c == '{')) {
+      if (++depth > kMaxNesting) return true;
+    } else if (!in_string && (c == ']' || c == '}')) {
+      --depth;
+    }
+  }
+  return false;
+}
+
 auto EmptyObject() -> const nlohmann::json& {
   static const nlohmann::json empty = nlohmann::json::object();
   return empty;
@@ -17,10 +41,15 @@ auto EmptyObject() -> const nlohmann::json& {
 
 auto ParseJson(std::string_view attempt, std::string_view text) -> base::Expected<nlohmann::json> {
   constexpr std::size_t kShown = 80;
+  if (IsNestedTooDeeply(text)) {
+    return tl::unexpected(
+        MalformedError(attempt, fmt::format("the answer is nested more than {} levels deep", kMaxNesting)));
+  }
   auto json = nlohmann::json::parse(text, nullptr, false);
   if (json.is_discarded()) {
-    return tl::unexpected(MalformedError(attempt, fmt::format("the answer is not JSON ('{}{}')", text.substr(0, kShown),
-                                                              text.size() > kShown ? "…" : "")));
+    return tl::unexpected(
+        MalformedError(attempt, text.empty() ? "the answer is empty"
+                                             : fmt::format("the answer is not JSON ('{}')", Readable(text, kShown))));
   }
   return json;
 }
@@ -63,6 +92,18 @@ auto JsonObject::Number(std::string_view key) const -> std::int64_t {
                      value->get<std::uint64_t>() <= std::uint64_t{std::numeric_limits<std::int64_t>::max()});
   if (fits) return value->get<std::int64_t>();
   Note(key, "a whole number");
+  return 0;
+}
+
+auto JsonObject::RequiredNumber(std::string_view key) const -> std::int64_t {
+  if (Find(key) == nullptr) Note(key, "there");
+  return Number(key);
+}
+
+auto JsonObject::Int(std::string_view key) const -> int {
+  const auto number = Number(key);
+  if (std::in_range<int>(number)) return static_cast<int>(number);
+  Note(key, "a number of 32 bits");
   return 0;
 }
 

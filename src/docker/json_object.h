@@ -25,6 +25,9 @@ class JsonObject final {
   /// Missing, null or empty is a problem too.
   auto RequiredText(std::string_view key) const -> std::string;
   auto Number(std::string_view key) const -> std::int64_t;
+  /// Missing or null is a problem too.
+  auto RequiredNumber(std::string_view key) const -> std::int64_t;
+  auto Int(std::string_view key) const -> int;
   auto Flag(std::string_view key) const -> bool;
   auto Texts(std::string_view key) const -> Strings;
   auto Map(std::string_view key) const -> StringMap;

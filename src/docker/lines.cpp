@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "docker/errors.h"
+
 namespace penstock::docker {
 namespace {
 constexpr std::size_t kMaxLineBytes = 16UL * 1024 * 1024;
@@ -17,8 +19,8 @@ auto LineDecoder::Feed(std::string_view piece, const Sink& sink) -> base::Status
     const auto end = piece.find('\n');
     const auto part = piece.substr(0, end);
     if (rest_.size() + part.size() > kMaxLineBytes) {
-      return base::Fail(base::ErrorCode::kPeerCorrupt, "the Docker engine sent a line of more than {} bytes",
-                        kMaxLineBytes);
+      return tl::unexpected(
+          MalformedError(attempt_, fmt::format("the answer has a line of more than {} MiB", kMaxLineBytes >> 20U)));
     }
     if (end == std::string_view::npos) {
       rest_.append(part);

@@ -4,7 +4,6 @@
 #include "docker/decode.h"
 #include "docker/encode.h"
 #include "docker/engine.h"
-#include "docker/errors.h"
 #include "docker/frames.h"
 #include "docker/http.h"
 #include "docker/lines.h"
@@ -17,7 +16,7 @@ using base::Status;
 auto Engine::Attach(const std::string& container, OutputSink sink, StreamEnd end, Call call) const -> Expected<Stream> {
   const auto attempt = fmt::format("attach to container '{}'", container);
   PENSTOCK_ASSIGN(const auto name, PathSegment("container", container));
-  const auto frames = std::make_shared<FrameDecoder>();
+  const auto frames = std::make_shared<FrameDecoder>(attempt);
   HttpRequest request{.attempt = attempt,
                       .method = "POST",
                       .target = Path(fmt::format("/containers/{}/attach", name)) +
@@ -28,17 +27,8 @@ auto Engine::Attach(const std::string& container, OutputSink sink, StreamEnd end
     if (!*stopped) sink(from, piece);
   };
   request.on_data = [frames, guarded](std::string_view piece) { return frames->Feed(piece, guarded); };
-  return http_->Open(
-      std::move(request),
-      [frames, attempt, end = std::move(end)](const Status& result) {
-        if (!end) return;
-        if (result && !frames->complete()) {
-          end(tl::unexpected(MalformedError(attempt, "the output ends in the middle of a frame")));
-        } else {
-          end(result);
-        }
-      },
-      std::move(call));
+  request.on_end = [frames] { return frames->Finish(); };
+  return http_->Open(std::move(request), std::move(end), std::move(call));
 }
 
 auto Engine::Events(const EventFilter& filter, EventSink sink, StreamEnd end, Call call) const -> Expected<Stream> {
@@ -51,7 +41,7 @@ auto Engine::Events(const EventFilter& filter, EventSink sink, StreamEnd end, Ca
   const auto now =
       std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
   const auto since = fmt::format("{}.{:09}", now / 1'000'000'000, now % 1'000'000'000);
-  const auto lines = std::make_shared<LineDecoder>();
+  const auto lines = std::make_shared<LineDecoder>(attempt);
   HttpRequest request{.attempt = attempt,
                       .target = Path("/events") + Query({{"since", since}, {"filters", std::move(filters)}})};
   const LineDecoder::Sink decode = [attempt, stopped = request.stopped,
@@ -62,6 +52,7 @@ auto Engine::Events(const EventFilter& filter, EventSink sink, StreamEnd end, Ca
     return {};
   };
   request.on_data = [lines, decode](std::string_view piece) { return lines->Feed(piece, decode); };
+  request.on_end = [lines, decode] { return lines->Flush(decode); };
   return http_->Open(std::move(request), std::move(end), std::move(call));
 }
 

@@ -22,6 +22,7 @@ void Transfer::Complete(base::Status result) {
   // What the callbacks hold goes before anybody hears of the end.
   end = nullptr;
   request.on_data = nullptr;
+  request.on_end = nullptr;
   request.body_reader = nullptr;
   const std::lock_guard lock(mutex_);
   result_ = std::move(result);

@@ -60,7 +60,9 @@ class Transfer final {
   std::optional<base::Error> callback_error;  // what a callback failed with; more exact than libcurl's code
   HttpResponse response;
   std::size_t headers_bytes = 0;
+  int socket_errno = 0;  // why there is no socket
   bool head_seen = false;
+  bool refusal_cut = false;  // the beginning of a refusal's body is there, and enough
 
   // Written by the I/O thread before SetHead or Complete; read by the caller after.
   std::chrono::steady_clock::time_point started;
