@@ -34,6 +34,11 @@ struct Replacement {
   bool moved = false;           // the container ended before that, and another one is its place
   std::shared_ptr<Settlement> settlement;
   std::uint64_t settling_since_ns = 0;  // CLOCK_MONOTONIC
+  struct Progress {
+    std::uint64_t acked = 0;
+    std::uint64_t since_ns = 0;  // CLOCK_MONOTONIC
+  };
+  std::map<std::size_t, Progress> progress;  // by edge: of what it had sent, as was seen
   base::EventLoop::TimerId timer = 0;
   std::chrono::steady_clock::time_point since = std::chrono::steady_clock::now();
 };

@@ -78,7 +78,6 @@ class Session::Impl final {
   void OnEnded(std::size_t index);
   void ClearPlace(std::size_t index);
   auto WaitsSince(std::size_t edge) -> std::uint64_t;
-  auto SettlesTooLongAt(std::size_t index, std::chrono::nanoseconds deadline) -> std::optional<std::size_t>;
   void OnSettled(std::size_t index, const std::shared_ptr<Settlement>& settlement, const base::Status& how);
   auto AwaitedConsumersOf(std::size_t index) const -> std::vector<Settlement::Awaited>;
   /// Starts the new worker if everything before it is done.
@@ -140,6 +139,7 @@ class Session::Impl final {
     std::chrono::nanoseconds again{0};  // when to look again
   };
   auto WhoHoldsUp(std::size_t edge) -> HeldUp;
+  auto WhoHoldsUpTheRestartOf(std::size_t index, std::chrono::nanoseconds deadline) -> HeldUp;
   void TellOfJoin(std::size_t edge);
   void Fail(Failure failure);
   /// `node`: empty for the session itself.

@@ -82,10 +82,10 @@ auto Session::Impl::OpenQuarantine(std::size_t index, worker::Configure& configu
 void Session::Impl::OnKept(std::size_t index, const observe::Quarantined& entry, const base::Expected<bool>& kept) {
   auto& state = nodes_[index];
   if (!kept) {
-    if (ending_) return;
-    return FailEnvironment(state.node->id, base::Error(kept.error())
-                                               .While(fmt::format("putting message {} of edge {} into quarantine",
-                                                                  entry.sequence, entry.edge)));
+    auto error = base::Error(kept.error())
+                     .While(fmt::format("putting message {} of edge {} into quarantine", entry.sequence, entry.edge));
+    if (!ending_) return FailEnvironment(state.node->id, std::move(error));
+    return base::Log(base::LogLevel::kWarning, "node '{}': {}", state.node->id, error.ToString());
   }
   if (!*kept) return;  // its successor will be asked
   ++state.quarantined;

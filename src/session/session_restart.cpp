@@ -33,7 +33,7 @@ auto IsFromOutside(const worker::Exited& exited) -> bool {
 }  // namespace
 
 auto Session::Impl::MayRestart(std::size_t index, const End& end) const -> bool {
-  if (!nodes_[index].budget || !started_) return false;
+  if (!nodes_[index].budget || !started_ || nodes_[index].left_out) return false;
   if (const auto* failed = std::get_if<worker::Failed>(&end)) return !ComesAgain(*failed);
   if (const auto* exited = std::get_if<worker::Exited>(&end)) return !nodes_[index].replacing || IsFromOutside(*exited);
   const auto* overdue = std::get_if<Overdue>(&end);
@@ -181,9 +181,9 @@ void Session::Impl::Proceed(std::size_t index) {
 // Of a container that is stopped its workers are told to end first: that is one end, however soon the next one begins.
 auto Session::Impl::MovesOut(std::size_t index, std::string_view why) -> bool {
   auto& state = nodes_[index];
-  if (ending_ || state.left_out) return false;
   if (!state.container || !state.replacing || state.replacing->greeted || state.replacing->moved) return false;
-  base::Log(base::LogLevel::kWarning, "node '{}' is started in another container: {}", state.node->id, why);
+  if (!ending_ && !state.left_out)
+    base::Log(base::LogLevel::kWarning, "node '{}' is started in another container: {}", state.node->id, why);
   state.replacing->moved = true;
   state.replacing->container_lost = true;
   state.exited = true;

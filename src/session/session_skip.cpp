@@ -40,6 +40,7 @@ void Session::Impl::OnLeftOut(std::size_t index) {
       wiring_.doorbell(wiring_.consumer_of(edge)).arrivals().Ring();
   }
   state.exited = true;
+  if (state.replacing) loop_->Cancel(state.replacing->timer);
   state.replacing.reset();
   // Posted: this may run inside a handler of the lease.
   loop_->Post([this, index] { FreePlace(index); });

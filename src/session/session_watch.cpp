@@ -124,27 +124,51 @@ void Session::Impl::WatchRoom(std::size_t edge) {
   if (found.edge) {
     const auto& held_up = options_.plan.edges[edge].id;
     const auto& id = options_.plan.edges[*found.edge].id;
+    const auto& producer = nodes_[wiring_.producer_of(options_.plan.edges[*found.edge].output)];
+    const bool settles = producer.replacing != nullptr;
+    const auto what = settles ? fmt::format("handle what node '{}', which is {} then, had sent on edge {}",
+                                            producer.node->id, producer.left_out ? "left out" : "restarted", id)
+                              : fmt::format("make room on edge {}", id);
     EndOverdue(wiring_.consumer_of(*found.edge),
-               {.what = fmt::format("make room on edge {}{}", id,
-                                    *found.edge == edge ? "" : fmt::format(", which holds up edge {},", held_up)),
+               {.what = what + (*found.edge == edge ? "" : fmt::format(", which holds up edge {},", held_up)),
                 .allowed = *deadline,
-                .remedy = fmt::format("raise the deadline of edge {}, or its depth, if it needs longer", held_up),
+                .remedy = fmt::format("raise the deadline of edge {}{} if it needs longer", held_up,
+                                      settles ? "" : ", or its depth,"),
                 .while_running = true});
   }
   loop_->After(found.again, [this, edge] { WatchRoom(edge); });
 }
 
 // Since when the edge's producer waits for its consumer, 0: not now. One that is being replaced waits until what it had
-// sent is handled: for the message that its consumer has in hands.
+// sent is handled: for the message that its consumer has in hands, or for it to go on.
 auto Session::Impl::WaitsSince(std::size_t edge) -> std::uint64_t {
   const auto& block = *wiring_.edge(edge).operator->();
-  const auto& producer = nodes_[wiring_.producer_of(options_.plan.edges[edge].output)];
+  auto& producer = nodes_[wiring_.producer_of(options_.plan.edges[edge].output)];
   if (!producer.replacing) return producer.exited ? 0 : block.waiting_since_ns.load(std::memory_order_acquire);
-  const auto& replacing = *producer.replacing;
-  if (!replacing.settlement || replacing.settled || MayDrop(options_.plan.edges[edge].policy)) return 0;
-  if (transport::Sent(block) <= block.acked.load(std::memory_order_acquire)) return 0;
-  const auto handling_since = HandlerOf(View(), wiring_.consumer_of(edge)).since_ns;
-  return handling_since == 0 ? 0 : std::max(handling_since, replacing.settling_since_ns);
+  auto& replacing = *producer.replacing;
+  if (!replacing.settlement || replacing.settled || !replacing.settlement->IsAwaitedAt(edge)) return 0;
+  const auto handler = HandlerOf(View(), wiring_.consumer_of(edge));
+  if (handler.since_ns != 0) return std::max(handler.since_ns, replacing.settling_since_ns);
+  const auto acked = block.acked.load(std::memory_order_acquire);
+  auto& progress = replacing.progress[edge];
+  if (progress.since_ns == 0 || progress.acked != acked) progress = {.acked = acked, .since_ns = handler.now_ns};
+  return progress.since_ns;
+}
+
+// Of a node that is being replaced: the edge that has held this up for too long, or when one will have.
+auto Session::Impl::WhoHoldsUpTheRestartOf(std::size_t index, std::chrono::nanoseconds deadline) -> HeldUp {
+  const auto now = static_cast<std::uint64_t>(transport::MonotonicNow());
+  HeldUp found{.edge = std::nullopt, .again = deadline};
+  for (const auto output : nodes_[index].node->outputs) {
+    for (const auto edge : options_.plan.outputs[output].edges) {
+      const auto since = WaitsSince(edge);
+      if (since == 0) continue;
+      const auto left = deadline - std::chrono::nanoseconds(now - std::min(since, now));
+      if (left.count() <= 0) return {.edge = edge, .again = deadline};
+      found.again = std::min(found.again, left);
+    }
+  }
+  return found;
 }
 
 // From consumer to consumer, as long as each has itself waited for room, and does so until that is too long.
@@ -162,10 +186,10 @@ auto Session::Impl::WhoHoldsUp(std::size_t edge) -> HeldUp {
     const auto waiting_since = WaitsSince(edge);
     if (waiting_since == 0 || consumer.overdue) return nobody;
     if (consumer.replacing) {
-      const auto stuck = SettlesTooLongAt(index, deadline);
-      if (!stuck || seen[index]) return nobody;
+      const auto stuck = WhoHoldsUpTheRestartOf(index, deadline);
+      if (!stuck.edge || seen[index]) return {.edge = std::nullopt, .again = stuck.again};
       seen[index] = true;
-      edge = *stuck;
+      edge = *stuck.edge;
       continue;
     }
     if (consumer.exited) return nobody;
@@ -195,18 +219,6 @@ auto Session::Impl::WhoHoldsUp(std::size_t edge) -> HeldUp {
     seen[index] = true;
     edge = *next;
   }
-}
-
-auto Session::Impl::SettlesTooLongAt(std::size_t index, std::chrono::nanoseconds deadline)
-    -> std::optional<std::size_t> {
-  const auto now = static_cast<std::uint64_t>(transport::MonotonicNow());
-  for (const auto output : nodes_[index].node->outputs) {
-    for (const auto edge : options_.plan.outputs[output].edges) {
-      const auto since = WaitsSince(edge);
-      if (since != 0 && std::chrono::nanoseconds(now - std::min(since, now)) >= deadline) return edge;
-    }
-  }
-  return std::nullopt;
 }
 
 // It does what it is told to: which input it lacks, and why, nobody here can know.

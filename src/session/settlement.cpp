@@ -68,6 +68,13 @@ void Settlement::Gone(std::size_t consumer) {
   wiring_.doorbell(node_).credit().Ring();
 }
 
+auto Settlement::IsAwaitedAt(std::size_t edge) const -> bool {
+  for (std::size_t i = 0; i < awaited_.size(); ++i) {
+    if (awaited_[i].edge == edge) return !gone_[i].load() && !Settled(awaited_[i]);
+  }
+  return false;
+}
+
 void Settlement::Stop() {
   stopped_.store(true);
   wiring_.doorbell(node_).credit().Ring();

@@ -46,6 +46,9 @@ class Settlement final {
   /// `consumer` has ended and will handle nothing more of it. Any thread.
   void Gone(std::size_t consumer);
   void Stop();
+  /// Whether something that the dead node had sent on this edge is still to be handled before it is replaced. Any
+  /// thread.
+  auto IsAwaitedAt(std::size_t edge) const -> bool;
 
  private:
   void RingConsumers();
@@ -66,7 +69,7 @@ class Settlement final {
   const std::vector<Awaited> awaited_;
   std::vector<std::atomic<bool>> gone_;  // by awaited
   std::vector<bool> given_up_;           // by awaited: gone, as Run has noticed
-  bool impatient_ = false;               // Run has waited for long
+  std::atomic<bool> impatient_{false};   // Run has waited for long
   std::atomic<bool> stopped_{false};
   base::UniqueFd dying_;
 };

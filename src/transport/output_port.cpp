@@ -61,8 +61,8 @@ struct Edge {
            !given_up.load(std::memory_order_acquire);
   }
   /// The producer's lines say what the producer has written, with nothing on its way. Nobody else writes them.
-  auto Intact(std::uint64_t next, std::uint64_t closed) const noexcept -> bool {
-    return control->reserved.load(std::memory_order_relaxed) == next &&
+  auto Intact(std::uint64_t next, std::uint64_t reserved, std::uint64_t closed) const noexcept -> bool {
+    return control->reserved.load(std::memory_order_relaxed) == reserved &&
            control->published.load(std::memory_order_relaxed) == next &&
            control->closed.load(std::memory_order_relaxed) == closed;
   }
@@ -190,13 +190,15 @@ struct OutputPort::State {
   }
   // What `closed` says in the blocks.
   auto said_closed() const noexcept -> std::uint64_t { return closed ? next + 1 : 0; }
+  // What `reserved` says: the number of what an earlier incarnation has half sent stays given out, for a successor.
+  auto said_reserved() const noexcept -> std::uint64_t { return half_sent ? next + 1 : next; }
+  auto IsIntact(const Edge& edge) const noexcept -> bool { return edge.Intact(next, said_reserved(), said_closed()); }
   auto Damaged() const noexcept -> bool {
-    return std::ranges::any_of(
-        edges, [&](const auto& edge) { return !edge->Intact(next, said_closed()) || edge->WentBack(next); });
+    return std::ranges::any_of(edges, [&](const auto& edge) { return !IsIntact(*edge) || edge->WentBack(next); });
   }
   auto CheckAccounts() const -> base::Status {
     for (const auto& edge : edges) {
-      if (!edge->Intact(next, said_closed())) {
+      if (!IsIntact(*edge)) {
         return Fail(ErrorCode::kPeerCorrupt,
                     "the account of edge '{}' is not what its producer has written: its consumer, or another process "
                     "of this node, has damaged it",
@@ -329,7 +331,7 @@ auto OutputPort::Open(OutputPortOptions options, const Doorbell& own) -> base::E
   for (auto& edge : state->edges) {
     auto& control = edge->control;
     control->first_of_epoch.store(state->next, std::memory_order_release);
-    control->reserved.store(state->next, std::memory_order_release);
+    control->reserved.store(state->said_reserved(), std::memory_order_release);
     control->published.store(state->next, std::memory_order_release);
     control->waiting_since_ns.store(0, std::memory_order_release);
     control->closed.store(0, std::memory_order_release);
@@ -390,7 +392,7 @@ auto OutputPort::Publish(Loan loan, base::Deadline deadline) -> base::Expected<s
     edge->control->reserved.store(sequence + 1, std::memory_order_release);
   }
   if (auto sent = iceoryx2::Output::Send(std::move(loan.state_->chunk)); !sent) {
-    for (auto& edge : state.edges) edge->control->reserved.store(sequence, std::memory_order_release);
+    for (auto& edge : state.edges) edge->control->reserved.store(state.said_reserved(), std::memory_order_release);
     return tl::make_unexpected(std::move(sent).error().While(
         fmt::format("publishing message {} of output '{}'", sequence, state.options.service)));
   }
@@ -455,7 +457,9 @@ void OutputPort::Interrupt() noexcept {
 }
 
 void OutputPort::Close() noexcept {
-  if (InForkedChild() || std::exchange(state_->closed, true)) return;
+  if (InForkedChild() || state_->closed) return;
+  SkipHalfSent();  // nothing is sent again any more
+  state_->closed = true;
   for (auto& edge : state_->edges) {
     edge->control->closed.store(state_->next + 1, std::memory_order_release);
     edge->consumer.arrivals().Ring();

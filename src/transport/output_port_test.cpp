@@ -385,6 +385,32 @@ TEST_F(OutputPortTest, AMessageThatWasHalfSentAndIsNotSentAgainKeepsItsNumber) {
   }
 }
 
+// As above, and the successor is killed, too, before it has sent anything; the next one closes the stream.
+TEST_F(OutputPortTest, AMessageThatWasHalfSentIsKnownToEachSuccessorAndCountedAtTheEnd) {
+  TestPipeline pipeline({.edges = {{}, {}}});
+  auto output = pipeline.OpenOutput();
+  auto first = pipeline.OpenInput(0);
+  Must(PublishText(*output, "half sent"));
+  EXPECT_EQ(TextOf(*Must(first->TryTake())), "half sent");
+  first->Acknowledge(0);
+  for (std::size_t edge = 0; edge < 2; ++edge) pipeline.control(edge)->published.store(0);
+  output.reset();
+  for (const std::uint32_t epoch : {1U, 2U}) {
+    output = pipeline.OpenOutput(epoch);
+    EXPECT_TRUE(output->half_sent());
+    if (epoch == 1) output.reset();
+  }
+  auto second = pipeline.OpenInput(1);
+  output->Close();
+  for (auto* input : {first.get(), second.get()}) EXPECT_FALSE(Must(input->TryTake()));
+  for (std::size_t edge = 0; edge < 2; ++edge) {
+    const auto& account = pipeline.control(edge);
+    EXPECT_EQ(account->published.load(), 1U);
+    EXPECT_EQ(account->lost.load(), edge);
+    EXPECT_EQ(account->delivered.load(), 1U - edge);
+  }
+}
+
 TEST_F(OutputPortTest, WhatWasOnlyGoingToBeSentWasNotHalfSent) {
   TestPipeline pipeline({.edges = {{}}});
   auto output = pipeline.OpenOutput();

@@ -195,7 +195,10 @@ def test_who_holds_up_the_restart_of_the_node_before_it_is_blamed(project: Proje
     result = project.run()
     assert result.returncode == 1
     assert "node 'dies' is restarted at once" in result.stderr
-    assert "node 'hang' did not make room on edge dies.out->hang.in" in result.stderr
+    assert (
+        "node 'hang' did not handle what node 'dies', which is restarted then, had sent on edge dies.out->hang.in"
+        in result.stderr
+    )
 
 
 # The one that hung leaves room for one message, so that the wait of who sends to it begins anew.

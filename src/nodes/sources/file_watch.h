@@ -25,7 +25,8 @@ inline constexpr auto kFileWatchParams = std::to_array<PluginParam>({
 
 /// Sends a JSON message {"path": absolute, "event": "written" | "moved" | "existing"} when a file has been closed after
 /// writing, or was moved in: a file that is being written is not told of before it is complete. One that is written
-/// again is told of again. Events are gathered from Setup on.
+/// again is told of again. Events are gathered from Setup on. "existing" is whatever is there at the start, complete or
+/// not.
 class FileWatch final : public Node {
  public:
   /// Errors: of the folder, which must be there.
