@@ -223,7 +223,8 @@ def test_a_consumer_that_stands_still_does_not_hold_up_a_source_that_may_lose(
     # It is here, so the source has sent all while the consumer had its first message in hands.
     numbers = done.results["slow"]["numbers"]
     check_counted(done.edges["source.out->slow.in"], numbers, n)
-    assert numbers[1:] == list(range(n - depth, n))
+    # The first that it took may have been one of the last, when it was late.
+    assert numbers[1:] == list(range(max(numbers[0] + 1, n - depth), n))
 
 
 @PLACES
@@ -271,4 +272,5 @@ def test_a_consumer_that_stands_still_does_not_hold_up_another_one(
     numbers = done.results["slow"]["numbers"]
     slow = done.edges["source.out->slow.in"]
     check_counted(slow, numbers, n)
-    assert numbers[1:] == list(range(n - depth, n))
+    # The first that it took may have been one of the last, when it was late.
+    assert numbers[1:] == list(range(max(numbers[0] + 1, n - depth), n))
