@@ -27,7 +27,8 @@ inline constexpr ApiVersion kOldestApi{1, 41};
 struct EngineOptions {
   std::string host{};          // "unix:///var/run/docker.sock" or a path; empty: $DOCKER_HOST, else the usual socket
   RequestObserver observer{};  // told about every request; empty: nobody
-  /// Of an answer that is collected; a larger one is an error. What is followed, as a build, may be of any length.
+  /// Of an answer that is collected; a larger one is an error. What is followed, as a build, may be of any length, but
+  /// not one line of it.
   std::size_t max_answer_bytes = 64UL << 20;
 };
 

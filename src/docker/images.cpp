@@ -23,8 +23,8 @@ constexpr std::size_t kMessageBytes = 20'000;  // of a build: with what its last
 /// Follows the lines of a build, pull or import: HTTP says 200 before it is known whether they succeed.
 class ProgressReader final {
  public:
-  ProgressReader(const std::string& attempt, const ProgressSink& sink)
-      : attempt_(attempt), sink_(sink), lines_(attempt) {}
+  ProgressReader(const std::string& attempt, std::size_t max_line_bytes, const ProgressSink& sink)
+      : attempt_(attempt), sink_(sink), lines_(attempt, max_line_bytes) {}
 
   auto Feed(std::string_view piece) -> Status {
     return lines_.Feed(piece, [this](std::string_view line) { return Take(line); });
@@ -103,7 +103,7 @@ auto Engine::ImportImage(BodyReader rootfs_tar, const std::string& repository, c
   std::vector<std::pair<std::string_view, std::string>> query = {{"fromSrc", "-"}, {"repo", repository}, {"tag", tag}};
   for (const auto& change : changes) query.emplace_back("changes", change);
   const ProgressSink quiet;
-  ProgressReader reader(attempt, quiet);
+  ProgressReader reader(attempt, max_answer_bytes_, quiet);
   PENSTOCK_TRY(Ask({.attempt = attempt,
                     .method = "POST",
                     .target = Path("/images/create") + Query(query),
@@ -122,7 +122,7 @@ auto Engine::PullImage(const std::string& reference, const ProgressSink& progres
   const auto name_end = reference.find_last_of('/');
   const auto last = reference.substr(name_end == std::string::npos ? 0 : name_end);
   const auto full = last.find_first_of(":@") == std::string::npos ? reference + ":latest" : reference;
-  ProgressReader reader(attempt, progress);
+  ProgressReader reader(attempt, max_answer_bytes_, progress);
   PENSTOCK_TRY(Ask({.attempt = attempt,
                     .method = "POST",
                     .target = Path("/images/create") + Query({{"fromImage", full}}),
@@ -148,7 +148,7 @@ auto Engine::Build(const BuildSpec& spec, const ProgressSink& progress, Call cal
       {"forcerm", "1"},
       {"version", "1"}};  // 1: the classic builder, the only one without a session
   for (const auto& tag : spec.tags) query.emplace_back("t", tag);
-  ProgressReader reader(attempt, progress);
+  ProgressReader reader(attempt, max_answer_bytes_, progress);
   PENSTOCK_TRY(Ask({.attempt = attempt,
                     .method = "POST",
                     .target = Path("/build") + Query(query),

@@ -6,8 +6,6 @@
 
 namespace penstock::docker {
 namespace {
-constexpr std::size_t kMaxLineBytes = 16UL * 1024 * 1024;
-
 auto Pass(std::string_view line, const LineDecoder::Sink& sink) -> base::Status {
   if (line.ends_with('\r')) line.remove_suffix(1);
   return line.empty() ? base::Status{} : sink(line);
@@ -18,9 +16,9 @@ auto LineDecoder::Feed(std::string_view piece, const Sink& sink) -> base::Status
   while (!piece.empty()) {
     const auto end = piece.find('\n');
     const auto part = piece.substr(0, end);
-    if (rest_.size() + part.size() > kMaxLineBytes) {
+    if (rest_.size() + part.size() > max_line_bytes_) {
       return tl::unexpected(
-          MalformedError(attempt_, fmt::format("the answer has a line of more than {} MiB", kMaxLineBytes >> 20U)));
+          MalformedError(attempt_, fmt::format("the answer has a line of more than {} bytes", max_line_bytes_)));
     }
     if (end == std::string_view::npos) {
       rest_.append(part);

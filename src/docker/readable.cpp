@@ -30,7 +30,7 @@ auto IsShown(char c) -> bool {
 }  // namespace
 
 auto Readable(std::string_view text, std::size_t most) -> std::string {
-  text = text.substr(0, std::min(text.size(), text.find_last_not_of(" \t\r\n\0") + 1));
+  text = text.substr(0, std::min(text.size(), text.find_last_not_of(" \t\r\n") + 1));
   std::string readable;
   while (!text.empty()) {
     const auto size = CharacterBytes(text);

@@ -59,11 +59,11 @@ TEST(EveryCall, TellsTheEnginesWordsWhenItIsRefused) {
 }
 
 TEST(EveryCall, SaysWhatToDoWhenItIsRefusedWithoutWords) {
-  for (const int status : kStatuses) {
+  for (const int status : {301, 400, 404, 500}) {
     ExpectOfEveryCall(Sends(WithLength({.status = status})), Refused(status));
   }
   for (const auto& body : {"boo"s, "<html>\x1b]0;x\x07</html>"s, R"({"message": 3})"s, "{}"s, "[]"s, "\xff\xfe\0"s,
-                           "{\"message\": \"\"}"s, "{\"message\": \"\\u001b[31m\"}"s, std::string(1UL << 20, 'x'),
+                           "{\"message\": \"\"}"s, "{\"message\": \"\\u001b[31m\"}"s, std::string(100'000, 'x'),
                            "{\"message\": \"" + std::string(30'000, 'x') + "\"}"}) {
     ExpectOfEveryCall(Sends(WithLength({.status = 500, .body = body})), Always(ErrorCode::kUnavailable));
   }

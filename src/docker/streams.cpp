@@ -41,7 +41,7 @@ auto Engine::Events(const EventFilter& filter, EventSink sink, StreamEnd end, Ca
   const auto now =
       std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
   const auto since = fmt::format("{}.{:09}", now / 1'000'000'000, now % 1'000'000'000);
-  const auto lines = std::make_shared<LineDecoder>(attempt);
+  const auto lines = std::make_shared<LineDecoder>(attempt, max_answer_bytes_);
   HttpRequest request{.attempt = attempt,
                       .target = Path("/events") + Query({{"since", since}, {"filters", std::move(filters)}})};
   const LineDecoder::Sink decode = [attempt, stopped = request.stopped,

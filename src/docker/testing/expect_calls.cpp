@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 namespace penstock::docker {
 namespace {
 using base::ErrorCode;
@@ -31,9 +33,8 @@ void ExpectSentence(const EngineCall& call, const base::Error& error) {
   EXPECT_TRUE(message.starts_with("cannot " + call.attempt + ": ")) << message;
   EXPECT_LT(message.size(), kLongestSentence);
   EXPECT_TRUE(Has(error, Remedy(call, error))) << message;
-  for (const char c : message) {
-    EXPECT_TRUE(static_cast<unsigned char>(c) >= ' ' || c == '\n') << "a control character in: " << message;
-  }
+  const auto is_shown = [](char c) { return static_cast<unsigned char>(c) >= ' ' || c == '\n'; };
+  EXPECT_TRUE(std::all_of(message.begin(), message.end(), is_shown)) << "a control character in: " << message;
 }
 }  // namespace
 
