@@ -6,7 +6,6 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/colour.h"
-#include "cli/image_text.h"
 #include "cli/json_output.h"
 #include "cli/native_nodes.h"
 #include "cli/paragraph.h"

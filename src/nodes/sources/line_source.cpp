@@ -4,10 +4,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
 
 #include "base/log.h"
+#include "nodes/forward.h"
 #include "nodes/params.h"
 
 namespace penstock::nodes::sources {
@@ -88,14 +88,7 @@ auto LineSource::Handle(Context& context, std::string_view line) -> base::Status
                         number_, counted_from_, path_);
     }
   }
-  return Send(context, line);
-}
-
-auto LineSource::Send(Context& context, std::string_view line) const -> base::Status {
-  PENSTOCK_ASSIGN(auto draft, context.Borrow("out", line.size()));
-  draft->header().kind = kind_;
-  std::ranges::transform(line, draft->bytes().begin(), [](char c) { return static_cast<std::byte>(c); });
-  return context.Publish("out", std::move(draft));
+  return SendText(context, "out", kind_, line);
 }
 
 }  // namespace penstock::nodes::sources

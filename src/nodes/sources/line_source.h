@@ -32,7 +32,6 @@ class LineSource final : public Node {
  private:
   auto Read(Context& context) -> base::Expected<std::string_view>;
   auto Handle(Context& context, std::string_view line) -> base::Status;
-  auto Send(Context& context, std::string_view line) const -> base::Status;
 
   const char* node_type_;
   message::Kind kind_;
