@@ -17,6 +17,12 @@ constexpr seconds kDumpGrace{1};
 // What the kernel and the agent take to end a worker.
 constexpr seconds kKillGrace{15};
 
+// Negative: it has passed.
+auto LeftOf(std::chrono::nanoseconds deadline, std::uint64_t since_ns, std::uint64_t now_ns)
+    -> std::chrono::nanoseconds {
+  return deadline - std::chrono::nanoseconds(now_ns - std::min(since_ns, now_ns));
+}
+
 }  // namespace
 
 void Session::Impl::SetDeadline(std::size_t index, std::chrono::nanoseconds delay, std::string what,
@@ -163,7 +169,7 @@ auto Session::Impl::WhoHoldsUpTheRestartOf(std::size_t index, std::chrono::nanos
     for (const auto edge : options_.plan.outputs[output].edges) {
       const auto since = WaitsSince(edge);
       if (since == 0) continue;
-      const auto left = deadline - std::chrono::nanoseconds(now - std::min(since, now));
+      const auto left = LeftOf(deadline, since, now);
       if (left.count() <= 0) return {.edge = edge, .again = deadline};
       found.again = std::min(found.again, left);
     }
@@ -176,9 +182,7 @@ auto Session::Impl::WhoHoldsUp(std::size_t edge) -> HeldUp {
   const std::chrono::nanoseconds deadline = *options_.plan.edges[edge].deadline;
   const auto now = static_cast<std::uint64_t>(transport::MonotonicNow());
   const HeldUp nobody{.edge = std::nullopt, .again = deadline};
-  const auto left_of = [&](std::uint64_t since) {
-    return deadline - std::chrono::nanoseconds(now - std::min(since, now));
-  };
+  const auto left_of = [&](std::uint64_t since) { return LeftOf(deadline, since, now); };
   std::vector<bool> seen(nodes_.size());
   for (;;) {
     const auto index = wiring_.consumer_of(edge);
@@ -201,17 +205,15 @@ auto Session::Impl::WhoHoldsUp(std::size_t edge) -> HeldUp {
       return nobody;
     }
     const auto waits_at = HandlerOf(View(), index).waits_at;
-    const auto waiting = [&](std::size_t other) {
-      return wiring_.edge(other)->waiting_since_ns.load(std::memory_order_acquire);
-    };
     // Whoever has waited for most of the time is no culprit: how long it waits in the end is seen when it is looked at.
-    auto next = std::ranges::find_if(
-        waits_at, [&](std::size_t other) { return waiting(other) != 0 && left_of(waiting(other)) <= deadline / 2; });
+    auto next = std::ranges::find_if(waits_at, [&](std::size_t other) {
+      return WaitsSince(other) != 0 && left_of(WaitsSince(other)) <= deadline / 2;
+    });
     // A predecessor has held it up, too, and may have left room for one message when it ended.
     if (next == waits_at.end()) {
       next = std::ranges::find_if(waits_at, [&](std::size_t other) {
         const auto& held_up_by = nodes_[wiring_.consumer_of(other)];
-        return waiting(other) != 0 &&
+        return WaitsSince(other) != 0 &&
                (held_up_by.replacing || held_up_by.overdue || left_of(held_up_by.running_since_ns).count() > 0);
       });
     }
