@@ -8,13 +8,9 @@
 
 namespace penstock::docker {
 namespace {
-using base::Deadline;
 using base::ErrorCode;
-using std::chrono_literals::operator""s;
 using std::string_literals::operator""s;
 using testing::HasSubstr;
-
-auto Soon() -> Call { return {Deadline::In(120s)}; }  // passes only when something hangs
 
 auto CodeOf(int status) -> ErrorCode {
   switch (status) {

@@ -5,12 +5,8 @@
 
 namespace penstock::docker {
 namespace {
-using base::Deadline;
 using base::ErrorCode;
-using std::chrono_literals::operator""s;
 using std::string_literals::operator""s;
-
-auto Soon() -> Call { return {Deadline::In(120s)}; }  // passes only when something hangs
 
 /// With engines that send all their good answers by `send`.
 void ExpectSuccessOfEveryCall(const std::function<void(const FakeConnection&, const GoodAnswer&)>& send) {

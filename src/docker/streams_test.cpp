@@ -15,8 +15,6 @@ using std::chrono_literals::operator""ms;
 using std::chrono_literals::operator""s;
 using testing::HasSubstr;
 
-auto Soon() -> Call { return {Deadline::In(120s)}; }  // passes only when something hangs
-
 auto MustConnect(const FakeEngine& fake) -> std::unique_ptr<Engine> {
   return Engine::Connect({.host = fake.path()}, Soon()).value();
 }

@@ -16,8 +16,6 @@ using std::chrono_literals::operator""ms;
 using std::chrono_literals::operator""s;
 using testing::HasSubstr;
 
-auto Soon() -> Call { return {Deadline::In(120s)}; }  // passes only when something hangs
-
 /// An engine that stands still, and how far it has come before.
 struct Wedged {
   std::string name;

@@ -9,12 +9,8 @@
 
 namespace penstock::docker {
 namespace {
-using base::Deadline;
 using base::ErrorCode;
-using std::chrono_literals::operator""s;
 using testing::HasSubstr;
-
-auto Soon() -> Call { return {Deadline::In(120s)}; }  // passes only when something hangs
 
 auto ConnectTo(const FakeEngine& fake) -> base::Expected<std::unique_ptr<Engine>> {
   return Engine::Connect({.host = fake.path()}, Soon());

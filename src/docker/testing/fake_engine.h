@@ -1,6 +1,7 @@
 // A scripted engine on a Unix socket of its own, for what a real one does not do on request.
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
 #include <functional>
 #include <list>
@@ -11,8 +12,12 @@
 #include <vector>
 
 #include "base/unique_fd.h"
+#include "docker/call.h"
 
 namespace penstock::docker {
+
+/// The limit of a call that is expected to end by itself: it passes only when something hangs.
+inline auto Soon() -> Call { return Call(base::Deadline::In(std::chrono::seconds(120))); }
 
 /// One connection, inside a handler.
 class FakeConnection final {
